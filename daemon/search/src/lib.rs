@@ -24,6 +24,7 @@ mod scan;
 mod schedule;
 mod search;
 mod stream;
+mod takers;
 mod time;
 
 pub use memberd_control::grep::{

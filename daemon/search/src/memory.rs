@@ -1,5 +1,5 @@
 //! The memory that all searches of a process share: a budget of bytes. It owns what is taken of it,
-//! and who waits for more.
+//! and who waits for more. `takers.rs` knows whom it is taken for.
 //!
 //! A search takes bytes before it uses them, and waits while others have them. Who has waited for
 //! too long is refused in words. What was taken is a [`Lease`], which gives it back when it is
@@ -21,11 +21,17 @@
 //! later ones alone, or for the reader of its output. That one may be slow, and so every wait has a
 //! limit. The windows of xz -8 and -9 and lines of more than 4 MiB need more than their share. They
 //! may have what is free of all shares, one window and one line at a time.
+//!
+//! No source has the whole of the first share. Beside its first search, it gets more only while
+//! enough stays free for others. A search whose output nobody reads ends when others wait for what
+//! it has, one search at a time.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::takers::{Sources, Taker, Unread};
 
 /// How many bytes are a mebibyte.
 pub(crate) const MEBIBYTE: usize = 1024 * 1024;
@@ -74,11 +80,18 @@ pub(crate) enum Share {
 }
 
 /// How many shares there are.
-const SHARES: usize = 5;
+pub(crate) const SHARES: usize = 5;
 
-/// A budget of bytes. Clones share it.
+/// All of them.
+const ALL_SHARES: [Share; SHARES] =
+    [Share::Start, Share::Early, Share::Window, Share::Line, Share::Match];
+
+/// A budget of bytes. Clones share it. What is taken with one is counted for one search.
 #[derive(Debug, Clone)]
-pub struct MemoryBudget(Arc<Shared>);
+pub struct MemoryBudget {
+    shared: Arc<Shared>,
+    taker: Arc<Taker>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -94,17 +107,36 @@ struct State {
     used: [usize; SHARES],
     /// The most that was taken at once.
     most: usize,
-    /// The tickets of those who wait for each share, the first first.
-    waiting: [VecDeque<u64>; SHARES],
+    /// What each source has.
+    sources: Sources,
+    unread: Unread,
+    /// Those who wait for each share, the first first.
+    waiting: [VecDeque<Waiter>; SHARES],
     next_ticket: u64,
+    /// How many leases of each share wait to grow beyond it.
+    growing: [usize; SHARES],
     /// What the leases that are larger than each share have beyond it.
     outgrown: [usize; SHARES],
 }
 
+/// Who waits for bytes of a share.
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    taker: Arc<Taker>,
+    bytes: usize,
+}
+
 impl State {
-    fn add(&mut self, share: Share, bytes: usize) {
+    fn add(&mut self, taker: &Taker, share: Share, bytes: usize) {
         self.used[share as usize] += bytes;
         self.most = self.most.max(self.used.iter().sum());
+        self.sources.add(taker, share, bytes);
+    }
+
+    fn remove(&mut self, taker: &Taker, share: Share, bytes: usize) {
+        self.used[share as usize] -= bytes;
+        self.sources.remove(taker, share, bytes);
     }
 }
 
@@ -120,6 +152,15 @@ pub enum NoMemory {
         try again later"
     )]
     Taken {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Searches of the same source have had its share of the memory for too long.
+    #[error(
+        "searches of the same user or machine have used their share of the memory for searches, \
+        limits.search_memory, for {seconds} s: try again later"
+    )]
+    Shared {
         /// How long it was waited for.
         seconds: u64,
     },
@@ -147,17 +188,26 @@ impl MemoryBudget {
 
     /// A budget of this many bytes, at least [`MemoryBudget::LEAST_BYTES`].
     pub fn new(bytes: usize) -> Self {
-        MemoryBudget(Arc::new(Shared {
+        let shared = Shared {
             limit: bytes.max(Self::LEAST_BYTES),
             state: Mutex::default(),
             given_back: Condvar::new(),
             refused: AtomicU64::new(0),
-        }))
+        };
+        MemoryBudget { shared: Arc::new(shared), taker: Arc::default() }
+    }
+
+    /// The same budget for another search, which is counted for this source. Sources are only
+    /// compared. A search that `lasts` has no time limit, and leaves more to other sources.
+    #[must_use]
+    pub fn for_search(&self, source: Option<String>, lasts: bool) -> Self {
+        let shared = Arc::clone(&self.shared);
+        MemoryBudget { shared, taker: Arc::new(Taker::new(source, lasts)) }
     }
 
     /// The whole budget, in bytes.
     pub fn limit_bytes(&self) -> usize {
-        self.0.limit
+        self.shared.limit
     }
 
     /// The bytes that searches have taken.
@@ -172,18 +222,40 @@ impl MemoryBudget {
 
     /// How often a search was refused memory.
     pub fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+        self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether a search waits for memory to begin.
-    pub fn is_waited_for(&self) -> bool {
-        !self.state().waiting[Share::Start as usize].is_empty()
+    /// Notes that nobody reads this search's output; call it twice a second while that is so. True
+    /// if it must end, since others wait for what it has. Then it has most of all such searches,
+    /// and no other one is about to end.
+    pub fn note_unread(&self) -> bool {
+        let mut state = self.state();
+        let mut unread = std::mem::take(&mut state.unread);
+        let must_end = unread.note(&self.taker, |taker| self.is_in_the_way(&state, taker));
+        state.unread = unread;
+        must_end
+    }
+
+    /// Whether others wait for what a search has.
+    fn is_in_the_way(&self, state: &State, taker: &Taker) -> bool {
+        ALL_SHARES.into_iter().filter(|share| taker.has(*share) > 0).any(|share| {
+            let waiting = state.waiting[share as usize].iter();
+            let mut others = waiting.filter(|waiter| !std::ptr::eq(&*waiter.taker, taker));
+            state.growing[share as usize] > 0
+                || others.any(|waiter| {
+                    if self.may_have(state, &waiter.taker, share, waiter.bytes) {
+                        !self.has_room(state, share, waiter.bytes)
+                    } else {
+                        waiter.taker.has_source_of(taker)
+                    }
+                })
+        })
     }
 
     /// The bytes of a share.
     pub(crate) fn bytes_of(&self, share: Share) -> usize {
         match share {
-            Share::Start => self.0.limit - FIXED,
+            Share::Start => self.shared.limit - FIXED,
             Share::Early => MAX_EARLY_BYTES,
             Share::Window => WINDOW_BYTES,
             Share::Line => LINES * LINE_BYTES,
@@ -194,9 +266,8 @@ impl MemoryBudget {
     /// Takes bytes if they are there and nobody waits for them.
     pub(crate) fn try_take(&self, share: Share, bytes: usize) -> Option<Lease> {
         let mut state = self.state();
-        let nobody_waits = state.waiting[share as usize].is_empty();
-        (nobody_waits && self.has_room(&state, share, bytes)).then(|| {
-            state.add(share, bytes);
+        self.has_turn(&state, share, bytes, None).then(|| {
+            state.add(&self.taker, share, bytes);
             self.lease(share, bytes)
         })
     }
@@ -230,20 +301,42 @@ impl MemoryBudget {
         let mut state = self.state();
         let (ticket, at) = (state.next_ticket, share as usize);
         state.next_ticket += 1;
-        state.waiting[at].push_back(ticket);
+        state.waiting[at].push_back(Waiter { ticket, taker: Arc::clone(&self.taker), bytes });
         let (mut state, waited) = self.wait(state, patience, cancel, |state| {
-            state.waiting[at].front() == Some(&ticket) && self.has_room(state, share, bytes)
+            self.has_turn(state, share, bytes, Some(ticket))
         });
-        state.waiting[at].retain(|waiting| *waiting != ticket);
+        state.waiting[at].retain(|waiter| waiter.ticket != ticket);
         // The next in the line may have room now, also if this one gave up.
-        self.0.given_back.notify_all();
-        waited.map_err(|reason| self.refuse(reason))?;
-        state.add(share, bytes);
+        self.shared.given_back.notify_all();
+        waited.map_err(|reason| match reason {
+            NoMemory::Taken { seconds } if !self.may_have(&state, &self.taker, share, bytes) => {
+                self.refuse(NoMemory::Shared { seconds })
+            }
+            reason => self.refuse(reason),
+        })?;
+        state.add(&self.taker, share, bytes);
         Ok(self.lease(share, bytes))
     }
 
     fn lease(&self, share: Share, bytes: usize) -> Lease {
         Lease { budget: self.clone(), share, bytes, outgrown: 0 }
+    }
+
+    /// Whether a search may take as much now. Those who have waited for longer come first, but for
+    /// those that must not have more yet.
+    fn has_turn(&self, state: &State, share: Share, bytes: usize, ticket: Option<u64>) -> bool {
+        let mut earlier = state.waiting[share as usize]
+            .iter()
+            .take_while(|waiter| ticket.is_none_or(|ticket| waiter.ticket != ticket));
+        self.may_have(state, &self.taker, share, bytes)
+            && self.has_room(state, share, bytes)
+            && !earlier.any(|other| self.may_have(state, &other.taker, share, other.bytes))
+    }
+
+    /// Whether a search's source may have as much more of a share.
+    fn may_have(&self, state: &State, taker: &Taker, share: Share, bytes: usize) -> bool {
+        let (used, all) = (state.used[share as usize], self.bytes_of(share));
+        share != Share::Start || state.sources.may_have(taker, bytes, used, all)
     }
 
     /// Whether as much is free of a share, and of the whole: some leases take from all.
@@ -255,7 +348,7 @@ impl MemoryBudget {
 
     /// Whether as much is free of the whole.
     fn has_free(&self, state: &State, bytes: usize) -> bool {
-        state.used.iter().sum::<usize>().saturating_add(bytes) <= self.0.limit
+        state.used.iter().sum::<usize>().saturating_add(bytes) <= self.shared.limit
     }
 
     /// Waits until something holds. It looks again whenever bytes are given back.
@@ -274,7 +367,7 @@ impl MemoryBudget {
             if since.elapsed() >= patience {
                 return (state, Err(NoMemory::Taken { seconds: patience.as_secs() }));
             }
-            let waited = self.0.given_back.wait_timeout(state, LOOK);
+            let waited = self.shared.given_back.wait_timeout(state, LOOK);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         (state, Ok(()))
@@ -283,14 +376,14 @@ impl MemoryBudget {
     /// Counts a refusal.
     fn refuse(&self, reason: NoMemory) -> NoMemory {
         if reason != NoMemory::Cancelled {
-            self.0.refused.fetch_add(1, Ordering::Relaxed);
+            self.shared.refused.fetch_add(1, Ordering::Relaxed);
         }
         reason
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A thread that panicked while it held the lock has left the numbers as they were.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -316,9 +409,10 @@ impl Lease {
     /// Gives back all but this many bytes.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         let mut state = self.budget.state();
-        state.used[self.share as usize] -= self.bytes.saturating_sub(bytes);
+        let less = self.bytes.saturating_sub(bytes);
+        state.remove(&self.budget.taker, self.share, less);
         self.bytes = self.bytes.min(bytes);
-        self.budget.0.given_back.notify_all();
+        self.budget.shared.given_back.notify_all();
     }
 
     /// Lets the lease grow to this many bytes, beyond its share. One lease of a share does so at a
@@ -338,16 +432,19 @@ impl Lease {
         }
         let budget = self.budget.clone();
         let at = self.share as usize;
-        if self.share == Share::Start || bytes > budget.0.limit {
+        if self.share == Share::Start || bytes > budget.shared.limit {
             let mebibytes = bytes.div_ceil(MEBIBYTE);
             return Err(budget.refuse(NoMemory::Never { mebibytes }));
         }
         let own = self.outgrown;
-        let (mut state, waited) = budget.wait(budget.state(), patience, cancel, |state| {
+        let mut state = budget.state();
+        state.growing[at] += 1;
+        let (mut state, waited) = budget.wait(state, patience, cancel, |state| {
             state.outgrown[at] == own && budget.has_free(state, more)
         });
+        state.growing[at] -= 1;
         waited.map_err(|reason| budget.refuse(reason))?;
-        state.add(self.share, more);
+        state.add(&budget.taker, self.share, more);
         state.outgrown[at] += more;
         self.outgrown += more;
         self.bytes = bytes;
@@ -359,9 +456,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.budget.state();
         let at = self.share as usize;
-        state.used[at] -= self.bytes;
+        state.remove(&self.budget.taker, self.share, self.bytes);
         state.outgrown[at] -= self.outgrown;
-        self.budget.0.given_back.notify_all();
+        self.budget.shared.given_back.notify_all();
     }
 }
 

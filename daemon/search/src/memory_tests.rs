@@ -116,3 +116,87 @@ fn one_line_at_a_time_is_larger_than_its_share() {
     drop((other, windows));
     assert_eq!(budget.used_bytes(), start.bytes());
 }
+
+/// Searches that follow have no time limit, so whoever has many of them leaves as much to others.
+/// Who waits for the rest of a source's share holds nobody up.
+#[test]
+fn no_source_has_all_of_the_start() {
+    let budget = MemoryBudget::default();
+    let follow = || budget.for_search(Some("user 1".to_owned()), true);
+    let mut follows = vec![take(&follow(), Share::Start, 33 * MEBIBYTE).unwrap()];
+    let refused = loop {
+        match take(&follow(), Share::Start, 3 * MEBIBYTE) {
+            Ok(lease) => follows.push(lease),
+            Err(reason) => break reason,
+        }
+    };
+    assert_eq!(refused, NoMemory::Shared { seconds: 0 });
+    let used = budget.used_bytes();
+    assert!(used <= budget.bytes_of(Share::Start) / 2 && used > 48 * MEBIBYTE, "{used}");
+    let cancelled = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let waiting = follow();
+        let cancel = &cancelled;
+        let waits = scope.spawn(move || waiting.take(Share::Start, 3 * MEBIBYTE, LONG, cancel));
+        while budget.state().waiting[Share::Start as usize].is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // What ends by itself may take more, and so may other sources.
+        for source in ["user 1", "user 2", "192.0.2.7"] {
+            let search = budget.for_search(Some(source.to_owned()), false);
+            take(&search, Share::Start, 11 * MEBIBYTE).unwrap();
+        }
+        cancelled.store(true, Ordering::Relaxed);
+        assert_eq!(waits.join().unwrap().unwrap_err(), NoMemory::Cancelled);
+    });
+    drop(follows);
+    assert_eq!(budget.used_bytes(), 0);
+}
+
+/// Also a source of searches with a time limit, in a budget of any size.
+#[test]
+fn a_source_leaves_room_for_the_plain_search_of_another() {
+    for bytes in [MemoryBudget::LEAST_BYTES, MemoryBudget::DEFAULT_BYTES] {
+        let budget = MemoryBudget::new(bytes);
+        let search = |source: &str| budget.for_search(Some(source.to_owned()), false);
+        let mut leases = Vec::new();
+        for bytes in [33, 33, 33, 4, 1].map(|mebibytes| mebibytes * MEBIBYTE) {
+            while let Ok(lease) = take(&search("user 1"), Share::Start, bytes) {
+                leases.push(lease);
+            }
+        }
+        take(&search("user 2"), Share::Start, 9 * MEBIBYTE / 2).unwrap();
+    }
+}
+
+/// Of all shares that it has, and of no other one.
+#[test]
+fn an_unread_search_ends_for_what_others_wait_for() {
+    let budget = MemoryBudget::default();
+    let unread = budget.for_search(None, false);
+    let beside = budget.for_search(None, false);
+    let _start = take(&beside, Share::Start, MEBIBYTE).unwrap();
+    let ends_for = |wait: &(dyn Fn(&AtomicBool) + Sync)| {
+        assert!(!unread.note_unread(), "nobody waits");
+        let cancelled = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| wait(&cancelled));
+            while !unread.note_unread() {
+                assert!(!waits.is_finished() && !beside.note_unread());
+                thread::sleep(Duration::from_millis(1));
+            }
+            cancelled.store(true, Ordering::Relaxed);
+        });
+        budget.state().unread = Unread::default();
+    };
+    for share in [Share::Window, Share::Line, Share::Match] {
+        let _held = take(&unread, share, budget.bytes_of(share)).unwrap();
+        ends_for(&|cancel| drop(budget.take(share, 1, LONG, cancel)));
+    }
+    let mut long = take(&unread, Share::Line, LINE_BYTES).unwrap();
+    long.outgrow(2 * LINE_BYTES, Duration::ZERO, &RUNNING).unwrap();
+    ends_for(&|cancel| {
+        let mut line = take(&budget, Share::Line, LINE_BYTES).unwrap();
+        line.outgrow(2 * LINE_BYTES, LONG, cancel).unwrap_err();
+    });
+}

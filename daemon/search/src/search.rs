@@ -155,6 +155,11 @@ impl Search {
         self.lease().as_ref().map_or(0, Lease::bytes)
     }
 
+    /// The memory that searches share, as this one takes it.
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
     /// Takes this many bytes in addition, before it uses any of them. It gives back what it has
     /// meanwhile, so that searches do not wait for each other.
     ///

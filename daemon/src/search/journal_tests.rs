@@ -6,7 +6,7 @@ use crate::search::reply::PeerReply;
 use crate::search::reply_sink::ReplySink;
 use crate::search::{LocalSearcher, SearchCounts};
 use memberd_control::grep::{GrepPattern, GrepRequest, GrepTotals};
-use memberd_search::{ExposedFiles, Query, Stopped};
+use memberd_search::{ExposedFiles, MemoryBudget, Query, Stopped};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -179,7 +179,8 @@ fn a_search_of_the_journal_is_counted() {
     let request = GrepRequest { pattern, files, ..GrepRequest::default() };
     let (queue, _pieces) = tokio::sync::mpsc::channel(10);
     let sink = ReplySink::new(queue, u64::MAX, Arc::default());
-    let reply = searcher.search(&request, None, sink, &AtomicBool::new(false));
+    let memory = Err(MemoryBudget::default());
+    let reply = searcher.search(&request, memory, sink, &AtomicBool::new(false));
     assert!(matches!(reply, PeerReply::Done(GrepTotals { lines: 1, .. })), "{reply:?}");
     assert_eq!(
         searcher.counts(),

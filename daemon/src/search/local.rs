@@ -158,21 +158,36 @@ impl LocalSearcher {
     /// # Errors
     /// When the request is invalid, or there is no memory for its search. The error is one line,
     /// with grep's message.
-    pub fn compile(&self, request: &GrepRequest) -> Result<Compiled, String> {
-        compile::compile(request, &self.memory, &self.limits)
+    pub fn compile(&self, request: &GrepRequest, source: Source) -> Result<Compiled, String> {
+        self.compile_in(request, &self.memory_for(request, source))
     }
 
-    /// Searches, blocks meanwhile, and returns the last reply. It compiles the request unless
-    /// `compiled` is given.
+    /// As [`LocalSearcher::compile`], with the memory of one search.
+    pub(super) fn compile_in(
+        &self,
+        request: &GrepRequest,
+        memory: &MemoryBudget,
+    ) -> Result<Compiled, String> {
+        compile::compile(request, memory, &self.limits)
+    }
+
+    /// The memory that all searches share, as one search takes it.
+    pub(super) fn memory_for(&self, request: &GrepRequest, source: Source) -> MemoryBudget {
+        let source = (source != Source::Anyone).then(|| source.to_string());
+        self.memory.for_search(source, request.files.follow)
+    }
+
+    /// Searches, blocks meanwhile, and returns the last reply. `compiled` is the request, or the
+    /// memory in which it is compiled.
     pub(super) fn search(
         &self,
         request: &GrepRequest,
-        compiled: Option<Compiled>,
+        compiled: Result<Compiled, MemoryBudget>,
         mut output: ReplySink,
         cancel: &AtomicBool,
     ) -> PeerReply {
         let searched = compiled
-            .map_or_else(|| self.compile(request), Ok)
+            .or_else(|memory| self.compile_in(request, &memory))
             .and_then(|compiled| self.run(request, &compiled, &mut output, cancel));
         if let Ok((totals, _)) = &searched {
             self.finished.fetch_add(1, Ordering::Relaxed);
@@ -336,6 +351,29 @@ mod tests {
         assert!(admit(&long, true, 1).unwrap().is_some());
     }
 
+    /// Follows last, so one user's costly ones leave memory to others, and to what ends by itself.
+    #[test]
+    fn follows_of_one_user_leave_memory_to_plain_greps() {
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
+        let follow = |pattern| {
+            let mut request = request(pattern);
+            request.files.follow = true;
+            searcher.compile(&request, Source::User(1))
+        };
+        let mut follows = vec![follow(r"\w{100}[qz]$").unwrap()];
+        let words = loop {
+            match follow("error") {
+                Ok(another) => follows.push(another),
+                Err(words) => break words,
+            }
+        };
+        assert!(words.contains("of the same user") && words.contains("limits.search_memory"));
+        for source in [Source::User(1), Source::User(2)] {
+            searcher.compile(&request("error"), source).unwrap();
+        }
+    }
+
     /// The search uses the pattern that was compiled during the check of the request.
     #[tokio::test]
     async fn a_request_that_was_compiled_is_not_compiled_again() {
@@ -346,9 +384,10 @@ mod tests {
             let sink = ReplySink::new(queue.clone(), u64::MAX, Arc::default());
             searcher.search(&request("("), compiled, sink, &AtomicBool::new(false))
         };
-        assert!(matches!(search(None), PeerReply::Refused(_)));
-        let compiled = searcher.compile(&request("error")).unwrap();
-        assert!(matches!(search(Some(compiled)), PeerReply::Done(_)));
+        let memory = MemoryBudget::default();
+        assert!(matches!(search(Err(memory)), PeerReply::Refused(_)));
+        let compiled = searcher.compile(&request("error"), Source::Anyone).unwrap();
+        assert!(matches!(search(Ok(compiled)), PeerReply::Done(_)));
         assert_eq!(searcher.counts().finished, 1);
     }
 }

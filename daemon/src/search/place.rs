@@ -21,7 +21,7 @@ pub(super) struct SearchPlace {
     places: Admission,
     set_aside: Admission,
     source: Source,
-    /// What the search has of it, others may wait for.
+    /// As the search takes it. Others may wait for what it has.
     memory: MemoryBudget,
     held: Mutex<Held>,
 }
@@ -41,7 +41,8 @@ pub(super) enum Unread {
     Stays,
     /// It has given its place back. It needs one again before more of its output is taken.
     SetAside,
-    /// It must end: others wait for its memory, or for its place while too many are set aside.
+    /// It must end: others wait for its memory, or for its place while too many are set aside. Of
+    /// those whose memory is waited for, one ends at a time.
     MustEnd,
 }
 
@@ -54,9 +55,17 @@ impl SearchPlace {
             places: places.clone(),
             set_aside: searcher.set_aside.clone(),
             source: query.source,
-            memory: searcher.memory.clone(),
+            memory: query.compiled.as_ref().map_or_else(
+                || searcher.memory_for(&query.request, query.source),
+                |compiled| compiled.search.memory().clone(),
+            ),
             held: Mutex::default(),
         })
+    }
+
+    /// The memory that all searches share, as this one takes it.
+    pub(super) fn memory(&self) -> &MemoryBudget {
+        &self.memory
     }
 
     /// Takes a place, and waits in turn if there is none.
@@ -71,18 +80,19 @@ impl SearchPlace {
 
     /// Says what becomes of the search, whose output has not been read for a while.
     pub(super) fn note_unread(&self) -> Unread {
+        if self.memory.note_unread() {
+            return Unread::MustEnd;
+        }
         let mut held = lock(&self.held);
-        let is_needed = self.memory.is_waited_for();
         if held.place.is_none() {
-            // It still has its memory.
-            return if is_needed && held.aside.is_some() { Unread::MustEnd } else { Unread::Stays };
+            return Unread::Stays;
         }
         match self.set_aside.try_enter_as(self.source) {
             Ok(aside) => {
                 *held = Held { place: None, aside: Some(aside) };
                 Unread::SetAside
             }
-            Err(_) if is_needed || self.places.is_waited_for() => Unread::MustEnd,
+            Err(_) if self.places.is_waited_for() => Unread::MustEnd,
             Err(_) => Unread::Stays,
         }
     }
@@ -157,18 +167,19 @@ mod tests {
         let mut request = GrepRequest::default();
         request.pattern.patterns = vec![br"\w\{100\}[qz]$".to_vec()];
         std::thread::scope(|scope| {
-            // Each waits for longer than this test takes.
-            let compile = || searcher.compile(&request);
-            let held: Vec<_> = (0..2).map(|_| compile().unwrap()).collect();
-            let waiting = scope.spawn(compile);
-            while !searcher.memory.is_waited_for() && !waiting.is_finished() {
+            let held = searcher.compile_in(&request, unread.memory()).unwrap();
+            let read = searcher.compile(&request, Source::User(2)).unwrap();
+            // It waits for longer than this test takes.
+            let waiting = scope.spawn(|| searcher.compile(&request, Source::User(3)));
+            let mut must_end = false;
+            while !must_end && !waiting.is_finished() {
+                must_end = unread.note_unread() == Unread::MustEnd;
                 std::thread::sleep(Duration::from_millis(1));
             }
-            let unread = unread.note_unread();
-            let ended_early = waiting.is_finished();
             drop(held);
-            assert!(ended_early || unread == Unread::MustEnd);
+            assert!(must_end);
             waiting.join().unwrap().unwrap();
+            drop(read);
         });
         assert_eq!(unread.note_unread(), Unread::Stays);
     }

@@ -340,6 +340,7 @@ async fn run(
     }
     let output = ReplySink::new(queue, searcher.limits.search_output, searched);
     let ended = run_low_priority(move || {
+        let compiled = compiled.ok_or_else(|| place.memory().clone());
         let reply = searcher.search(&request, compiled, output, &cancel);
         place.leave();
         reply

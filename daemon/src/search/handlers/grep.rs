@@ -124,7 +124,7 @@ async fn plan(
     services: &Services,
 ) -> Result<(GrepPlan, Failed), Reply> {
     let usage = |message: String| refused(RefusalKind::Usage, message);
-    let (mut compiled, mut request) = compile(request, services).await?;
+    let (mut compiled, mut request) = compile(request, user, services).await?;
     let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
         Ok(Some(list)) => list.members().collect::<Vec<_>>(),
         Ok(None) => return Err(not_in_group()),
@@ -147,13 +147,14 @@ async fn plan(
 /// take long, but heartbeats do not wait for it.
 async fn compile(
     request: GrepRequest,
+    user: Source,
     services: &Services,
 ) -> Result<(Compiled, GrepRequest), Reply> {
     let searcher = Arc::clone(&services.search.searcher);
-    let (compiled, request) =
-        run_low_priority(move || (searcher.compile(&request), request)).await.map_err(|error| {
-            refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}"))
-        })?;
+    let compiled = run_low_priority(move || (searcher.compile(&request, user), request)).await;
+    let (compiled, request) = compiled.map_err(|error| {
+        refused(RefusalKind::Failed, format!("cannot look at the pattern: {error}"))
+    })?;
     Ok((compiled.map_err(|message| refused(RefusalKind::Usage, message))?, request))
 }
 
