@@ -11,10 +11,10 @@ use memberd_control::files::{
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_membership::Identity;
 use memberd_search::{FileFilter, ListedFile, ListingLimits};
-use memberd_transport::{Alert, Caller};
+use memberd_transport::{Alert, Caller, Source};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a listing waits until a search ends.
@@ -32,29 +32,48 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(12);
 /// How many bytes of texts the files of one listing may have. The rest of a record is short.
 const TEXTS_BYTES: usize = LISTING_CAP / 2;
 
-/// Lists the files of this machine. It takes a place of the searches.
-pub(crate) async fn list_here(searcher: &Arc<LocalSearcher>, request: FilesRequest) -> FileListing {
+/// Lists the files of this machine. It takes a place of the searches, which is counted for the
+/// source. Whoever drops the future ends the listing.
+pub(crate) async fn list_here(
+    searcher: &Arc<LocalSearcher>,
+    request: FilesRequest,
+    source: Source,
+) -> FileListing {
     let refused = |reason: String| FileListing { refused: Some(reason), ..FileListing::default() };
-    let slot = match searcher.slots.enter_within(SLOT_LIMIT).await {
+    let slot = match searcher.slots.enter_within_as(source, SLOT_LIMIT).await {
         Ok(slot) => slot,
         Err(full) => return refused(full.to_string()),
     };
     let searcher = Arc::clone(searcher);
+    let under_way = UnderWay::default();
+    let cancel = Arc::clone(&under_way.0);
     let listed = run_low_priority(move || {
-        let listing = list(&searcher, &request);
+        let listing = list(&searcher, &request, &cancel);
         drop(slot);
         listing
     });
     listed.await.unwrap_or_else(|error| refused(error.to_string()))
 }
 
-/// Answers another member.
+/// A listing. Dropping it ends the listing.
+#[derive(Debug, Default)]
+struct UnderWay(Arc<AtomicBool>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Answers another member. The call does not tell which one, so all members share the places of
+/// [`Source::Anyone`].
 ///
 /// # Errors
 /// When the request is not understood, or the reply is too long, which does not happen.
 pub async fn answer(searcher: &Arc<LocalSearcher>, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let request = decode::<FilesRequest>(bytes).map_err(io::Error::other)?;
-    let frame = encode(&list_here(searcher, request).await).map_err(io::Error::other)?;
+    let frame =
+        encode(&list_here(searcher, request, Source::Anyone).await).map_err(io::Error::other)?;
     Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
 }
 
@@ -79,7 +98,7 @@ pub(crate) async fn ask(
     decode(&bytes).map_err(|error| error.to_string())
 }
 
-fn list(searcher: &LocalSearcher, request: &FilesRequest) -> FileListing {
+fn list(searcher: &LocalSearcher, request: &FilesRequest, cancel: &AtomicBool) -> FileListing {
     let filter = match FileFilter::new(&request.globs) {
         Ok(filter) => filter,
         Err(error) => {
@@ -91,7 +110,7 @@ fn list(searcher: &LocalSearcher, request: &FilesRequest) -> FileListing {
         bytes: MOST_READ_BYTES,
         until: Instant::now() + READ_LIMIT,
     };
-    let listing = searcher.offer().list(&filter, limits, &AtomicBool::new(false));
+    let listing = searcher.offer().list(&filter, limits, cancel);
     let (mut files, mut bytes, mut cut) = (Vec::new(), 0, listing.cut);
     for file in listing.files {
         let record = record(file);
@@ -132,4 +151,28 @@ fn texts_bytes(record: &FileRecord) -> usize {
     let texts = [&record.rotated_from, &record.compression, &record.format, &record.problem];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
     record.path.len() + texts + 160
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::limits::Limits;
+    use memberd_search::ExposedFiles;
+
+    /// A user whose searches have their share gets no further place for a listing. Others do.
+    #[tokio::test]
+    async fn a_listing_takes_a_place_of_its_source() {
+        let limits = Limits { searches: 3, ..Limits::default() };
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, limits));
+        let (user, other) = (Source::User(1), Source::User(2));
+        let mut held = Vec::new();
+        while let Ok(place) = searcher.slots.try_enter_as(user) {
+            held.push(place);
+        }
+        let list = |source| list_here(&searcher, FilesRequest::default(), source);
+        assert_eq!(list(other).await.refused, None);
+        let refused = list(user).await.refused;
+        assert!(refused.is_some_and(|words| words.contains("limits.searches")));
+    }
 }

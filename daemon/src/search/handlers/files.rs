@@ -39,6 +39,7 @@ pub(crate) async fn handle(
     let request = FilesRequest { members: GrepMembers::default(), ..request };
     let body = encode(&request).map_err(io::Error::other)?.split_off(HEADER_BYTES);
     let (request, body) = (Arc::new(request), Arc::new(body));
+    let user = client.source();
     let places = Admission::unanswered("members asked for files", AT_ONCE);
     // Dropping the set ends the tasks.
     let mut tasks = JoinSet::new();
@@ -50,7 +51,7 @@ pub(crate) async fn handle(
             // The place is held until the client has the listing.
             let place = places.enter().await;
             let listed = if member.address == caller.address {
-                Ok(list_here(&searcher, (*request).clone()).await)
+                Ok(list_here(&searcher, (*request).clone(), user).await)
             } else {
                 ask(&caller, &member, &body).await
             };
