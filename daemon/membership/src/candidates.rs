@@ -6,17 +6,20 @@
 //! list with names that it invents: PROTOCOL.md has the rules.
 
 mod allowance;
+mod host;
 mod room;
 
 use crate::context::Context;
 use crate::event::Event;
 use crate::gossip::send_updates;
 use crate::identity::{Identity, Incarnation, Name};
-use crate::list::{Claim, FailureEvidence, Update};
+use crate::list::{Claim, FailureEvidence, List, Update};
 use crate::members::Members;
 use crate::message::Body;
+use crate::ring::Ring;
 use crate::time::{Instant, millis};
 use allowance::Allowance;
+use host::host_of;
 use rand::RngExt;
 use room::{Candidate, Room};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +38,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(175);
 
 /// From this question on, the member that reported it is asked as well whether it has heard it.
 const ASK_REPORTER_FROM: u32 = 4;
+
+/// At these questions, those that would monitor it are asked as well. It may be alive and stand
+/// still for a moment, or this machine alone does not reach it.
+const ASK_MONITORS_AT: [u32; 2] = [4, 6];
 
 /// How many are asked at the same time. Whoever is there answers at once; so this bounds how many
 /// invented names are asked in a second.
@@ -157,18 +164,24 @@ impl Candidates {
     }
 
     /// A member says that it has heard this one. Returns the candidate if it is to be believed now.
+    /// Where no second machine could say the same, one is enough, as long as the allowance lasts.
     pub(crate) fn on_evidence(
         &mut self,
         name: &Name,
         incarnation: Incarnation,
         from: SocketAddr,
-        now: Instant,
+        members: &Members,
+        context: &Context,
     ) -> Option<Update> {
         let is_meant = |(_, identity): &&(SocketAddr, Identity)| {
             identity.name == *name && identity.incarnation == incarnation
         };
         let (_, identity) = self.asked.iter().find(is_meant)?.clone();
         self.room.get_mut(&identity)?.was_heard = true;
+        let now = context.now.mono;
+        if is_only_machine(host_of(from), members, context) && self.vouched_for.take(now) {
+            return self.remove(&identity);
+        }
         self.report_again(&identity, from, now)
     }
 
@@ -181,7 +194,7 @@ impl Candidates {
         now: Instant,
     ) -> Option<Update> {
         let candidate = self.room.get_mut(identity)?;
-        if candidate.reporters.iter().all(|reporter| reporter.ip() != from.ip()) {
+        if candidate.reporters.iter().all(|reporter| host_of(*reporter) != host_of(from)) {
             candidate.reporters.push(from);
             candidate.reporters.truncate(REPORTERS);
         }
@@ -202,7 +215,7 @@ impl Candidates {
             self.remove(identity);
             return true;
         }
-        let host = identity.address.ip();
+        let host = host_of(identity.address);
         if self.introduced_by.len() >= MAX_HOSTS && !self.introduced_by.contains_key(&host) {
             self.introduced_by.clear();
         }
@@ -263,7 +276,7 @@ impl Candidates {
             let Some(identity) = self.room.next(now, has_turn) else { break };
             if let Some(candidate) = self.room.get_mut(&identity) {
                 for reporter in candidate.reporters.iter().take(1) {
-                    *asked_for.entry(reporter.ip()).or_default() += 1;
+                    *asked_for.entry(host_of(*reporter)).or_default() += 1;
                 }
                 candidate.until = now + patience;
                 ask(candidate, now, context);
@@ -279,7 +292,7 @@ impl Candidates {
         for (_, identity) in &self.asked {
             let reporters = self.room.get(identity).map(|candidate| &candidate.reporters[..]);
             for reporter in reporters.unwrap_or_default().iter().take(1) {
-                *asked_for.entry(reporter.ip()).or_default() += 1;
+                *asked_for.entry(host_of(*reporter)).or_default() += 1;
             }
         }
         asked_for
@@ -303,7 +316,12 @@ impl Candidates {
         for (_, identity) in &self.asked {
             match self.room.get_mut(identity) {
                 Some(candidate) if candidate.until <= now => silent.push(identity.clone()),
-                Some(candidate) if candidate.ask_at <= now => ask(candidate, now, context),
+                Some(candidate) if candidate.ask_at <= now => {
+                    ask(candidate, now, context);
+                    if ASK_MONITORS_AT.contains(&candidate.asks) && !candidate.was_heard {
+                        ask_monitors(candidate, members, context);
+                    }
+                }
                 _ => {}
             }
         }
@@ -311,19 +329,9 @@ impl Candidates {
         for identity in silent {
             self.asked.remove(&(identity.address, identity.clone()));
             let Some(candidate) = self.room.remove(&identity) else { continue };
-            let reporter = candidate.reporters.first().copied().unwrap_or(identity.address);
             self.note_dropped(1, context);
-            let newer = members
-                .get(&identity.name)
-                .is_some_and(|entry| entry.identity.incarnation >= identity.incarnation);
-            let alone = candidate.reporters.len() < REPORTERS && !candidate.was_heard;
-            if alone && !newer && members.at(reporter).is_some_and(|entry| entry.is_up()) {
-                let evidence = FailureEvidence {
-                    detected_by: context.local.name.clone(),
-                    silent_ms: millis(patience(context)),
-                };
-                let failed = Update { claim: Claim::Failed(evidence), ..candidate.update };
-                denied.entry(reporter).or_default().push(failed.ended_at(context.now.wall));
+            if let Some((reporter, failed)) = denial(candidate, members, context) {
+                denied.entry(reporter).or_default().push(failed);
             }
         }
         for (reporter, updates) in denied {
@@ -361,6 +369,49 @@ fn ask(candidate: &mut Candidate, now: Instant, context: &mut Context) {
         && let Some(reporter) = candidate.reporters.first().filter(|reporter| **reporter != address)
     {
         context.send(*reporter, probe());
+    }
+}
+
+/// Whether no other machine than this one has members that are up, apart from this member.
+fn is_only_machine(host: IpAddr, members: &Members, context: &Context) -> bool {
+    let others = members.iter().map(|entry| (&entry.identity, entry.is_up()));
+    let mut others = others.filter(|(identity, up)| *up && identity.name != context.local.name);
+    others.all(|(identity, _)| host_of(identity.address) == host)
+}
+
+/// What the member hears that alone reports somebody who did not answer, and whom nobody has heard.
+fn denial(
+    candidate: Candidate,
+    members: &Members,
+    context: &Context,
+) -> Option<(SocketAddr, Update)> {
+    let identity = &candidate.update.identity;
+    let reporter = candidate.reporters.first().copied()?;
+    let known = members.get(&identity.name);
+    let newer = known.is_some_and(|entry| entry.identity.incarnation >= identity.incarnation);
+    let alone = candidate.reporters.len() < REPORTERS && !candidate.was_heard;
+    if newer || !alone || members.at(reporter).is_none_or(|entry| !entry.is_up()) {
+        return None;
+    }
+    let evidence = FailureEvidence {
+        detected_by: context.local.name.clone(),
+        silent_ms: millis(patience(context)),
+    };
+    let failed = Update { claim: Claim::Failed(evidence), ..candidate.update };
+    Some((reporter, failed.ended_at(context.now.wall)))
+}
+
+/// Asks those that would monitor somebody if it were in the list.
+fn ask_monitors(candidate: &Candidate, members: &Members, context: &mut Context) {
+    let Identity { name, incarnation, .. } = candidate.update.identity.clone();
+    let mut list = List::clone(members);
+    list.merge(candidate.update.clone(), context.now.mono);
+    let monitors = Ring::of_up(&list).monitors(&name, context.monitors_wanted());
+    for monitor in monitors {
+        let to = monitor.identity.address;
+        if to != context.local.address && !candidate.reporters.contains(&to) {
+            context.send(to, Body::Probe { name: name.clone(), incarnation });
+        }
     }
 }
 

@@ -237,18 +237,40 @@ fn a_rejoin_brings_no_invented_names() {
 /// and nobody takes it for failed.
 #[test]
 fn one_bad_link_keeps_no_newcomer_out() {
-    for size in [5, 30, 100] {
+    for size in [2, 3, 5, 30, 100] {
         let mut world = World::formed(size, 10, Settings::default());
         let since = world.now;
         let newcomer = world.add_machine();
-        world.set_link_loss(newcomer, 2, 1.0);
-        world.set_link_loss(2, newcomer, 1.0);
+        world.set_link_loss(newcomer, 1, 1.0);
+        world.set_link_loss(1, newcomer, 1.0);
         world.start(newcomer, &[0]);
         let took = world.run_until_whole(&world.all_but(&[]), 3 * SECOND);
         println!("{size} members: every list whole after {took:?}");
         world.run_for(20 * SECOND);
         assert_eq!(world.failures_since(since), []);
     }
+}
+
+/// The same where all others share one machine, whose port for the newcomer is closed.
+#[test]
+fn a_closed_port_keeps_no_newcomer_out() {
+    let mut world = World::new(9, 11);
+    for i in 1..9 {
+        world.put_on_one_host(i);
+    }
+    for i in 0..8 {
+        world.start(i, &[0]);
+        world.run_for(ms(100));
+    }
+    world.run_until_whole(&(0..8).collect::<Vec<_>>(), 3 * SECOND);
+    world.run_for(5 * SECOND);
+    let since = world.now;
+    world.set_link_loss(8, 0, 1.0);
+    world.set_link_loss(0, 8, 1.0);
+    world.start(8, &[1]);
+    world.run_until_whole(&world.all_but(&[]), 3 * SECOND);
+    world.run_for(20 * SECOND);
+    assert_eq!(world.failures_since(since), []);
 }
 
 /// The members that came back under another incarnation since a moment.
@@ -287,4 +309,29 @@ fn a_machine_full_of_members_comes_back_once() {
     world.run_for(20 * SECOND);
     assert_eq!(rejoined(&world, since), []);
     assert_eq!(world.failures_since(since), []);
+}
+
+/// One machine does not reach it, and hears of it from one member alone that is not its monitor.
+/// Its monitors hear it, so that member is not made to take it for failed.
+#[test]
+fn one_that_its_monitors_hear_is_not_denied() {
+    for seed in 1..6 {
+        let mut world = World::formed(100, seed, Settings::default());
+        let (since, newcomer, other) = (world.now, world.add_machine(), 1);
+        world.set_link_loss(newcomer, other, 1.0);
+        world.set_link_loss(other, newcomer, 1.0);
+        world.keep_uninformed(other, true);
+        world.start(newcomer, &[0]);
+        world.run_for(2 * SECOND);
+        let ring = world.ring(0);
+        let place = ring.iter().position(|i| *i == newcomer).unwrap();
+        let far = |by: usize| ring[(place + by) % ring.len()];
+        let reporter = if far(50) == other { far(51) } else { far(50) };
+        let identity = world.node(newcomer).member().unwrap();
+        assert!(!world.holds_up(other, newcomer));
+        send(&mut world, reporter, other, &[Update::new(identity, Claim::Alive)]);
+        world.run_for(5 * SECOND);
+        assert_eq!(world.failures_since(since), [], "seed {seed}");
+        assert!(world.holds_up(other, newcomer), "seed {seed}");
+    }
 }

@@ -4,6 +4,7 @@
 //! Every reporter has a queue, and the queues take turns. A full room makes place at the cost of
 //! the longest queue. So a member that reports thousands delays no name that another reports.
 
+use super::host::host_of;
 use crate::identity::{Identity, Incarnation};
 use crate::list::Update;
 use crate::time::Instant;
@@ -67,7 +68,7 @@ impl Room {
 
     /// Takes a candidate in. Returns how many are left out for it, itself included: none or one.
     pub(super) fn add(&mut self, candidate: Candidate, from: SocketAddr) -> usize {
-        let host = from.ip();
+        let host = host_of(from);
         let mut left_out = 0;
         if self.waiting.len() >= MAX_WAITING || self.length(host) >= MAX_WAITING {
             left_out = 1;

@@ -9,6 +9,12 @@ fn tell(candidates: &mut Candidates, fixture: &mut Fixture, i: u8, from: u8) -> 
     candidates.hear(update(i), address(from), &mut fixture.context)
 }
 
+/// Says that another member has heard it.
+fn heard(candidates: &mut Candidates, fixture: &Fixture, i: u8, by: u8) -> Option<Update> {
+    let (members, context) = (&fixture.members, &fixture.context);
+    candidates.on_evidence(&name(i), identity(i).incarnation, address(by), members, context)
+}
+
 fn ask(candidates: &mut Candidates, fixture: &mut Fixture) -> Vec<(SocketAddr, Body)> {
     candidates.ask_if_due(&fixture.members, &mut fixture.context);
     fixture.sent()
@@ -64,8 +70,14 @@ fn one_that_a_single_member_reports_is_asked_for_a_while() {
         fixture.pass(175);
         asked.extend(ask(&mut candidates, &mut fixture));
     }
-    let of_reporter = asked.iter().filter(|(to, _)| *to == address(1)).count();
-    assert_eq!((asked.len(), of_reporter), (7, 1), "its reporter once, who may have heard it");
+    let asked_of = |i| asked.iter().filter(|(to, _)| *to == address(i)).count();
+    let others = [1, 2, 3].map(asked_of);
+    assert_eq!(
+        (asked_of(9), others),
+        (6, [1, 2, 2]),
+        "its reporter and monitors may have heard it"
+    );
+    assert_eq!(asked.len(), 11);
     assert_eq!(fixture.context.counters.unconfirmed, 0);
     fixture.pass(175);
     let denied = ask(&mut candidates, &mut fixture);
@@ -85,16 +97,13 @@ fn one_that_its_reporter_has_heard_is_not_denied() {
     tell(&mut candidates, &mut fixture, 9, 1);
     fixture.pass(110);
     ask(&mut candidates, &mut fixture);
-    let now = fixture.context.now.mono;
-    let incarnation = identity(9).incarnation;
-    assert_eq!(candidates.on_evidence(&name(9), incarnation, address(1), now), None);
+    assert_eq!(heard(&mut candidates, &fixture, 9, 1), None);
     fixture.pass(1_200);
     assert_eq!(ask(&mut candidates, &mut fixture), []);
     tell(&mut candidates, &mut fixture, 9, 1);
     fixture.pass(110);
     ask(&mut candidates, &mut fixture);
-    let now = fixture.context.now.mono;
-    let believed = candidates.on_evidence(&name(9), incarnation, address(2), now);
+    let believed = heard(&mut candidates, &fixture, 9, 2);
     assert_eq!(believed, Some(update(9)), "another has heard it, so there are two");
 }
 
@@ -177,6 +186,8 @@ fn many_that_introduce_themselves_have_to_answer() {
     assert_eq!(introduce(&one_host), (32, 1_968));
     let many = |i: u16| SocketAddr::from(([192, 0, i.to_be_bytes()[0], i.to_be_bytes()[1]], 1));
     assert_eq!(introduce(&many), (512, 1_488));
+    let network = |i: u16| SocketAddr::from(([0x2001, 0xdb8, 0, 1, i, 0, 0, 1], 1));
+    assert_eq!(introduce(&network), (32, 1_968), "one machine may have all these addresses");
 }
 
 /// It began another incarnation while it waited, or was asked: that one counts.
@@ -199,4 +210,21 @@ fn the_newest_incarnation_replaces_the_former_ones() {
     assert_eq!(candidates.incarnation_at(address(9)), Some(newer(2).identity.incarnation));
     assert!(candidates.lets_in(&newer(3), &mut fixture.context), "it is there");
     assert_eq!((candidates.room.len(), candidates.asked.len()), (0, 0));
+}
+
+/// In a group of two no second machine can say that it has heard a newcomer. That holds for so many
+/// names as two machines may vouch for.
+#[test]
+fn the_only_other_machine_is_believed_what_it_has_heard() {
+    let mut fixture = Fixture::new(2);
+    let mut candidates = Candidates::new();
+    for left in [1, 0] {
+        candidates.vouched_for = Allowance::new(left, Duration::from_secs(1_000));
+        assert_eq!(tell(&mut candidates, &mut fixture, 9, 1), None, "it may be hearsay");
+        assert_eq!(heard(&mut candidates, &fixture, 9, 1), None, "it was not asked");
+        fixture.pass(110);
+        ask(&mut candidates, &mut fixture);
+        let believed = heard(&mut candidates, &fixture, 9, 1);
+        assert_eq!(believed, (left > 0).then(|| update(9)));
+    }
 }

@@ -51,8 +51,9 @@ impl Node {
 
     /// Another member has heard this one, which may be a candidate here.
     pub(super) fn take_evidence(&mut self, name: &Name, incarnation: Incarnation, by: SocketAddr) {
-        let now = self.context.now.mono;
-        if let Some(believed) = self.candidates.on_evidence(name, incarnation, by, now) {
+        let (members, context) = (&self.members, &self.context);
+        let believed = self.candidates.on_evidence(name, incarnation, by, members, context);
+        if let Some(believed) = believed {
             self.merge(believed, Source::SecondHand);
         }
     }
