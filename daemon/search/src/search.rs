@@ -161,7 +161,8 @@ impl Search {
     }
 
     /// Takes this many bytes in addition, before it uses any of them. It gives back what it has
-    /// meanwhile, so that searches do not wait for each other.
+    /// meanwhile, so that searches do not wait for each other. Its automata stay in memory, so they
+    /// are not counted while it waits.
     ///
     /// # Errors
     /// As [`MemoryBudget::take`].
