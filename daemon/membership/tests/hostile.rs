@@ -174,6 +174,27 @@ fn incarnations_that_grow_stay_plausible() {
     );
 }
 
+/// A claim that the others believe, and the member itself does not, ends when its clock is nearer.
+#[test]
+fn a_claim_between_the_two_bounds_ends_within_a_day() {
+    const HOUR: u64 = 60 * 60 * 1_000;
+    for said in [failed(), Claim::Left, Claim::Alive] {
+        let mut world = World::formed(5, 15, Settings::default());
+        let half_a_day_above = world.clocks(0).wall.0 + 365 * 24 * HOUR + 12 * HOUR;
+        for to in 0..5 {
+            let update = claim(3, address(3), half_a_day_above, said.clone());
+            forge(&mut world, (to + 1) % 5, to, vec![update]);
+        }
+        world.run_for(5 * SECOND);
+        assert!(world.node(3).counters().implausible > 0);
+        for machine in 0..5 {
+            world.set_wall_clock(machine, 13 * 60 * 60 * 1_000);
+        }
+        world.run_until_whole(&all(5), 20 * SECOND);
+        assert!(world.machines[3].last > Some(Incarnation(half_a_day_above)));
+    }
+}
+
 /// The refusal names the reason.
 #[test]
 fn a_machine_whose_clock_is_years_behind_joins_once_it_is_set() {
