@@ -74,6 +74,8 @@ pub fn withstand<T>(
 ) -> Withstood {
     let victims = victims(fleet);
     let mut followers = fleet.follow();
+    // The first search opens the file of searches, which stays open.
+    wait_until_all_answer(fleet);
     let before = Usage::of(&fleet[PRESSED]);
     let start = Instant::now();
     let pressure = press(fleet);
@@ -125,15 +127,20 @@ fn victims(fleet: &Fleet) -> [usize; 2] {
 /// than before.
 fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
     fleet.wait_until_whole();
+    wait_until_all_answer(fleet);
+    wait_until("all descriptors are closed", RECOVERED, || {
+        let open = proc::open_files(fleet[PRESSED].pid());
+        holds(open.len() <= descriptors, || format!("{descriptors} before: {open:?}"))
+    });
+}
+
+/// Waits until the pressed member's grep is answered by all running members.
+fn wait_until_all_answer(fleet: &Fleet) {
     let members = fleet.running().count();
     wait_until("a grep is answered by all", SOON, || {
         let output = fleet[PRESSED].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(answers == members, || format!("{output:?}"))
-    });
-    wait_until("all descriptors are closed", RECOVERED, || {
-        let open = proc::open_files(fleet[PRESSED].pid());
-        holds(open.len() <= descriptors, || format!("{descriptors} before: {open:?}"))
     });
 }
 
