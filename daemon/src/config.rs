@@ -198,10 +198,7 @@ impl Config {
                 "group.max_simultaneous_failures",
                 self.group.max_simultaneous_failures != new.group.max_simultaneous_failures,
             ),
-            (
-                "group.heartbeat_interval",
-                self.group.heartbeat_interval != new.group.heartbeat_interval,
-            ),
+            ("group.heartbeat_interval", self.group.detection != new.group.detection),
             ("group.failure_timeout", self.group.failure_timeout != new.group.failure_timeout),
             ("group.forget_after", self.forget_after != new.forget_after),
             ("paths.state_dir", self.state_dir != new.state_dir),

@@ -8,7 +8,7 @@
 mod world;
 
 use clap::Parser;
-use memberd_membership::{Event, GroupSettings, Settings};
+use memberd_membership::{Detection, Event, GroupSettings, Settings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use world::measure::{Measured, Plan, measure, quantile};
@@ -75,8 +75,8 @@ impl Options {
     fn settings(&self) -> Settings {
         let group = GroupSettings {
             max_simultaneous_failures: self.monitors,
-            heartbeat_interval: Duration::from_millis(self.interval),
             failure_timeout: Duration::from_millis(self.timeout),
+            detection: Detection::Ring { heartbeat_interval: Duration::from_millis(self.interval) },
         };
         Settings { group, ..Settings::default() }
     }

@@ -8,7 +8,7 @@
 mod world;
 
 use clap::Parser;
-use memberd_membership::{GroupSettings, Settings};
+use memberd_membership::{Detection, GroupSettings, Settings};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,7 +82,7 @@ fn main() -> std::io::Result<()> {
 
 fn settings(interval: u64) -> Settings {
     let group = GroupSettings {
-        heartbeat_interval: Duration::from_millis(interval),
+        detection: Detection::Ring { heartbeat_interval: Duration::from_millis(interval) },
         ..GroupSettings::default()
     };
     Settings { group, ..Settings::default() }

@@ -419,7 +419,7 @@ fn ask_monitors(candidate: &Candidate, members: &Members, context: &mut Context)
 /// heard.
 fn patience(context: &Context) -> Duration {
     let group = context.group();
-    group.failure_timeout.saturating_sub(group.heartbeat_interval)
+    group.failure_timeout.saturating_sub(group.interval())
 }
 
 #[cfg(test)]

@@ -88,18 +88,18 @@ impl Detector {
 
     /// Computes again who watches whom, after a change of the list. It greets new monitors at once.
     ///
-    /// While this member suspects others (`any_suspects`), it uses two rings, with and without
+    /// While this member doubts others (`any_doubted`), it uses two rings, with and without
     /// them, because they may be alive.
     pub(crate) fn on_list(
         &mut self,
         members: &Members,
-        any_suspects: bool,
+        any_doubted: bool,
         gossip: &mut Gossip,
         context: &mut Context,
     ) {
         let up = Ring::of_up(members);
         let rings =
-            if any_suspects { vec![up, Ring::of_alive_to_others(members)] } else { vec![up] };
+            if any_doubted { vec![up, Ring::of_alive_to_others(members)] } else { vec![up] };
         let (own, k) = (&context.local.name, context.monitors_wanted());
         let mut monitors = Vec::new();
         let mut targets = Vec::new();
@@ -283,7 +283,7 @@ pub(crate) fn introduced_heartbeat(members: &Members, introduction: Update) -> B
 /// A member that has just entered the list is a newcomer. It is none if this member is itself new
 /// and took over the whole list.
 fn target(entry: &Entry, context: &Context) -> (Name, Target) {
-    let lately = context.now.mono.since(entry.since) < context.group().heartbeat_interval;
+    let lately = context.now.mono.since(entry.since) < context.group().interval();
     let newcomer = lately && entry.since > context.local.began;
     (entry.identity.name.clone(), Target { incarnation: entry.identity.incarnation, newcomer })
 }

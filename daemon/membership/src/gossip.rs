@@ -30,7 +30,7 @@ impl Gossip {
         members: &Members,
         context: &Context,
     ) {
-        let ride = context.group().heartbeat_interval * 2;
+        let ride = context.group().interval() * 2;
         self.broadcasts.learn(update, source, members.up(), ride, context.now.mono);
     }
 

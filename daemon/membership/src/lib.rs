@@ -59,6 +59,7 @@ mod calls;
 mod candidates;
 mod context;
 mod detector;
+mod doubt;
 mod event;
 mod forgotten;
 mod gossip;
@@ -75,7 +76,6 @@ mod plausibility;
 mod rejoin;
 mod ring;
 mod settings;
-mod suspicion;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -98,6 +98,8 @@ pub use node::{
 };
 pub use outputs::{Output, Transmit};
 pub use ring::{Ring, ZONE_CELL_MAX};
-pub use settings::{GroupSettings, PROTOCOL_VERSION, Settings, is_understood};
+pub use settings::{
+    Detection, GroupSettings, PROTOCOL_VERSION, Settings, SwimSettings, is_understood,
+};
 pub use time::{Instant, Now, WallTime, millis};
 pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};

@@ -143,7 +143,7 @@ impl List {
     }
 
     /// Counts a live member as failed here, without a report to others. Returns the change.
-    pub fn suspect(
+    pub fn doubt(
         &mut self,
         name: &Name,
         evidence: FailureEvidence,
@@ -151,16 +151,16 @@ impl List {
     ) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let suspected =
-            entry.is_up().then(|| entry.with_state(MemberState::Suspected(evidence), now))?;
-        Some(self.replace(index, suspected))
+        let doubted =
+            entry.is_up().then(|| entry.with_state(MemberState::Doubted(evidence), now))?;
+        Some(self.replace(index, doubted))
     }
 
-    /// Takes a suspicion back, and returns the change.
-    pub fn clear_suspicion(&mut self, name: &Name, now: Instant) -> Option<Change> {
+    /// Takes a doubt back, and returns the change.
+    pub fn end_doubt(&mut self, name: &Name, now: Instant) -> Option<Change> {
         let index = self.name_index(name).ok()?;
         let entry = &self.by_name[index];
-        let trusted = matches!(entry.state, MemberState::Suspected(_))
+        let trusted = matches!(entry.state, MemberState::Doubted(_))
             .then(|| entry.with_state(MemberState::Alive, now))?;
         Some(self.replace(index, trusted))
     }

@@ -124,19 +124,19 @@ impl Members {
     }
 
     /// Counts a member as failed here, without a report to others. Returns whether it was up.
-    pub(crate) fn suspect(
+    pub(crate) fn doubt(
         &mut self,
         name: &Name,
         evidence: FailureEvidence,
         context: &mut Context,
     ) -> bool {
-        let change = self.list.suspect(name, evidence, context.now.mono);
+        let change = self.list.doubt(name, evidence, context.now.mono);
         self.note_any(change.as_ref(), context)
     }
 
-    /// Notes that a suspected member is up.
-    pub(crate) fn clear_suspicion(&mut self, name: &Name, context: &mut Context) {
-        let change = self.list.clear_suspicion(name, context.now.mono);
+    /// Notes that a doubted member is up.
+    pub(crate) fn end_doubt(&mut self, name: &Name, context: &mut Context) {
+        let change = self.list.end_doubt(name, context.now.mono);
         self.note_any(change.as_ref(), context);
     }
 
@@ -173,7 +173,7 @@ impl Members {
                 MemberState::Left => true,
                 MemberState::Failed(_) => theirs.claim != Claim::Alive,
                 MemberState::Alive => theirs.claim == Claim::Alive,
-                MemberState::Suspected(_) => false,
+                MemberState::Doubted(_) => false,
             };
             newer || same && settled
         })
@@ -283,7 +283,7 @@ fn member_events(change: &Change) -> Vec<MemberEvent> {
                 before_up.map(|before| event(&before.identity, MemberEventKind::Restarted));
             restarted.into_iter().chain([event(&after.identity, MemberEventKind::Joined)]).collect()
         }
-        MemberState::Suspected(evidence) | MemberState::Failed(evidence) => {
+        MemberState::Doubted(evidence) | MemberState::Failed(evidence) => {
             let failed = before_up
                 .map(|_| event(&after.identity, MemberEventKind::Failed(evidence.clone())));
             failed.into_iter().collect()

@@ -15,6 +15,7 @@ use crate::calls::{CallError, CallId, CallPurpose, UnderWay, read_reply};
 use crate::candidates::Candidates;
 use crate::context::Context;
 use crate::detector::{Detector, Finding};
+use crate::doubt::{self, Doubts};
 use crate::event::Event;
 use crate::gossip::anti_entropy::{self, AntiEntropy};
 use crate::gossip::forgetting::Forgetting;
@@ -30,7 +31,6 @@ use crate::outputs::Output;
 use crate::rejoin::Rejoin;
 use crate::rejoin::announce::Announcer;
 use crate::settings::{PROTOCOL_VERSION, Settings};
-use crate::suspicion::{self, Suspicions};
 use crate::time::{Instant, Now};
 use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
 use forget::ForgetRequest;
@@ -67,7 +67,7 @@ pub struct Node {
     members: Members,
     candidates: Candidates,
     detector: Detector,
-    suspicions: Suspicions,
+    doubts: Doubts,
     gossip: Gossip,
     forgetting: Forgetting,
     forget_request: ForgetRequest,
@@ -93,7 +93,7 @@ impl Node {
             members: Members::new(),
             candidates: Candidates::new(),
             detector: Detector::new(&settings.group),
-            suspicions: Suspicions::default(),
+            doubts: Doubts::default(),
             gossip: Gossip::default(),
             forgetting: Forgetting::default(),
             forget_request: ForgetRequest::default(),
@@ -329,7 +329,7 @@ impl Node {
         let Some(stall) = stall.filter(|_| self.in_group()) else { return };
         self.context.counters.stalls += 1;
         self.detector.forgive(stall, now.mono);
-        self.suspicions.forgive(stall);
+        self.doubts.forgive(stall);
         self.candidates.forgive(stall);
         if stall > self.context.group().failure_timeout {
             self.context.report(Event::Stalled(stall));
@@ -355,7 +355,7 @@ impl Node {
     fn next_at_in_group(&self, own: impl IntoIterator<Item = Instant>) -> Option<Instant> {
         let parts = [
             self.detector.poll_at(),
-            self.suspicions.next_at(),
+            self.doubts.next_at(),
             self.gossip.next_at(),
             self.forgetting.next_at(),
             self.candidates.next_at(),
@@ -371,29 +371,29 @@ impl Node {
 
     fn rebuild_ring(&mut self) {
         if self.in_group() {
-            let any_suspects = self.suspicions.any();
+            let any_doubted = self.doubts.any();
             let (members, gossip) = (&self.members, &mut self.gossip);
-            self.detector.on_list(members, any_suspects, gossip, &mut self.context);
+            self.detector.on_list(members, any_doubted, gossip, &mut self.context);
         }
     }
 
-    /// Judges all that the detector found, and all suspicions that have lasted.
+    /// Judges all that the detector found, and all doubts that have lasted.
     fn judge(&mut self) {
         let mut gap = false;
         for finding in self.detector.poll(self.context.now.mono) {
             let (members, context) = (&mut self.members, &mut self.context);
             match finding {
                 Finding::Missing(name, incarnation) => {
-                    suspicion::probe_all(&name, incarnation, members, context);
+                    doubt::probe_all(&name, incarnation, members, context);
                 }
                 Finding::Unanswered(name, incarnation) => {
-                    suspicion::probe(&name, incarnation, members, context);
+                    doubt::probe(&name, incarnation, members, context);
                 }
                 Finding::Silent(silence)
                     if members.is_up_as(&silence.name, silence.incarnation) =>
                 {
                     gap |= !silence.ever_heard;
-                    if let Some(failed) = self.suspicions.on_silence(&silence, members, context) {
+                    if let Some(failed) = self.doubts.on_silence(&silence, members, context) {
                         self.merge(failed, Source::FirstHand);
                     }
                 }
@@ -403,7 +403,7 @@ impl Node {
         if gap {
             self.detector.probe_beyond(&self.members, &self.context);
         }
-        for failed in self.suspicions.lasting(&mut self.members, &mut self.context) {
+        for failed in self.doubts.lasting(&mut self.members, &mut self.context) {
             self.merge(failed, Source::FirstHand);
         }
     }
@@ -438,7 +438,7 @@ impl Node {
         for update in list {
             self.take_update(update, Source::SecondHand, sender.identity.address);
         }
-        self.suspicions.drop_settled(&self.members);
+        self.doubts.drop_settled(&self.members);
         CallReply::List(ours)
     }
 }

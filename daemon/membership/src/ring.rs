@@ -41,7 +41,7 @@ impl<'a> Ring<'a> {
         Ring { list, stands: Entry::is_up }
     }
 
-    /// The ring of those that are alive in what is reported to others: the suspected stand on it
+    /// The ring of those that are alive in what is reported to others: the doubted stand on it
     /// too.
     pub fn of_alive_to_others(list: &'a List) -> Self {
         Ring { list, stands: Entry::is_alive_to_others }

@@ -1,7 +1,6 @@
 //! The settings: those that all members of a group must share, and those of one member. They are
 //! plain values.
 
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The version of the protocol between members. Members of versions that are not next to each other
@@ -14,25 +13,118 @@ pub fn is_understood(version: u8) -> bool {
 }
 
 /// The settings that must be the same on every member. They are compared at join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupSettings {
     /// The number k of members that may crash at the same moment without one being missed. Each
-    /// member has this many monitors.
+    /// member has at least this many monitors.
     pub max_simultaneous_failures: u8,
-    /// The interval of heartbeats. The default is the longest with which a member may be stopped
-    /// for a second, at the worst moment, with time to spare before `failure_timeout`.
-    pub heartbeat_interval: Duration,
-    /// A member whose newest known heartbeat was sent longer ago than this has failed.
+    /// A member whose newest known datagram was sent longer ago than this has failed. With
+    /// suspicion it is suspected, and has the time of that to show that it is up.
     pub failure_timeout: Duration,
+    /// The detector, with the settings that it alone has.
+    pub detection: Detection,
+}
+
+/// How members notice that another one is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detection {
+    /// Each member sends heartbeats to its monitors on the ring.
+    Ring {
+        /// The interval of heartbeats. The default is the longest with which a member may be
+        /// stopped for a second, at the worst moment, with time to spare before `failure_timeout`.
+        heartbeat_interval: Duration,
+    },
+    /// Each member pings its successors on the ring, which acknowledge (SWIM, DSN 2002).
+    Swim(SwimSettings),
+}
+
+/// The settings of [`Detection::Swim`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwimSettings {
+    /// The time in which a member pings each of its successors once.
+    pub ping_interval: Duration,
+    /// How long a suspected member has to show that it is up; zero for no suspicion.
+    pub suspicion_timeout: Duration,
+    /// How many members are asked at once to ping a silent one.
+    pub indirect_pings: u8,
+}
+
+impl Default for SwimSettings {
+    fn default() -> Self {
+        SwimSettings {
+            ping_interval: Duration::from_millis(2_500),
+            suspicion_timeout: Duration::from_millis(2_500),
+            indirect_pings: 3,
+        }
+    }
 }
 
 impl GroupSettings {
-    /// A hash of all of them, to distinguish groups of other settings.
+    /// The defaults of a group whose detector is SWIM.
+    pub fn swim() -> Self {
+        GroupSettings {
+            max_simultaneous_failures: 4,
+            failure_timeout: Duration::from_secs(4),
+            detection: Detection::Swim(SwimSettings::default()),
+        }
+    }
+
+    /// The time in which each monitor hears a member once, while nothing is lost.
+    pub fn interval(&self) -> Duration {
+        match self.detection {
+            Detection::Ring { heartbeat_interval } => heartbeat_interval,
+            Detection::Swim(swim) => swim.ping_interval,
+        }
+    }
+
+    /// The age of the newest known datagram of a member at which its silence is final.
+    pub fn patience(&self) -> Duration {
+        match self.detection {
+            Detection::Ring { .. } => self.failure_timeout,
+            Detection::Swim(swim) => self.failure_timeout + swim.suspicion_timeout,
+        }
+    }
+
+    /// All of them with the names that the configuration gives them, the detector first. Two groups
+    /// of the same detector have the same names.
+    pub fn named(&self) -> Vec<(&'static str, String)> {
+        let span = |span: Duration| format!("{span:?}");
+        let detector = match self.detection {
+            Detection::Ring { .. } => "ring",
+            Detection::Swim(_) => "swim",
+        };
+        let mut named = vec![
+            ("detector", detector.to_owned()),
+            ("max_simultaneous_failures", self.max_simultaneous_failures.to_string()),
+        ];
+        match self.detection {
+            Detection::Ring { heartbeat_interval } => {
+                named.push(("heartbeat_interval", span(heartbeat_interval)));
+            }
+            Detection::Swim(SwimSettings { ping_interval, suspicion_timeout, indirect_pings }) => {
+                named.extend([
+                    ("ping_interval", span(ping_interval)),
+                    ("suspicion_timeout", span(suspicion_timeout)),
+                    ("indirect_pings", indirect_pings.to_string()),
+                ]);
+            }
+        }
+        named.push(("failure_timeout", span(self.failure_timeout)));
+        named
+    }
+
+    /// A hash of all of them, to distinguish groups of other settings. That of the ring is as it
+    /// was before there was another detector.
     pub fn fingerprint(&self) -> u32 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd group settings 1");
         hasher.update(&[self.max_simultaneous_failures]);
-        hasher.update(&self.heartbeat_interval.as_nanos().to_be_bytes());
+        hasher.update(&self.interval().as_nanos().to_be_bytes());
         hasher.update(&self.failure_timeout.as_nanos().to_be_bytes());
+        if let Detection::Swim(swim) = self.detection {
+            hasher.update(b"swim");
+            hasher.update(&swim.suspicion_timeout.as_nanos().to_be_bytes());
+            hasher.update(&[swim.indirect_pings]);
+        }
         let mut bytes = [0; 4];
         hasher.finalize_xof().fill(&mut bytes);
         u32::from_be_bytes(bytes)
@@ -43,8 +135,8 @@ impl Default for GroupSettings {
     fn default() -> Self {
         GroupSettings {
             max_simultaneous_failures: 4,
-            heartbeat_interval: Duration::from_millis(600),
             failure_timeout: Duration::from_millis(1_750),
+            detection: Detection::Ring { heartbeat_interval: Duration::from_millis(600) },
         }
     }
 }
@@ -64,6 +156,30 @@ impl Default for Settings {
         Settings {
             group: GroupSettings::default(),
             forget_after: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_changes_the_fingerprint_and_a_name() {
+        let swim = SwimSettings::default();
+        let of = |swim| GroupSettings { detection: Detection::Swim(swim), ..GroupSettings::swim() };
+        let second = Duration::from_secs(1);
+        let other = [
+            GroupSettings::default(),
+            GroupSettings { max_simultaneous_failures: 3, ..GroupSettings::swim() },
+            GroupSettings { failure_timeout: second, ..GroupSettings::swim() },
+            of(SwimSettings { ping_interval: second, ..swim }),
+            of(SwimSettings { suspicion_timeout: second, ..swim }),
+            of(SwimSettings { indirect_pings: 2, ..swim }),
+        ];
+        for settings in other {
+            assert_ne!(settings.fingerprint(), GroupSettings::swim().fingerprint());
+            assert_ne!(settings.named(), GroupSettings::swim().named());
         }
     }
 }

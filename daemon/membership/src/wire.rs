@@ -7,6 +7,7 @@ mod datagram;
 mod ends;
 mod entries;
 mod forgotten;
+mod settings;
 
 use crate::settings::PROTOCOL_VERSION;
 

@@ -126,7 +126,7 @@ fn an_isolated_member_that_comes_home_costs_one_new_incarnation() {
 #[test]
 fn a_stall_shorter_than_the_timeout_less_an_interval_is_safe() {
     let Settings { group, .. } = Settings::default();
-    let longest = group.failure_timeout - group.heartbeat_interval - ms(10);
+    let longest = group.failure_timeout - group.interval() - ms(10);
     for seed in seeds(1..7) {
         let mut world = formed(seed);
         let start = world.now;

@@ -256,6 +256,7 @@ fn replies_between_members_keep_their_bytes() {
 }
 
 #[test]
-fn the_fingerprint_of_the_default_settings_is_fixed() {
+fn the_fingerprints_of_the_default_settings_are_fixed() {
     assert_eq!(GroupSettings::default().fingerprint(), 2_652_485_389);
+    assert_eq!(GroupSettings::swim().fingerprint(), 1_185_480_453);
 }

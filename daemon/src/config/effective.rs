@@ -60,8 +60,7 @@ impl Config {
             allow_plaintext,
             metrics,
         } = self;
-        let GroupSettings { max_simultaneous_failures, heartbeat_interval, failure_timeout } =
-            group;
+        let GroupSettings { max_simultaneous_failures, failure_timeout, detection: _ } = group;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
         let path = |path: &Path| Some(text(&path.display().to_string()));
@@ -75,7 +74,7 @@ impl Config {
             ("group.introducers", Some(list(introducers))),
             ("group.join_on_start", Some(join_on_start.to_string())),
             ("group.max_simultaneous_failures", Some(max_simultaneous_failures.to_string())),
-            ("group.heartbeat_interval", Some(span(*heartbeat_interval))),
+            ("group.heartbeat_interval", Some(span(group.interval()))),
             ("group.failure_timeout", Some(span(*failure_timeout))),
             ("group.forget_after", Some(span(*forget_after))),
             ("paths.state_dir", path(state_dir)),

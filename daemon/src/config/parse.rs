@@ -7,7 +7,7 @@ use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, limits, logs};
-use memberd_membership::{GroupSettings, Name, Settings, TagKey, TagValue, Tags};
+use memberd_membership::{Detection, GroupSettings, Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -168,12 +168,10 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
     if let Some(interval) =
         span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", &INTERVALS, problems)
     {
-        settings.heartbeat_interval = interval;
+        settings.detection = Detection::Ring { heartbeat_interval: interval };
     }
-    if let Some(set) = group
-        .heartbeat_interval
-        .as_ref()
-        .filter(|_| !INTERVALS.contains(&settings.heartbeat_interval))
+    if let Some(set) =
+        group.heartbeat_interval.as_ref().filter(|_| !INTERVALS.contains(&settings.interval()))
     {
         problems.add(
             set,
@@ -186,7 +184,7 @@ fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings 
     {
         settings.failure_timeout = timeout;
     }
-    let least = settings.heartbeat_interval * 2;
+    let least = settings.interval() * 2;
     if let Some(set) = group.failure_timeout.as_ref().or(group.heartbeat_interval.as_ref())
         && !(least..=MOST_TIMEOUT).contains(&settings.failure_timeout)
     {

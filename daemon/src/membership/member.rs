@@ -64,7 +64,7 @@ impl From<&MemberState> for Liveness {
     fn from(state: &MemberState) -> Self {
         match state {
             MemberState::Alive => Liveness::Alive,
-            MemberState::Suspected(evidence) | MemberState::Failed(evidence) => {
+            MemberState::Doubted(evidence) | MemberState::Failed(evidence) => {
                 Liveness::Failed(Some(evidence.clone()))
             }
             MemberState::Left => Liveness::Left,
@@ -84,14 +84,14 @@ impl From<MemberEventKind> for Liveness {
 }
 
 /// When a member joined, failed or left. The incarnation says when it joined, unless a clock was
-/// set back: it is far ahead of the time then. Only this machine suspects.
+/// set back: it is far ahead of the time then. Only this machine doubts.
 fn since(entry: &Entry, anchor: Anchor) -> WallTime {
     let learned = anchor.wall(entry.since);
     let joined = WallTime(entry.identity.incarnation.0);
     match entry.state {
         MemberState::Alive if joined.0 > learned.0.saturating_add(MOST_AHEAD_MS) => learned,
         MemberState::Alive => joined,
-        MemberState::Suspected(_) => learned,
+        MemberState::Doubted(_) => learned,
         MemberState::Failed(_) | MemberState::Left => entry.ended.unwrap_or(learned),
     }
 }

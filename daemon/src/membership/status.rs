@@ -101,7 +101,7 @@ impl Sources<'_> {
             uptime: self.uptime,
             alive: count(|state| matches!(state, MemberState::Alive)),
             failed: count(|state| {
-                matches!(state, MemberState::Failed(_) | MemberState::Suspected(_))
+                matches!(state, MemberState::Failed(_) | MemberState::Doubted(_))
             }),
             left: count(|state| matches!(state, MemberState::Left)),
             list_hash: node.list().digest().hash,
@@ -206,7 +206,7 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourStatus], now: Now) -> Ve
     let mut warnings = Vec::new();
     let watched: Vec<&NeighbourStatus> =
         neighbours.iter().filter(|status| status.neighbour.watched).collect();
-    let limit = node.group_settings().heartbeat_interval * 2;
+    let limit = node.group_settings().interval() * 2;
     let silent: Vec<(&Name, Duration)> = watched
         .iter()
         .map(|status| &status.neighbour)

@@ -86,9 +86,9 @@ struct Tally {
 impl Traffic {
     pub(super) fn new(settings: GroupSettings) -> Self {
         Traffic {
-            interval: millis(settings.heartbeat_interval).max(1),
+            interval: millis(settings.interval()).max(1),
             // A member that is silent for longer is not alive, or was not watched in the meantime.
-            silence: millis(settings.failure_timeout) * 2,
+            silence: millis(settings.patience()) * 2,
             totals: Totals::default(),
             refused_limits: BTreeMap::new(),
             unsent_limit: LogRateLimit::default(),

@@ -57,7 +57,7 @@ pub fn victims(fleet: &Fleet, round: usize) -> Vec<usize> {
 /// starts.
 pub(super) fn phase(round: usize) -> Duration {
     const GOLDEN_RATIO: f64 = 0.618_033_988_75;
-    GroupSettings::default().heartbeat_interval.mul_f64((round as f64 * GOLDEN_RATIO).fract())
+    GroupSettings::default().interval().mul_f64((round as f64 * GOLDEN_RATIO).fract())
 }
 
 /// Kills these at the same moment, and watches the lists of the others.

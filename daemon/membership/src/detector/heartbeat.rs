@@ -36,10 +36,10 @@ const PROBE_OTHERS: Duration = Duration::from_millis(525);
 /// interval less. This is the time of a member that stopped an interval after its last heartbeat.
 pub(super) fn timing(group: &GroupSettings) -> Timing {
     Timing {
-        missed_after: group.heartbeat_interval.mul_f64(1.2),
+        missed_after: group.interval().mul_f64(1.2),
         newcomer_missed_after: PROBE_AGAIN,
         patience: group.failure_timeout,
-        newcomer_patience: group.failure_timeout.saturating_sub(group.heartbeat_interval),
+        newcomer_patience: group.failure_timeout.saturating_sub(group.interval()),
         probe_again: PROBE_AGAIN,
         probe_others: PROBE_OTHERS,
     }
@@ -71,7 +71,7 @@ impl Default for Heartbeats {
 impl Heartbeats {
     /// Begins at a random phase.
     pub(super) fn start(context: &mut Context) -> Self {
-        let phase = context.group().heartbeat_interval.mul_f64(context.rng.random::<f64>());
+        let phase = context.group().interval().mul_f64(context.rng.random::<f64>());
         Heartbeats { next_at: context.now.mono + phase, ..Heartbeats::default() }
     }
 
@@ -148,7 +148,7 @@ impl Heartbeats {
         if self.next_at > now {
             return;
         }
-        let interval = context.group().heartbeat_interval;
+        let interval = context.group().interval();
         let next = self.next_at + interval;
         self.next_at = if next > now { next } else { now + interval };
         self.recipients.retain(|_, recipient| recipient.until.is_none_or(|until| now < until));

@@ -22,6 +22,10 @@ use summary::{Summary, bucket};
 /// For this long after a change, travelling updates explain a difference.
 const BROADCAST_TAKES: Duration = Duration::from_millis(200);
 
+/// The longest pause between two comparisons with the same member. It is half an interval, but
+/// SWIM's exchanges are rarer than repairs may be.
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+
 /// If a difference needs more datagrams than this, the members exchange whole lists over TCP.
 const MAX_DATAGRAMS: usize = 8;
 
@@ -61,7 +65,7 @@ impl AntiEntropy {
             self.peers.clear();
         }
         let now = context.now.mono;
-        let pause = context.group().heartbeat_interval / 2;
+        let pause = (context.group().interval() / 2).min(LONGEST_PAUSE);
         let quiet = now.since(members.last_change()) >= BROADCAST_TAKES;
         let peer = self.peers.entry(name.clone()).or_default();
         if hash == members.digest().hash {
@@ -114,9 +118,9 @@ pub(crate) fn whole_list(list: &List) -> Vec<Update> {
     certain(list).collect()
 }
 
-/// Suspected members are left out, because their entries would say that they are alive.
+/// Doubted members are left out, because their entries would say that they are alive.
 fn certain(list: &List) -> impl Iterator<Item = Update> {
-    let is_certain = |entry: &&Arc<Entry>| !matches!(entry.state, MemberState::Suspected(_));
+    let is_certain = |entry: &&Arc<Entry>| !matches!(entry.state, MemberState::Doubted(_));
     list.iter().filter(is_certain).map(|entry| entry.to_update())
 }
 
@@ -188,10 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn suspected_members_are_left_out_and_the_gone_are_not_accepted() {
+    fn doubted_members_are_left_out_and_the_gone_are_not_accepted() {
         let mut fixture = Fixture::new(3);
         let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
-        fixture.members.suspect(&name(1), evidence.clone(), &mut fixture.context);
+        fixture.members.doubt(&name(1), evidence.clone(), &mut fixture.context);
         assert_eq!(whole_list(&fixture.members).len(), 2);
         assert!(accepts(&update(2), &fixture.members));
         let failed = Update::new(identity(2), Claim::Failed(evidence));

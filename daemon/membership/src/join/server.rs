@@ -47,30 +47,13 @@ pub(crate) fn introduce(
 
 /// The first setting in which a newcomer disagrees with the group.
 fn disagreement(group: &GroupSettings, newcomer: &GroupSettings) -> Option<JoinRefusal> {
-    let rows = [
-        (
-            "max_simultaneous_failures",
-            newcomer.max_simultaneous_failures.to_string(),
-            group.max_simultaneous_failures.to_string(),
-        ),
-        (
-            "heartbeat_interval",
-            format!("{:?}", newcomer.heartbeat_interval),
-            format!("{:?}", group.heartbeat_interval),
-        ),
-        (
-            "failure_timeout",
-            format!("{:?}", newcomer.failure_timeout),
-            format!("{:?}", group.failure_timeout),
-        ),
-    ];
-    rows.into_iter().find(|(_, newcomer, group)| newcomer != group).map(
-        |(setting, newcomer, group)| JoinRefusal::Settings {
-            setting: setting.to_owned(),
-            newcomer,
-            group,
-        },
-    )
+    let pairs = newcomer.named().into_iter().zip(group.named());
+    let differing = pairs.into_iter().find(|(newcomer, group)| newcomer != group);
+    differing.map(|((setting, newcomer), (_, group))| JoinRefusal::Settings {
+        setting: setting.to_owned(),
+        newcomer,
+        group,
+    })
 }
 
 /// The refusal of a newcomer whose name or address a live member has.

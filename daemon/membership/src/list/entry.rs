@@ -55,7 +55,7 @@ impl Entry {
         self.state == MemberState::Alive
     }
 
-    /// Whether it is up in what this machine reports to others: the alive and the suspected are.
+    /// Whether it is up in what this machine reports to others: the alive and the doubted are.
     pub fn is_alive_to_others(&self) -> bool {
         self.state.rank() == 0
     }
@@ -63,7 +63,7 @@ impl Entry {
     /// The entry as an update.
     pub fn to_update(&self) -> Update {
         let claim = match &self.state {
-            MemberState::Alive | MemberState::Suspected(_) => Claim::Alive,
+            MemberState::Alive | MemberState::Doubted(_) => Claim::Alive,
             MemberState::Failed(evidence) => Claim::Failed(evidence.clone()),
             MemberState::Left => Claim::Left,
         };

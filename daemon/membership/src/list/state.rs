@@ -75,7 +75,7 @@ pub enum MemberState {
     /// Silent past its deadline. But its monitor, this machine, has heard no other member since, so
     /// the fault may be its own. The member counts as failed here, and is reported to others as
     /// alive.
-    Suspected(FailureEvidence),
+    Doubted(FailureEvidence),
     /// Declared failed. This is final for the incarnation.
     Failed(FailureEvidence),
     /// Left voluntarily. This is final for the incarnation.
@@ -86,14 +86,14 @@ impl MemberState {
     /// The evidence of a failure.
     pub(super) fn evidence(&self) -> Option<&FailureEvidence> {
         match self {
-            MemberState::Suspected(evidence) | MemberState::Failed(evidence) => Some(evidence),
+            MemberState::Doubted(evidence) | MemberState::Failed(evidence) => Some(evidence),
             MemberState::Alive | MemberState::Left => None,
         }
     }
 
     pub(super) fn rank(&self) -> u8 {
         match self {
-            MemberState::Alive | MemberState::Suspected(_) => 0,
+            MemberState::Alive | MemberState::Doubted(_) => 0,
             MemberState::Failed(_) => 1,
             MemberState::Left => 2,
         }

@@ -48,7 +48,7 @@ pub enum ForgetError {
     Alive(Name),
     /// Only this machine takes the member for failed.
     #[error("only this machine takes {0} for failed, since it hears nobody: see memberctl status")]
-    Suspected(Name),
+    Doubted(Name),
 }
 
 /// What became of a request to forget.
@@ -119,7 +119,7 @@ impl Node {
         let entry = entry.ok_or_else(|| ForgetError::Unknown(name.clone()))?;
         match entry.state {
             MemberState::Alive => Err(ForgetError::Alive(name.clone())),
-            MemberState::Suspected(_) => Err(ForgetError::Suspected(name.clone())),
+            MemberState::Doubted(_) => Err(ForgetError::Doubted(name.clone())),
             MemberState::Failed(_) | MemberState::Left => Ok(entry.identity.clone()),
         }
     }
@@ -231,7 +231,7 @@ impl Node {
                 self.forgetting.learn(name.clone(), self.context.now.mono);
             }
         }
-        self.suspicions.drop_settled(&self.members);
+        self.doubts.drop_settled(&self.members);
     }
 
     /// This member comes back through a side with this list. Whoever lives there was forgotten by

@@ -77,7 +77,7 @@ impl Node {
                 self.weigh(update.clone(), Source::SecondHand, from);
             }
         }
-        self.suspicions.drop_settled(&self.members);
+        self.doubts.drop_settled(&self.members);
     }
 
     /// Takes over the list of a side that this member changes to. Whoever is not in its own list is

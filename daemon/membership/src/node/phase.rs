@@ -4,6 +4,7 @@
 use super::Node;
 use crate::calls::CallPurpose;
 use crate::detector::Detector;
+use crate::doubt::Doubts;
 use crate::event::Event;
 use crate::gossip::Source;
 use crate::gossip::anti_entropy::AntiEntropy;
@@ -14,7 +15,6 @@ use crate::join::client::{JoinAttempt, JoinStep};
 use crate::leave::LeaveProgress;
 use crate::list::{List, Update};
 use crate::rejoin;
-use crate::suspicion::Suspicions;
 use crate::time::Instant;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Node {
 
     pub(super) fn take_over(&mut self, list: &[Update]) {
         self.members.take_over(list, &mut self.context);
-        self.suspicions.drop_settled(&self.members);
+        self.doubts.drop_settled(&self.members);
     }
 
     /// Tells the group of this incarnation. Heartbeats to the monitors go out as the ring is
@@ -151,7 +151,7 @@ impl Node {
         self.detector = Detector::new(&self.context.settings.group);
         self.gossip.clear();
         self.candidates.clear();
-        self.suspicions = Suspicions::default();
+        self.doubts = Doubts::default();
         self.anti_entropy = AntiEntropy::default();
         self.announcer.stop();
     }

@@ -172,7 +172,7 @@ impl Node {
 
     fn receive_from_member(&mut self, from: SocketAddr, name: &Name, message: &Message) {
         self.detector.on_evidence(name, message, self.context.now);
-        self.suspicions.on_heard(name, &mut self.members, &mut self.context);
+        self.doubts.on_heard(name, &mut self.members, &mut self.context);
         self.finish_activating(name, message.incarnation);
         for update in message.body.updates() {
             self.take_update(update, Source::SecondHand, from);
@@ -181,7 +181,7 @@ impl Node {
         if !self.in_group() {
             return;
         }
-        self.suspicions.drop_settled(&self.members);
+        self.doubts.drop_settled(&self.members);
         let (members, context) = (&self.members, &mut self.context);
         self.detector.on_message(name, from, &message.body, members, context);
         match &message.body {

@@ -104,7 +104,7 @@ impl Announcer {
     /// members that are not in the list.
     fn lost(&self, list: &Members, own: SocketAddr) -> Vec<SocketAddr> {
         let failed = list.iter().filter(|entry| {
-            matches!(entry.state, MemberState::Failed(_) | MemberState::Suspected(_))
+            matches!(entry.state, MemberState::Failed(_) | MemberState::Doubted(_))
         });
         let is_absent = |address: &SocketAddr| {
             *address != own && list.at(*address).is_none_or(|entry| !entry.is_up())

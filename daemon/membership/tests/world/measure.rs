@@ -81,7 +81,7 @@ pub fn measure(plan: &Plan) -> Measured {
     world.network = plan.network.clone();
     let members = plan.members as f64;
     let mut choice = SmallRng::seed_from_u64(plan.seed);
-    let idle = plan.idle + plan.settings.group.heartbeat_interval.mul_f64(choice.random::<f64>());
+    let idle = plan.idle + plan.settings.group.interval().mul_f64(choice.random::<f64>());
     let (sent, bytes, from) = (world.sent, world.sent_bytes, world.now);
     world.run_for(idle);
     let mut measured = Measured {
