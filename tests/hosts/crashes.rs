@@ -35,6 +35,23 @@ pub(crate) fn killed(hosts: &Hosts) {
     followers.assert_none_failed_but(&[&old]);
 }
 
+/// systemd has it up again after each of more kills than a unit may be started in 10 s by default.
+pub(crate) fn killed_again_and_again(hosts: &Hosts) {
+    let host = hosts.host(7);
+    let old = id(host);
+    for _ in 0..7 {
+        let pid = host.main_pid();
+        host.shell(&format!("kill -KILL {pid}"));
+        wait_until("it is started again", SOON, || {
+            let now = host.main_pid();
+            holds(now != 0 && now != pid && host.show("ActiveState") == "active", || {
+                host.show("Result")
+            })
+        });
+    }
+    wait_until_back(hosts, 7, &old, SOON);
+}
+
 /// Asserts that systemd has done so once, by its journal. The NRestarts= of systemd 257 is 0 again
 /// by then.
 fn assert_ended_by_watchdog(host: &Host) {

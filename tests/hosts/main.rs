@@ -87,6 +87,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
         precedence::as_the_unit_says(&hosts);
     });
     story("a daemon that is killed comes back with a new incarnation", || crashes::killed(&hosts));
+    story("one that is killed again and again comes back each time", || {
+        crashes::killed_again_and_again(&hosts);
+    });
     story("a daemon that hangs is started anew by the watchdog", || crashes::hung(&hosts));
     story("so is one of which only the protocol loop hangs", || {
         crashes::loop_hung(&hosts);
