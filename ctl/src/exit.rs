@@ -31,7 +31,7 @@ pub(crate) enum Failure {
     #[error("standard output was closed")]
     OutputClosed,
     /// The daemon is not in a group, and the command needs one.
-    #[error("not in a group: memberctl join")]
+    #[error("not in a group: memberctl join, or join_on_start = true in the settings")]
     NotInGroup,
     /// Another program has failed, and has printed why on standard error.
     #[error("details were printed above")]

@@ -144,7 +144,8 @@ fn every_kind_of_refusal_has_its_status() {
 
 #[test]
 fn a_command_that_needs_a_group_says_how_to_join_one() {
-    let words = "memberctl: not in a group: memberctl join\n";
+    let words = "memberctl: not in a group: memberctl join, or join_on_start = true in the \
+                 settings\n";
     Daemon::refusing(RefusalKind::NotInGroup, "any text").run(&["list"]).failed(1, words);
     Daemon::refusing(RefusalKind::NotInGroup, "any text").run(&["grep", "x"]).failed(2, words);
 }
@@ -359,6 +360,17 @@ fn paragraphs_of_a_help_are_lines_that_the_terminal_breaks() {
             broken.is_none() || text.lines().all(|line| line.len() <= 80),
             "{asked:?}: {broken:?}"
         );
+    }
+}
+
+/// What is only the command's own comes first.
+#[test]
+fn the_options_of_all_commands_end_the_help() {
+    for command in ["forget", "list", "wait"] {
+        let help = run(memberctl().args([command, "--help"])).stdout;
+        let options = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        let names: Vec<&str> = options.filter_map(|line| Some(line.split_once(" <")?.0)).collect();
+        assert_eq!(names.last_chunk(), Some(&["socket", "timeout"]), "{command}: {names:?}");
     }
 }
 

@@ -92,8 +92,24 @@ fn outside_a_group_it_says_so_and_succeeds() {
     });
     let ended = daemon.run(&["status"]);
     assert_eq!(ended.status, Some(0));
-    assert!(ended.stdout.starts_with("vm1 is not in a group: memberctl join\n"), "{ended:?}");
+    let words = "vm1 is not in a group: memberctl join, or join_on_start = true\n";
+    assert!(ended.stdout.starts_with(words), "{ended:?}");
     assert!(!ended.stdout.contains("neighbours"), "{ended:?}");
+}
+
+/// A join by hand would fail for the same reason, so it is not what helps.
+#[test]
+fn who_tries_to_join_by_itself_is_not_told_to_join() {
+    let warning = "not in the group yet; trying to join: no introducer has answered yet";
+    let daemon = reporting(|report| {
+        report.phase = "out".to_owned();
+        report.id = None;
+        report.warnings = vec![warning.to_owned()];
+    });
+    let ended = daemon.run(&["status"]);
+    let words = "vm1 is not in the group yet, and goes on trying\n";
+    assert!(ended.stdout.starts_with(words), "{ended:?}");
+    assert!(ended.stdout.ends_with(&format!("warning: {warning}\n")), "{ended:?}");
 }
 
 #[test]

@@ -325,7 +325,7 @@ fn the_headline_says_if_the_daemon_is_lost_or_in_no_group() {
     })));
     assert!(
         as_text(&screen(&view, 80, 24, false))
-            .starts_with("vm1 is not in a group: memberctl join\n")
+            .starts_with("vm1 is not in a group: memberctl join, or join_on_start = true\n")
     );
 }
 
