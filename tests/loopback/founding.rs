@@ -69,6 +69,18 @@ fn who_founds_a_group_hears_of_it_and_can_change() {
     fleet.wait_until_whole();
 }
 
+/// Nobody was there to hear of it at the start.
+#[test]
+fn who_founded_at_its_start_hears_of_it_at_the_next_join() {
+    let mut fleet = Fleet::new(1);
+    fleet[1].settings.join_on_start = true;
+    fleet[1].start();
+    fleet[1].wait_until_logged("in the group");
+    let said = stdout(&fleet[1].ctl(&["join"]));
+    assert!(said.starts_with("already in the group as vm1@"), "{said}");
+    assert!(said.ends_with("\nvm1 founded a new group; no other introducer answered\n"), "{said}");
+}
+
 /// What is not of the group is told, whatever it is.
 #[test]
 fn an_introducer_that_is_of_no_group_is_told_too() {

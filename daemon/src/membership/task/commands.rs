@@ -85,12 +85,10 @@ impl Membership {
     ) {
         match self.node.phase() {
             PhaseName::Member => {
-                let joined = self.node.member().map(|id| Joined {
-                    id,
-                    up: self.node.list().up(),
-                    already: true,
-                    founded: None,
-                });
+                let up = self.node.list().up();
+                // Who is alone in the group that it founded at its start has not heard of it yet.
+                let founded = self.founded.filter(|_| up == 1);
+                let joined = self.node.member().map(|id| Joined { id, up, already: true, founded });
                 let _ = reply.send(joined.ok_or(JoinFailure::Busy));
             }
             PhaseName::Out => {
