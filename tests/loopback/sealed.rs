@@ -308,6 +308,10 @@ fn a_reload_says_that_changed_credentials_need_a_restart() {
     daemon.signal(Signal::SIGHUP);
     fleet[1].wait_until_logged(" INFO settings reloaded");
     fleet[1].wait_until_logged("the keys are a credential, which systemd copies at a start");
+    let said = String::from_utf8(fleet[1].ctl(&["reload"]).stdout).unwrap();
+    let words = "keys: a credential, which systemd copies at a start; after a change of the key \
+                 file, systemctl restart memberd\nreloaded; no setting has changed\n";
+    assert_eq!(said, words);
     let status = String::from_utf8(fleet[1].ctl(&["status"]).stdout).unwrap();
     assert!(status.contains("  keys        805cc896 seals, b37ccaa7 accepted\n"), "{status}");
     let json = String::from_utf8(fleet[1].ctl(&["status", "--json"]).stdout).unwrap();

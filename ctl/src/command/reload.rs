@@ -13,6 +13,10 @@ use crate::output::Output;
 /// How long the daemon may take. It reads the settings and keys, and writes its log.
 const REPLY_TIMEOUT: ReplyTimeout = ReplyTimeout::For(Duration::from_secs(10));
 
+/// Said where the keys are systemd's copy, since a user who has changed their file waits for it.
+const CREDENTIAL: &str = "keys: a credential, which systemd copies at a start; after a change of \
+    the key file, systemctl restart memberd";
+
 /// Reloads the settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The daemon also loads its keys and opens its log anew. A reload through \
@@ -46,6 +50,9 @@ impl Reload {
             output.text(&changes(&report))?;
         }
         report.problems.iter().for_each(|problem| print_message(problem));
+        if report.key_is_credential && !self.json {
+            output.line(CREDENTIAL)?;
+        }
         match (report.problems.is_empty(), self.json) {
             (true, true) => Ok(()),
             (true, false) if report.changed.is_empty() => {

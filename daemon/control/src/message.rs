@@ -278,6 +278,9 @@ pub struct ReloadReport {
     pub changed: Vec<SettingChange>,
     /// A line for each problem.
     pub problems: Vec<String>,
+    /// Whether the keys are a credential, of which a reload sees no change.
+    #[serde(default)]
+    pub key_is_credential: bool,
 }
 
 /// A setting with another value in the file than before.

@@ -247,7 +247,12 @@ fn reply() -> impl Strategy<Value = Reply> {
         (any::<(bool, String, bool)>(), option::of(any::<String>())).prop_map(|(report, value)| {
             let (reloaded, key, in_force) = report;
             let change = SettingChange { key, before: None, after: value, in_force };
-            Reply::Reloaded(ReloadReport { reloaded, changed: vec![change], problems: Vec::new() })
+            Reply::Reloaded(ReloadReport {
+                reloaded,
+                changed: vec![change],
+                problems: Vec::new(),
+                key_is_credential: in_force,
+            })
         }),
         any::<(String, u64, bool)>().prop_map(|(id, alive, already)| Reply::Joined {
             founded: already.then_some(Founded::NoIntroducers),
