@@ -82,6 +82,13 @@ fn only_the_gone_are_forgotten_and_only_by_the_group() {
     {
         assert_eq!(fleet[1].ctl(wrong).status.code(), Some(2), "{wrong:?}");
     }
+    for (wrong, said) in [
+        (&["forget", "vm[1-3]"][..], "no globs: name each machine, or give --failed or --left"),
+        (&["forget"], "not provided: <NAME|--failed|--left>"),
+    ] {
+        let (status, _, complaints) = words(&fleet[1].ctl(wrong));
+        assert!(status == Some(2) && complaints.contains(said), "{complaints}");
+    }
     let full = fleet[1].settings.socket.clone();
     fleet[1].settings.socket = read_only(&full);
     let (status, _, complaints) = words(&fleet[1].ctl(&["forget", "--failed"]));

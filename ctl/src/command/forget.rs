@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::ValueHint;
+use clap::{ArgGroup, ValueHint};
 use memberd_control::message::{Forget as Wanted, ForgottenReport, Reply, Request};
 
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
@@ -34,11 +34,13 @@ Examples:
 
 /// Forgets machines.
 #[derive(Debug, clap::Args)]
-#[command(after_help = DETAILS)]
+#[command(
+    group(ArgGroup::new("which").required(true).multiple(true).args(["names", "failed", "left"])),
+    after_help = DETAILS
+)]
 pub(crate) struct Forget {
     /// Machines that failed or left
-    #[arg(value_name = "NAME", value_hint = ValueHint::Hostname)]
-    #[arg(required_unless_present_any = ["failed", "left"])]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = name)]
     #[arg(conflicts_with_all = ["failed", "left"])]
     names: Vec<String>,
     /// All that failed
@@ -47,6 +49,16 @@ pub(crate) struct Forget {
     /// All that left
     #[arg(long)]
     left: bool,
+}
+
+/// A machine may be back under a name that a glob finds, so each is named.
+fn name(text: &str) -> Result<String, String> {
+    match text.contains(['*', '?', '[', '{', ',']) {
+        true => Err("forget takes names and no globs: name each machine, or give --failed or \
+                     --left"
+            .to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 impl Forget {

@@ -1,5 +1,5 @@
-//! `memberctl wait --members N`, `--name GLOB` and `--tag TAG`: waits until the list is so, for
-//! scripts and rollouts.
+//! `memberctl wait NAME...`, `--members N` and `--tag TAG`: waits until the list is so, for scripts
+//! and rollouts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -33,8 +33,8 @@ const FETCH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 #[derive(Debug, Default, clap::Args)]
 #[command(
     group(ArgGroup::new("what").required(true).multiple(true)
-        .args(["members", "at_least", "name", "tag"])),
-    group(ArgGroup::new("chosen").multiple(true).args(["name", "tag"])),
+        .args(["names", "members", "at_least", "name", "tag"])),
+    group(ArgGroup::new("chosen").multiple(true).args(["names", "name", "tag"])),
     after_help = "wait also waits for a daemon that does not run yet, or is in no group yet. With \
     --timeout it waits for so long, and without for 60s. Exit status 124 if the time has passed, \
     and 2 for a name that no member can have.
@@ -49,10 +49,14 @@ for, and there has to be one.
 Examples:
   memberctl wait --members 3 --timeout 30s      until exactly three are up
   memberctl wait --at-least 2 --tag role=web    until two or more of that role are up
-  memberctl wait --name vm4 --status failed     until this machine knows that
-  memberctl wait --name 'vm[1-3]'               until all three are up"
+  memberctl wait vm4 --status failed            until this machine knows that
+  memberctl wait 'vm[1-3]'                      until all three are up"
 )]
 pub(crate) struct Wait {
+    /// Wait for the members of these names, as with --name
+    #[arg(value_name = "NAME", value_hint = ValueHint::Hostname)]
+    names: Vec<Names>,
+
     /// Wait until exactly this many members are up
     #[arg(long, value_name = "N", value_parser = arguments::number(0..=MOST))]
     #[arg(conflicts_with = "at_least")]
@@ -132,15 +136,17 @@ impl Wait {
             false => "see memberctl list --all --tags",
         };
         let counted = self.members.or(self.at_least).is_some();
-        if self.name.is_none() && (self.tag.is_empty() || counted && self.status.is_none()) {
+        let mut names = self.names.iter().chain(&self.name).flat_map(|Names(names)| names);
+        let is_named = self.name.is_some() || !self.names.is_empty();
+        if !is_named && (self.tag.is_empty() || counted && self.status.is_none()) {
             return None;
         }
-        let Some(Names(names)) = &self.name else {
+        if !is_named {
             let nobody = || format!("no member has such tags: {see}");
             return all_differ(members.iter().copied(), wanted, nobody);
-        };
+        }
         let such = if self.tag.is_empty() { "such a name" } else { "such a name and tags" };
-        names.iter().find_map(|named| match named {
+        names.find_map(|named| match named {
             Named::All(names) => {
                 let there = members.iter().copied();
                 let newest = newest(there.filter(|member| names.contains(&member.name)));
@@ -313,6 +319,19 @@ mod tests {
         );
         assert!("vm[1-10001]".parse::<Names>().is_err());
         assert!("vm[1-35-7]".parse::<Names>().is_err());
+    }
+
+    #[test]
+    fn names_without_an_option_are_waited_for_as_well() {
+        let list = [member("vm1", 1, MemberStatus::Alive), member("vm2", 1, MemberStatus::Failed)];
+        let missing = |names: &[&str], name| {
+            let names = names.iter().map(|name| name.parse().unwrap()).collect();
+            Wait { names, ..wait(None, name, None) }.missing(&list)
+        };
+        assert_eq!(missing(&["vm1"], None), None);
+        let failed = Some("vm2 is failed, not alive".to_owned());
+        assert_eq!(missing(&["vm1", "vm[1-2]"], None), failed);
+        assert_eq!(missing(&["vm1"], Some("vm2")), failed);
     }
 
     #[test]
