@@ -23,13 +23,14 @@ use crate::output::Pipe;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the daemon is, and how long to wait for it. These options may stand before or behind the
-/// command.
+/// command. The help has them behind the command's own options.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Daemon {
     /// The daemon's control socket
     #[arg(
         long,
         global = true,
+        display_order = 900,
         value_name = "PATH",
         env = "MEMBERCTL_SOCKET",
         hide_env_values = true,
@@ -38,9 +39,10 @@ pub(crate) struct Daemon {
     pub(crate) socket: PathBuf,
 
     /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
-    /// unit, such as 500ms or 2m. The default is 60s for join, leave and wait, and 10s for the
-    /// others; grep and events wait forever
-    #[arg(long, global = true, value_name = "TIME", value_parser = arguments::duration)]
+    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget and files, and
+    /// 10s for the others; grep and events wait forever
+    #[arg(long, global = true, display_order = 901)]
+    #[arg(value_name = "TIME", value_parser = arguments::duration)]
     pub(crate) timeout: Option<Duration>,
 }
 

@@ -3,9 +3,10 @@
 /// What stands below the usage.
 pub(super) const HELP: &str = "\
 Prints the lines that match, as NAME:FILE:LINE. FILE is a glob over the files
-that each member offers: machine.i.log, and what its settings list. Without a
-FILE, all of them are searched. NAME:FILE, as it is printed, is a FILE of that
-member alone. Ctrl-C stops the search on every member.
+that each member offers: machine.i.log, and what its settings list under [logs]
+files; memberctl files shows all of them. Without a FILE, all are searched.
+NAME:FILE, as it is printed, is a FILE of that member alone. Ctrl-C stops the
+search on every member.
 
 Patterns:
   -G, --basic-regexp        PATTERN is a basic regular expression (default)
