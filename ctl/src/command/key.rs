@@ -37,10 +37,11 @@ impl Key {
 /// How a key is changed, for the help.
 pub(super) const CHANGING: &str = "\
 A keyring is a text file of up to 8 keys, one a line. The first key is used, and all are accepted. \
-To change a group's key without an outage, do each step on every member before the next step:
-1. add the new key as the last line (memberctl key generate >> FILE), and have memberd load it;
-2. move the new key to the first line, and have memberd load it;
-3. remove the old line, and have memberd load it.
+To change a group's key without an outage, change the file on one machine, copy it to all, and \
+have memberd load it on every member before the next step:
+1. add the new key behind the old one: memberctl key generate >> FILE;
+2. move the line of the new key before that of the old one: key list shows that the new key seals;
+3. remove the line of the old key.
 
 Where the file is a credential of the service (LoadCredential, as in the package), memberd loads \
 it at a start only, since systemd copies it then: systemctl restart memberd, on one member after \
