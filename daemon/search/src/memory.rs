@@ -19,8 +19,9 @@
 //!
 //! So by going from the last share to the first, each wait ends: whoever holds a share waits for
 //! later ones alone, or for the reader of its output. That one may be slow, and so every wait has a
-//! limit. The windows of xz -8 and -9 and lines of more than 4 MiB need more than their share. They
-//! may have what is free of all shares, one window and one line at a time.
+//! limit. Windows of more than 50 MiB, such as those of xz -8 and -9, and lines of more than 4 MiB
+//! need more than their share. They may have what is free of all shares, one window and one line at
+//! a time. So the budget is what bounds a window, which leaves enough for the start of a search.
 //!
 //! No source has the whole of the first share. Beside its first search, it gets more only while
 //! enough stays free for others. A search whose output nobody reads ends when others wait for what
@@ -165,10 +166,15 @@ pub enum NoMemory {
         seconds: u64,
     },
     /// More is needed than there will ever be.
-    #[error("it needs {mebibytes} MiB of memory, more than limits.search_memory has room for")]
+    #[error(
+        "it needs {mebibytes} MiB of memory, for which limits.search_memory must be {setting}MiB \
+        or more"
+    )]
     Never {
         /// How much is needed, in MiB.
         mebibytes: usize,
+        /// The least budget that has room for it, in MiB.
+        setting: usize,
     },
 }
 
@@ -261,6 +267,21 @@ impl MemoryBudget {
             Share::Line => LINES * LINE_BYTES,
             Share::Match => MATCH_BYTES,
         }
+    }
+
+    /// Whether a lease of a share can ever have as much.
+    pub(crate) fn can_have(&self, share: Share, bytes: usize) -> bool {
+        self.needed_for(share, bytes) <= self.shared.limit
+    }
+
+    /// The least budget in which a lease of a share can have as much. Searches can start beside a
+    /// window. A long line may have all but what its own search needs from its start on.
+    fn needed_for(&self, share: Share, bytes: usize) -> usize {
+        bytes.saturating_add(match share {
+            Share::Start => FIXED,
+            Share::Window | Share::Early => LEAST_START,
+            Share::Line | Share::Match => self.taker.has(Share::Start),
+        })
     }
 
     /// Takes bytes if they are there and nobody waits for them.
@@ -432,9 +453,10 @@ impl Lease {
         }
         let budget = self.budget.clone();
         let at = self.share as usize;
-        if self.share == Share::Start || bytes > budget.shared.limit {
+        if self.share == Share::Start || !budget.can_have(self.share, bytes) {
+            let setting = budget.needed_for(self.share, bytes).div_ceil(MEBIBYTE);
             let mebibytes = bytes.div_ceil(MEBIBYTE);
-            return Err(budget.refuse(NoMemory::Never { mebibytes }));
+            return Err(budget.refuse(NoMemory::Never { mebibytes, setting }));
         }
         let own = self.outgrown;
         let mut state = budget.state();

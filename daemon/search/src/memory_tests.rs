@@ -45,10 +45,24 @@ fn what_can_never_be_there_is_refused_at_once() {
     let budget = MemoryBudget::new(0);
     let never = budget.bytes_of(Share::Start) + 1;
     let refused = budget.take(Share::Start, never, LONG, &RUNNING).unwrap_err();
-    let words = "it needs 49 MiB of memory, more than limits.search_memory has room for";
+    let words = "it needs 49 MiB of memory, for which limits.search_memory must be 161MiB or more";
     assert_eq!(refused.to_string(), words);
     let mut line = take(&budget, Share::Line, LINE_BYTES).unwrap();
     line.outgrow(usize::MAX, LONG, &RUNNING).unwrap_err();
+}
+
+/// A window may have the whole budget but for what a search needs at its start. The setting that a
+/// refusal names is enough, and no smaller one is.
+#[test]
+fn a_window_is_bounded_by_the_budget() {
+    let window = 256 * MEBIBYTE;
+    let refused = |mebibytes: usize| {
+        let budget = MemoryBudget::new(mebibytes * MEBIBYTE);
+        let _start = take(&budget, Share::Start, 5 * MEBIBYTE).unwrap();
+        budget.take(Share::Window, window, LONG, &RUNNING).err()
+    };
+    let never = NoMemory::Never { mebibytes: 256, setting: 304 };
+    assert_eq!([refused(216), refused(303), refused(304)], [Some(never), Some(never), None]);
 }
 
 /// A small lease does not pass a large one that has waited for longer.

@@ -23,9 +23,6 @@ const MEBIBYTE: u64 = 1024 * 1024;
 /// The window that every file may have, in bytes. Those of gzip are smaller.
 const FREE_WINDOW: u64 = MEBIBYTE / 2;
 
-/// The largest window, in bytes. xz -9 and zstd -21 have one.
-const LARGEST_WINDOW: u64 = 64 * MEBIBYTE;
-
 /// What a decoder needs beside its window, in bytes.
 const BESIDE_WINDOW: u64 = MEBIBYTE / 2;
 
@@ -51,16 +48,18 @@ pub(crate) enum DecompressError {
     Misnamed(&'static str),
     #[error("cannot be decompressed to its end: {0}")]
     Damaged(String),
-    #[error(
-        "cannot be decompressed: it needs more than {} MiB of memory",
-        LARGEST_WINDOW / MEBIBYTE
-    )]
+    #[error("cannot be decompressed: it needs more memory than can be had")]
     TooMuchMemory,
     #[error(
         "needs {mebibytes} MiB of memory to be decompressed, and {reason}: the rest of the file \
         was not searched"
     )]
     Taken { mebibytes: usize, reason: NoMemory },
+    #[error(
+        "needs {mebibytes} MiB of memory to be decompressed, for which limits.search_memory must \
+        be {setting}MiB or more: the rest of the file was not searched"
+    )]
+    NoRoom { mebibytes: usize, setting: usize },
     #[error(
         "needs {0} MiB of memory to be decompressed, and other files that are sorted by time, or \
         other searches, have it: the rest of the file was not searched"
@@ -104,16 +103,15 @@ impl Compression {
 }
 
 /// Claims the memory for a window of this many bytes, unless every file may have it. One that grows
-/// is copied when it does, so that half of it is there twice.
+/// is copied when it does, so that half of it is there twice. How large a window may be is for the
+/// claim to say.
 fn claim_window(claim: &WindowClaim<'_>, window: u64, grows: bool) -> io::Result<()> {
     if window <= FREE_WINDOW {
         return Ok(());
     }
-    if window > LARGEST_WINDOW + BESIDE_WINDOW {
-        return Err(DecompressError::TooMuchMemory.into());
-    }
     let copied = if grows { window / 2 } else { 0 };
-    claim(usize::try_from(window + copied + BESIDE_WINDOW).unwrap_or(usize::MAX))
+    let bytes = window.saturating_add(copied).saturating_add(BESIDE_WINDOW);
+    claim(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// A decompressor's output, up to a limit.

@@ -22,7 +22,7 @@ const FREE_BUFFER: usize = 512 * 1024;
 const FREE_MERGED_BUFFER: usize = 256 * 1024;
 
 /// A file with a larger window has no very long line beside it: together they would need more than
-/// there is. In bytes.
+/// the default budget has. In bytes.
 const LARGE_WINDOW: usize = MAX_EARLY_BYTES;
 
 /// The longest line of a file with a large window, in bytes.
@@ -37,8 +37,10 @@ pub(crate) enum TooLong {
     #[error("a line is longer than {} MiB, too long to be sorted by time: the rest of the file was \
     not searched", LONG_LINE_BYTES / MEBIBYTE)]
     ByTime,
-    #[error("a line is longer than {} MiB, too long in a file that needs so much memory to be \
-    decompressed: the rest of the file was not searched", MAX_LINE_WITH_WINDOW / MEBIBYTE)]
+    #[error(
+        "a line is too long in a file that needs so much memory to be decompressed: the rest of \
+        the file was not searched"
+    )]
     WithWindow,
     #[error("a line is longer than {} MiB, too long for JSON: the rest of the file was not \
     searched", MAX_JSON_LINE / MEBIBYTE)]
@@ -133,6 +135,10 @@ impl<'w> Claim<'w> {
         if needed <= free || self.line_bytes() >= needed {
             return Ok(());
         }
+        let line = needed.max(LINE_BYTES);
+        if self.has_large_window() && !self.has_room_for_both(line, self.window_bytes()) {
+            return Err(TooLong::WithWindow.into());
+        }
         if is_merge {
             return self.line_of_merge(needed);
         }
@@ -163,7 +169,9 @@ impl<'w> Claim<'w> {
     /// When the wait is too long, the present line is too long beside a window, or the search is
     /// over.
     pub(crate) fn take_window(&self, bytes: usize) -> io::Result<()> {
-        if bytes > LARGE_WINDOW && self.buffer.get() > MAX_LINE_WITH_WINDOW {
+        let is_long = self.buffer.get() > MAX_LINE_WITH_WINDOW;
+        let fits = !self.has_long_line() || self.has_room_for_both(self.line_bytes(), bytes);
+        if bytes > LARGE_WINDOW && (is_long || !fits) {
             return Err(TooLong::WithWindow.into());
         }
         if self.window_bytes() >= bytes {
@@ -204,8 +212,13 @@ impl<'w> Claim<'w> {
             None => self.memory.take(Share::Window, bytes, PATIENCE, self.cancel),
             Some(lease) => Ok(lease),
         };
-        let mebibytes = bytes.div_ceil(MEBIBYTE);
-        lease.map_err(|reason| DecompressError::Taken { mebibytes, reason }.into())
+        let failed = |reason| match reason {
+            NoMemory::Never { mebibytes, setting } => {
+                DecompressError::NoRoom { mebibytes, setting }
+            }
+            reason => DecompressError::Taken { mebibytes: bytes.div_ceil(MEBIBYTE), reason },
+        };
+        lease.map_err(|reason| failed(reason).into())
     }
 
     /// Once the task's turn has come, others whose turn has not come may have what it took early.
@@ -261,6 +274,11 @@ impl<'w> Claim<'w> {
 
     fn has_large_window(&self) -> bool {
         self.window_bytes() > LARGE_WINDOW
+    }
+
+    /// Whether there can ever be a line and a window of so many bytes.
+    fn has_room_for_both(&self, line: usize, window: usize) -> bool {
+        self.memory.can_have(Share::Line, line.saturating_add(window))
     }
 
     fn window_bytes(&self) -> usize {

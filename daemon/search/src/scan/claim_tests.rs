@@ -66,7 +66,11 @@ fn a_larger_window_takes_the_place_of_a_smaller_one() {
         assert_eq!(memory.used_bytes(), used);
     }
     let never = memory.limit_bytes() + 1;
-    assert!(words(claim.take_window(never)).contains("more than limits.search_memory has room"));
+    assert_eq!(
+        words(claim.take_window(never)),
+        "needs 217 MiB of memory to be decompressed, for which limits.search_memory must be 265MiB \
+        or more: the rest of the file was not searched"
+    );
 }
 
 #[test]
@@ -83,6 +87,25 @@ fn a_large_window_and_a_very_long_line_are_not_together() {
     let other = Claim::alone(&memory, &RUNNING);
     other.grow_buffer(MAX_LINE_BYTES / 3, MAX_LINE_BYTES).unwrap();
     let error = other.take_window(large).unwrap_err();
+    assert_eq!(error.downcast::<TooLong>().unwrap(), TooLong::WithWindow);
+}
+
+/// Who has most of the budget for a window is told at once that a line does not fit beside it.
+#[test]
+fn a_line_does_not_wait_for_its_own_window() {
+    let memory = MemoryBudget::default();
+    let claim = Claim::alone(&memory, &RUNNING);
+    let rest = 6 * LINE_BYTES;
+    claim.take_window(memory.limit_bytes() - rest).unwrap();
+    claim.grow_buffer(FREE_BUFFER / 2, FREE_BUFFER / 2).unwrap();
+    claim.grow_buffer(rest / 3, rest - rest / 3).unwrap();
+    let error = claim.grow_buffer(rest / 3, rest).unwrap_err();
+    assert_eq!(error.downcast::<TooLong>().unwrap(), TooLong::WithWindow);
+    // Nor does a window for its own line.
+    drop(claim);
+    let claim = Claim::alone(&memory, &RUNNING);
+    claim.grow_buffer(MAX_LINE_WITH_WINDOW, MAX_LINE_WITH_WINDOW).unwrap();
+    let error = claim.take_window(memory.limit_bytes() - rest).unwrap_err();
     assert_eq!(error.downcast::<TooLong>().unwrap(), TooLong::WithWindow);
 }
 

@@ -105,12 +105,16 @@ fn blocks(compression: Compression, input: &mut Input) -> io::Result<Option<u64>
     })
 }
 
+/// The largest window that libzstd decodes, as a power of two: `ZSTD_WINDOWLOG_MAX`.
+const LARGEST_LOG: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
 /// A decoder of one zstd frame, within the memory that its window may have.
 fn of_zstd(mut input: Input, claim: &WindowClaim<'_>) -> io::Result<zstd::Decoder<'static, Input>> {
     let mut head = [0; HEAD_BYTES];
     let window = zstd_window::of(input.peek(&mut head)?).unwrap_or(0);
     claim_window(claim, window, false)?;
     let mut decoder = zstd::Decoder::with_buffer(input)?.single_frame();
-    decoder.window_log_max(window.max(FREE_WINDOW).next_power_of_two().ilog2())?;
+    let log = window.max(FREE_WINDOW).checked_next_power_of_two().map_or(64, u64::ilog2);
+    decoder.window_log_max(log.min(LARGEST_LOG))?;
     Ok(decoder)
 }
