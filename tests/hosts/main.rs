@@ -9,6 +9,7 @@ mod crashes;
 mod group;
 mod hooks;
 mod install;
+mod journal;
 mod logs;
 mod made;
 mod memory;
@@ -114,6 +115,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
         logs::priorities_in_the_journal(&hosts);
     });
     story("a journald that hangs harms nobody", || logs::journald_hangs(&hosts));
+    story("a search of the journal finds what journalctl prints", || {
+        journal::searched_as_by_journalctl(&hosts);
+    });
     story("a reload needs no procps", || logs::reloaded(&hosts));
     story("logrotate takes the log, and nothing is lost", || logs::rotated(&hosts));
     story("a disk without room costs log lines only", || logs::disks_full(&hosts));

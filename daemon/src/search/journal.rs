@@ -2,6 +2,7 @@
 //! empty environment. It owns that process.
 
 mod arguments;
+mod boot;
 mod complaints;
 mod export;
 mod lines;
@@ -10,6 +11,7 @@ mod order_file;
 mod start;
 
 use arguments::arguments;
+use boot::Boot;
 use lines::{Lines, Span};
 use memberd_control::grep::{GrepFiles, GrepJournal};
 use memberd_search::{Output, Search, Stopped, Totals};
@@ -93,14 +95,15 @@ pub(super) fn search(
 ) -> Result<Totals, String> {
     let follow = asked.files.follow;
     // A wrong option is refused before the journal's files are looked at.
-    arguments(asked.journal, None, follow)?;
-    let start = follow.then(Start::now);
+    let boot = Boot::of_this_machine();
+    arguments(asked.journal, &boot, None, follow)?;
+    let start = follow.then(|| Start::now(&boot));
     let Bounds { span, since_us } = match follow {
         true => Bounds { span: Span::ALL, since_us: recently_us() },
         false => bounds(asked, journal.order, cancel),
     };
     let mut command = Command::new(journal.program);
-    command.args(arguments(asked.journal, since_us, follow)?).env_clear();
+    command.args(arguments(asked.journal, &boot, since_us, follow)?).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| {
         format!("the journal cannot be read: {}: {error}", journal.program.display())

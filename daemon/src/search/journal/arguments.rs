@@ -3,6 +3,7 @@
 //! Another machine has sent the values. Each stands behind the name of its option, or begins with
 //! the name of a field. So none can be an option itself.
 
+use super::boot::Boot;
 use super::export::FIELDS;
 use memberd_control::grep::GrepJournal;
 
@@ -23,11 +24,12 @@ const USER_UNIT_FIELDS: [&str; 4] =
 /// When a value cannot be one of its option. The error is one line.
 pub(super) fn arguments(
     journal: &GrepJournal,
+    this: &Boot,
     since_us: Option<u64>,
     follow: bool,
 ) -> Result<Vec<String>, String> {
     check(journal)?;
-    let GrepJournal { units, priority, identifiers, boot, dmesg, user_units, .. } = journal;
+    let GrepJournal { units, priority, identifiers, dmesg, user_units, .. } = journal;
     let mut arguments: Vec<String> =
         ["--no-pager", "--quiet", "--output=export"].map(str::to_owned).to_vec();
     arguments.push(format!("--output-fields={FIELDS}"));
@@ -44,12 +46,20 @@ pub(super) fn arguments(
         arguments.push("--dmesg".to_owned());
     }
     // Behind --dmesg, which means the current boot unless another one is named.
-    arguments.extend(boot.iter().map(|boot| format!("--boot={boot}")));
+    arguments.extend(boot(journal, follow, this).map(|boot| format!("--boot={boot}")));
     if follow {
         arguments.extend(["--follow", "--no-tail"].map(str::to_owned));
     }
     arguments.extend(matches(user_units, &journal.matches));
     Ok(arguments)
+}
+
+/// The boot that is named to journalctl, if any. Of this one it gets the id, if it would take
+/// another boot for it. With --dmesg, and with --follow too, it takes none but this one.
+fn boot<'b>(journal: &'b GrepJournal, follow: bool, this: &'b Boot) -> Option<&'b str> {
+    let named = journal.boot.as_deref();
+    let is_this = named.map_or(journal.dmesg || follow, |boot| matches!(boot, "0" | "-0" | "+0"));
+    this.hidden().filter(|_| is_this).or(named)
 }
 
 /// The matches of fields. A plus sign stands between alternatives, and each of them has all
@@ -129,4 +139,35 @@ fn check(journal: &GrepJournal) -> Result<(), String> {
 /// epoch.
 fn moment(time_us: u64) -> String {
     format!("@{}.{:06}", time_us / 1_000_000, time_us % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::boot::tests::hidden;
+    use super::*;
+
+    #[test]
+    fn this_boot_has_its_id_where_journalctl_takes_another_one() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let named = |boot: Option<&str>, dmesg, follow, this: &Boot| {
+            let boot = boot.map(str::to_owned);
+            let journal = GrepJournal { boot, dmesg, ..GrepJournal::default() };
+            let arguments = arguments(&journal, this, None, follow).unwrap();
+            let named = arguments.iter().find_map(|word| word.strip_prefix("--boot="));
+            named.map(str::to_owned)
+        };
+        let (plain, hidden) = (Boot::of_this_machine(), hidden(id));
+        for (boot, dmesg, follow, expected) in [
+            (None, false, false, None),
+            (None, true, false, Some(id)),
+            (None, false, true, Some(id)),
+            (Some("0"), false, false, Some(id)),
+            (Some("-0"), true, false, Some(id)),
+            (Some("-1"), true, true, Some("-1")),
+            (Some("all"), false, false, Some("all")),
+        ] {
+            assert_eq!(named(boot, dmesg, follow, &hidden).as_deref(), expected, "{boot:?}");
+            assert_eq!(named(boot, dmesg, follow, &plain).as_deref(), boot, "{boot:?}");
+        }
+    }
 }

@@ -4,26 +4,23 @@
 //! of the first entries that come (systemd 252). So it begins at a time, and what is older by the
 //! clock that nobody sets is left out here.
 
+use super::boot::Boot;
 use super::export::Entry;
 use rustix::time::{ClockId, clock_gettime};
-use std::fs;
-
-/// Where the kernel tells the id of the boot, with dashes: random(4).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A moment of this boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Start {
-    /// The id of the boot as journald writes it, if the kernel tells it.
+    /// The id of the boot as journald writes it, if it is known.
     boot_id: Option<String>,
     /// Microseconds of CLOCK_MONOTONIC, which journald notes with each entry.
     monotonic_us: u64,
 }
 
 impl Start {
-    /// The present moment.
-    pub(super) fn now() -> Start {
-        let boot_id = fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().replace('-', ""));
+    /// The present moment of this boot.
+    pub(super) fn now(boot: &Boot) -> Start {
+        let boot_id = boot.id.clone();
         let time = clock_gettime(ClockId::Monotonic);
         let monotonic_us = time.tv_sec * 1_000_000 + time.tv_nsec / 1_000;
         Start { boot_id, monotonic_us: u64::try_from(monotonic_us).unwrap_or(0) }
@@ -48,7 +45,7 @@ mod tests {
 
     #[test]
     fn only_entries_of_this_boot_from_now_on_are_new() {
-        let now = Start::now();
+        let now = Start::now(&Boot::of_this_machine());
         let boot_id = now.boot_id.clone().unwrap();
         assert!(boot_id.len() == 32 && now.monotonic_us > 0);
         for (id, monotonic_us, is_old) in [
