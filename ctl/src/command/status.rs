@@ -31,7 +31,9 @@ const COUNTERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "noticed",
         &[
-            ("heartbeats missing", "suspicions"),
+            ("heartbeats missing", "probe_rounds"),
+            ("members suspected", "suspicions"),
+            ("own refutations", "refutations"),
             ("members declared failed", "accusations"),
             ("lists that differed", "repairs"),
             ("own stalls", "stalls"),

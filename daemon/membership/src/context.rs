@@ -8,7 +8,7 @@ use crate::message::{Body, Message};
 use crate::node::Counters;
 use crate::outputs::Outputs;
 use crate::plausibility::Plausibility;
-use crate::settings::{GroupSettings, Settings};
+use crate::settings::{Detection, GroupSettings, Settings};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::CallRequest;
 use rand::SeedableRng;
@@ -52,9 +52,14 @@ impl Context {
         &self.settings.group
     }
 
-    /// The group's k: how many members watch each member.
+    /// How many members watch each member: the group's k. SWIM's pings tell both sides of each
+    /// other, so there they are an even number.
     pub(crate) fn monitors_wanted(&self) -> usize {
-        usize::from(self.settings.group.max_simultaneous_failures)
+        let k = usize::from(self.settings.group.max_simultaneous_failures);
+        match self.settings.group.detection {
+            Detection::Ring { .. } => k,
+            Detection::Swim(_) => k.div_ceil(2) * 2,
+        }
     }
 
     /// Sends a datagram, but never to this member itself.

@@ -1,22 +1,25 @@
 //! Failure detection. It owns the data about each watched member, and the detector that gathers it.
 //!
-//! This is the seam for a second detector. All detectors share the data about a member (`watches`,
-//! `peer_clock`). A [`DetectorImpl`] decides to whom it sends and when. Its [`Timing`] says when
-//! evidence is missing and when silence is final.
+//! Both detectors share the data about a member (`watches`, `peer_clock`). A [`DetectorImpl`]
+//! decides to whom it sends and when. Its [`Timing`] says when evidence is missing and when silence
+//! is final.
 
 mod heartbeat;
 pub(crate) mod peer_clock;
 mod skew;
+mod swim;
 mod watches;
 
 use crate::context::Context;
+use crate::doubt;
 use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Entry, Update};
 use crate::members::Members;
 use crate::message::{Body, Message};
 use crate::ring::Ring;
-use crate::settings::GroupSettings;
+use crate::settings::{Detection, GroupSettings};
+use crate::suspicion::Suspicion;
 use crate::time::{Instant, Now, millis};
 use heartbeat::Heartbeats;
 use peer_clock::PeerClock;
@@ -24,7 +27,8 @@ use skew::Skews;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
-pub(crate) use watches::{Finding, Silence};
+use swim::{Around, Pings};
+pub(crate) use watches::{Finding, Missing, Silence};
 use watches::{Target, Timing, Watches};
 
 /// How many of the nearest members on the ring are probed when a never-heard member is silent past
@@ -45,12 +49,15 @@ pub(crate) struct Detector {
 enum DetectorImpl {
     /// Each member sends heartbeats to its monitors.
     Heartbeat(Heartbeats),
+    /// Each member pings its successors.
+    Swim(Pings),
 }
 
 impl DetectorImpl {
     fn timing(&self, group: &GroupSettings) -> Timing {
         match self {
             DetectorImpl::Heartbeat(_) => heartbeat::timing(group),
+            DetectorImpl::Swim(pings) => swim::timing(group, pings.settings()),
         }
     }
 }
@@ -58,7 +65,10 @@ impl DetectorImpl {
 impl Detector {
     /// A detector that watches nobody.
     pub(crate) fn new(group: &GroupSettings) -> Self {
-        let implementation = DetectorImpl::Heartbeat(Heartbeats::default());
+        let implementation = match group.detection {
+            Detection::Ring { .. } => DetectorImpl::Heartbeat(Heartbeats::default()),
+            Detection::Swim(swim) => DetectorImpl::Swim(Pings::new(swim)),
+        };
         let watches = Watches::new(implementation.timing(group));
         Detector { watches, skews: Skews::default(), implementation }
     }
@@ -67,6 +77,7 @@ impl Detector {
     pub(crate) fn start(&mut self, context: &mut Context) {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => *heartbeats = Heartbeats::start(context),
+            DetectorImpl::Swim(pings) => *pings = Pings::start(*pings.settings(), context),
         }
     }
 
@@ -76,6 +87,7 @@ impl Detector {
         self.watches = Watches::new(self.implementation.timing(group));
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.forget_recipients(),
+            DetectorImpl::Swim(pings) => pings.forget_monitors(),
         }
     }
 
@@ -83,6 +95,7 @@ impl Detector {
     pub(crate) fn stop_sending(&mut self) {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.stop(),
+            DetectorImpl::Swim(pings) => pings.stop(),
         }
     }
 
@@ -104,7 +117,7 @@ impl Detector {
         let mut monitors = Vec::new();
         let mut targets = Vec::new();
         for ring in rings {
-            monitors.extend(ring.monitors(own, k));
+            monitors.push(ring.monitors(own, k));
             let watched = ring.targets(own, k);
             targets.extend(watched.into_iter().map(|entry| target(entry, context)));
         }
@@ -118,10 +131,15 @@ impl Detector {
         self.skews.retain(|name| watches.clock(name).is_some());
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => {
-                let new = heartbeats.set_monitors(&monitors, still_up, context);
+                let new = heartbeats.set_monitors(&monitors.concat(), still_up, context);
                 for name in new {
                     heartbeats.greet(&name, watches, members, gossip, context);
                 }
+            }
+            DetectorImpl::Swim(pings) => {
+                let new = pings.set_neighbours(&monitors, k / 2);
+                let around = &mut Around { watches, members, gossip, context };
+                new.iter().for_each(|name| pings.ping(name, around));
             }
         }
     }
@@ -135,19 +153,19 @@ impl Detector {
     /// Handles a member's message about itself and others, and answers its probes.
     pub(crate) fn on_message(
         &mut self,
-        name: &Name,
-        from: SocketAddr,
-        body: &Body,
+        (by, from): (&Name, SocketAddr),
+        message: &Message,
         members: &Members,
+        gossip: &mut Gossip,
         context: &mut Context,
     ) {
-        match body {
-            Body::Heartbeat { delay, .. } => {
+        match &message.body {
+            Body::Heartbeat { delay, .. } | Body::Ping { delay, .. } => {
                 if let Some(delay) = delay {
-                    self.watches.on_reported_delay(name, *delay);
+                    self.watches.on_reported_delay(by, *delay);
                 }
-                let agreement = self.watches.clock(name).and_then(PeerClock::agreement);
-                let member = members.get(name).map(|entry| entry.identity.clone());
+                let agreement = self.watches.clock(by).and_then(PeerClock::agreement);
+                let member = members.get(by).map(|entry| entry.identity.clone());
                 if let (Some(agreement), Some(member)) = (agreement, member) {
                     self.skews.observe(member, agreement, context);
                 }
@@ -156,10 +174,74 @@ impl Detector {
                 self.answer_probe(name, *incarnation, from, members, context);
             }
             Body::ProbeReply { name, incarnation, sent, age } => {
-                let age = Duration::from_millis(*age);
-                self.watches.hearsay(name, *incarnation, *sent, age, context.now.mono);
+                // The way of the answer counts too, as far as it is known.
+                let now = context.now;
+                let way = self.watches.clock(by).and_then(|clock| {
+                    Some(now.mono.since(clock.to_local(now.mono, message.sent.mono)?))
+                });
+                let by_wall = now.wall.0.saturating_sub(message.sent.wall.0);
+                let way = way.unwrap_or(Duration::from_millis(by_wall));
+                let age = Duration::from_millis(*age).saturating_add(way);
+                self.watches.hearsay(name, *incarnation, *sent, Some(age), now.mono);
             }
             _ => {}
+        }
+        if let DetectorImpl::Swim(pings) = &mut self.implementation {
+            let watches = &self.watches;
+            pings.on_message(by, from, message, &mut Around { watches, members, gossip, context });
+        }
+    }
+
+    /// Another member said when this one was up at the latest, by its own clock. That counts where
+    /// that clock is known.
+    pub(crate) fn on_refutation(&mut self, suspicion: &Suspicion, now: Instant) {
+        let Suspicion { name, incarnation, sent, .. } = suspicion;
+        self.watches.hearsay(name, *incarnation, *sent, None, now);
+    }
+
+    /// The newest send time known of a watched member by its own clock, and its age.
+    pub(crate) fn newest(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        now: Instant,
+    ) -> Option<(u64, Duration)> {
+        self.watches.newest(name, incarnation, now)
+    }
+
+    /// Looks for a silent member. `hears` says whether any other was heard lately.
+    pub(crate) fn seek(
+        &self,
+        missing: &Missing,
+        hears: bool,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        match &self.implementation {
+            DetectorImpl::Heartbeat(_) => {
+                doubt::probe_all(&missing.name, missing.incarnation, members, context);
+            }
+            DetectorImpl::Swim(pings) => {
+                let watches = &self.watches;
+                pings.seek(missing, hears, &mut Around { watches, members, gossip, context });
+            }
+        }
+    }
+
+    /// Pings a watched member that somebody suspects.
+    pub(crate) fn ping(
+        &self,
+        name: &Name,
+        members: &Members,
+        gossip: &mut Gossip,
+        context: &mut Context,
+    ) {
+        let watches = &self.watches;
+        if let DetectorImpl::Swim(pings) = &self.implementation
+            && watches.clock(name).is_some()
+        {
+            pings.ping(name, &mut Around { watches, members, gossip, context });
         }
     }
 
@@ -173,6 +255,10 @@ impl Detector {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => {
                 heartbeats.send_if_due(&self.watches, members, gossip, context);
+            }
+            DetectorImpl::Swim(pings) => {
+                let watches = &self.watches;
+                pings.send_if_due(&mut Around { watches, members, gossip, context });
             }
         }
     }
@@ -191,6 +277,7 @@ impl Detector {
     pub(crate) fn poll_at(&self) -> Option<Instant> {
         let speaks_at = match &self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.next_at(),
+            DetectorImpl::Swim(pings) => pings.next_at(),
         };
         self.watches.poll_at().into_iter().chain([speaks_at]).min()
     }
@@ -266,6 +353,7 @@ impl Detector {
     pub(crate) fn monitors(&self) -> BTreeSet<Name> {
         match &self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => heartbeats.monitors().cloned().collect(),
+            DetectorImpl::Swim(pings) => pings.monitors().cloned().collect(),
         }
     }
 }
@@ -301,14 +389,14 @@ mod tests {
         detector
     }
 
+    fn message(fixture: &Fixture, body: Body) -> Message {
+        let sent = peer_clock::sent_at(fixture.context.now, Instant::EPOCH);
+        Message { incarnation: identity(1).incarnation, sent, body }
+    }
+
     fn hear(detector: &mut Detector, fixture: &Fixture, i: u8) {
         let now = fixture.context.now;
-        let message = Message {
-            incarnation: identity(i).incarnation,
-            sent: peer_clock::sent_at(now, Instant::EPOCH),
-            body: Body::Leave,
-        };
-        detector.on_evidence(&name(i), &message, now);
+        detector.on_evidence(&name(i), &message(fixture, Body::Leave), now);
     }
 
     #[test]
@@ -352,8 +440,9 @@ mod tests {
         fixture.pass(719);
         assert_eq!(detector.poll(fixture.context.now.mono), []);
         fixture.pass(1);
-        let missing = Finding::Missing(name(1), incarnation);
-        assert_eq!(detector.poll(fixture.context.now.mono), [missing]);
+        let now = fixture.context.now.mono;
+        let missing = Missing { name: name(1), incarnation, round: 0, missed_at: now };
+        assert_eq!(detector.poll(now), [Finding::Missing(missing)]);
         fixture.pass(1_030);
         let found = detector.poll(fixture.context.now.mono);
         assert!(
@@ -380,9 +469,9 @@ mod tests {
         let mut detector = detector(&mut fixture);
         fixture.sent();
         let incarnation = fixture.context.local.incarnation;
-        let probe = Body::Probe { name: name(0), incarnation };
-        let (members, context) = (&fixture.members, &mut fixture.context);
-        detector.on_message(&name(1), address(1), &probe, members, context);
+        let probe = message(&fixture, Body::Probe { name: name(0), incarnation });
+        let Fixture { members, gossip, context, .. } = &mut fixture;
+        detector.on_message((&name(1), address(1)), &probe, members, gossip, context);
         let sent = fixture.sent();
         assert!(matches!(&sent[..], [(_, Body::Heartbeat { .. })]), "{sent:?}");
     }
@@ -395,9 +484,10 @@ mod tests {
         hear(&mut detector, &fixture, 2);
         fixture.sent();
         fixture.pass(300);
-        let probe = Body::Probe { name: name(2), incarnation: identity(2).incarnation };
-        let (members, context) = (&fixture.members, &mut fixture.context);
-        detector.on_message(&name(1), address(1), &probe, members, context);
+        let incarnation = identity(2).incarnation;
+        let probe = message(&fixture, Body::Probe { name: name(2), incarnation });
+        let Fixture { members, gossip, context, .. } = &mut fixture;
+        detector.on_message((&name(1), address(1)), &probe, members, gossip, context);
         let sent = fixture.sent();
         assert!(matches!(&sent[..], [(_, Body::ProbeReply { age: 300, .. })]), "{sent:?}");
     }

@@ -3,11 +3,13 @@
 
 use crate::context::Context;
 use crate::detector::Silence;
+use crate::event::Event;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, FailureEvidence, List, MemberState, Update};
 use crate::members::Members;
 use crate::message::Body;
 use crate::ring::Ring;
+use crate::settings::Detection;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -67,11 +69,10 @@ impl Doubts {
         members: &mut Members,
         context: &mut Context,
     ) -> Option<Update> {
-        let Silence { name, silent_ms, missed_at, .. } = silence;
+        let Silence { name, silent_ms, .. } = silence;
         let evidence =
             FailureEvidence { detected_by: context.local.name.clone(), silent_ms: *silent_ms };
-        let two_of_us = members.digest().count <= 2;
-        if two_of_us || self.heard_another_since(name, *missed_at) {
+        if self.may_accuse(silence, members) {
             return self.declare(name, evidence, members, context);
         }
         if members.doubt(name, evidence, context) {
@@ -117,8 +118,14 @@ impl Doubts {
         });
     }
 
+    /// Whether this member may say of another that it is silent. The fault could be its own: it has
+    /// heard nobody else in that time, although there is somebody else.
+    pub(crate) fn may_accuse(&self, silence: &Silence, members: &Members) -> bool {
+        members.digest().count <= 2 || self.heard_another_since(&silence.name, silence.missed_at)
+    }
+
     /// Whether any other member was heard after the moment.
-    fn heard_another_since(&self, name: &Name, moment: Instant) -> bool {
+    pub(crate) fn heard_another_since(&self, name: &Name, moment: Instant) -> bool {
         self.heard.iter().flatten().any(|(heard, at)| heard != name && *at > moment)
     }
 
@@ -129,7 +136,12 @@ impl Doubts {
         members: &Members,
         context: &mut Context,
     ) -> Option<Update> {
-        let failed = members.get(name)?.with_claim(Claim::Failed(evidence));
+        let entry = members.get(name)?;
+        if matches!(context.group().detection, Detection::Swim(_)) {
+            let (member, silent_ms) = (entry.identity.clone(), evidence.silent_ms);
+            context.report(Event::FailureDetected { member, silent_ms });
+        }
+        let failed = entry.with_claim(Claim::Failed(evidence));
         let update = failed.ended_at(context.now.wall);
         self.doubted.remove(name);
         context.counters.accusations += 1;
@@ -178,6 +190,7 @@ mod tests {
             name: name(i),
             incarnation: identity(i).incarnation,
             silent_ms: 1_750,
+            newest_sent: None,
             missed_at: fixture.context.now.mono,
             ever_heard: true,
         }

@@ -25,6 +25,38 @@ pub enum Event {
         /// The member whose operator asked for it.
         by: Name,
     },
+    /// A monitor suspects a member, which is alive in every list meanwhile.
+    Suspected {
+        /// The member.
+        member: Identity,
+        /// The monitor.
+        by: Name,
+        /// The age of its newest datagram that this node knows of, if it watches the member.
+        silent: Option<Duration>,
+    },
+    /// A suspicion is over, because the member was heard.
+    Cleared {
+        /// The member.
+        member: Identity,
+        /// The monitor that suspected it.
+        suspected_by: Name,
+        /// How long this node held it for suspected.
+        after: Duration,
+    },
+    /// This node itself detected a failure. [`Event::Member`] follows.
+    FailureDetected {
+        /// The member.
+        member: Identity,
+        /// The age of its newest known datagram, in milliseconds.
+        silent_ms: u64,
+    },
+    /// A failure was told to others.
+    FailureTold {
+        /// The member that failed.
+        member: Identity,
+        /// To how many members.
+        members: usize,
+    },
     /// The others were asked to forget as well.
     ForgetDone(ForgetReport),
     /// This member uses this incarnation from now on. It must be on disk before anything more is

@@ -6,19 +6,22 @@ pub(crate) mod broadcast;
 pub(crate) mod forgetting;
 
 use crate::context::Context;
-use crate::list::Update;
+use crate::event::Event;
+use crate::list::{Claim, Update};
 use crate::members::Members;
 use crate::message::{Body, pack};
+use crate::settings::Detection;
 use crate::time::Instant;
+use broadcast::Broadcasts;
+pub(crate) use broadcast::FANOUT;
 pub(crate) use broadcast::Source;
-use broadcast::{Broadcasts, FANOUT};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// The gossip of one member.
 #[derive(Debug, Default)]
 pub(crate) struct Gossip {
-    broadcasts: Broadcasts,
+    broadcasts: Broadcasts<Update>,
 }
 
 impl Gossip {
@@ -49,6 +52,7 @@ impl Gossip {
                 let nobody = BTreeSet::new();
                 let chosen = members.random(count, &nobody, &context.local, &mut context.rng);
                 send_updates(&chosen, &updates, context);
+                report_told(&updates, chosen.len(), context);
             }
         }
     }
@@ -61,6 +65,17 @@ impl Gossip {
     /// Drops all updates that were learned before.
     pub(crate) fn clear(&mut self) {
         self.broadcasts = Broadcasts::default();
+    }
+}
+
+/// Reports to whom failures were told. Only SWIM's groups log that.
+fn report_told(updates: &[Update], members: usize, context: &mut Context) {
+    if !matches!(context.group().detection, Detection::Swim(_)) || members == 0 {
+        return;
+    }
+    let failed = updates.iter().filter(|update| matches!(update.claim, Claim::Failed(_)));
+    for update in failed {
+        context.report(Event::FailureTold { member: update.identity.clone(), members });
     }
 }
 

@@ -76,6 +76,7 @@ mod plausibility;
 mod rejoin;
 mod ring;
 mod settings;
+mod suspicion;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -101,5 +102,6 @@ pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{
     Detection, GroupSettings, PROTOCOL_VERSION, Settings, SwimSettings, is_understood,
 };
+pub use suspicion::Suspicion;
 pub use time::{Instant, Now, WallTime, millis};
 pub use wire::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};

@@ -7,6 +7,7 @@ use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::Summary;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
+use crate::suspicion::Suspicion;
 
 /// The longest datagram that is sent or accepted, in bytes. Its owner may seal it, which adds 26
 /// bytes: 1,200 bytes of UDP payload.
@@ -88,6 +89,33 @@ pub enum Body {
     Leave,
     /// The sender acknowledges that the receiver leaves.
     LeaveAcknowledged,
+    /// The sender is up, and the receiver must acknowledge that with a heartbeat. It carries what a
+    /// heartbeat does. It and the next three are those of SWIM.
+    Ping {
+        /// The hash of the sender's list: see [`Digest`].
+        hash: u32,
+        /// The delay of the receiver's datagrams, as in a heartbeat.
+        delay: Option<i64>,
+        /// Updates, as in a heartbeat.
+        updates: Vec<Update>,
+    },
+    /// The sender asks the receiver to ping a silent member. The receiver answers with its newest
+    /// evidence, or with a heartbeat if it has none that is newer.
+    PingRequest {
+        /// The silent member.
+        name: Name,
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// Its newest send time that the sender knows; zero if it knows none.
+        sent: u64,
+    },
+    /// A ping on behalf of another member, which is acknowledged to both.
+    IndirectPing {
+        /// The member that asked for it. The receiver finds its address in its own list.
+        requester: Name,
+    },
+    /// What the sender says of suspected members.
+    Suspicions(Vec<Suspicion>),
     /// Members were forgotten on request.
     Forgotten {
         /// The hash of all that the sender holds for forgotten, if the receiver is to compare it.
@@ -111,13 +139,19 @@ impl Body {
             Body::Leave => "leave",
             Body::LeaveAcknowledged => "leave-heard",
             Body::Forgotten { .. } => "forgotten",
+            Body::Ping { .. } => "ping",
+            Body::PingRequest { .. } => "ping-request",
+            Body::IndirectPing { .. } => "indirect-ping",
+            Body::Suspicions(_) => "suspicions",
         }
     }
 
     /// The updates of a body that can carry some, to add more.
     pub(crate) fn updates_mut(&mut self) -> Option<&mut Vec<Update>> {
         match self {
-            Body::Heartbeat { updates, .. } | Body::Updates(updates) => Some(updates),
+            Body::Heartbeat { updates, .. }
+            | Body::Ping { updates, .. }
+            | Body::Updates(updates) => Some(updates),
             _ => None,
         }
     }
@@ -125,7 +159,9 @@ impl Body {
     /// The updates in the body.
     pub fn updates(&self) -> &[Update] {
         match self {
-            Body::Heartbeat { updates, .. } | Body::Updates(updates) => updates,
+            Body::Heartbeat { updates, .. }
+            | Body::Ping { updates, .. }
+            | Body::Updates(updates) => updates,
             _ => &[],
         }
     }

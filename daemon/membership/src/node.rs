@@ -6,6 +6,7 @@ mod merge;
 mod phase;
 mod receive;
 mod status;
+mod suspicions;
 mod timers;
 
 pub use forget::{Forget, ForgetError, ForgetReport};
@@ -31,6 +32,7 @@ use crate::outputs::Output;
 use crate::rejoin::Rejoin;
 use crate::rejoin::announce::Announcer;
 use crate::settings::{PROTOCOL_VERSION, Settings};
+use crate::suspicion::Suspicions;
 use crate::time::{Instant, Now};
 use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
 use forget::ForgetRequest;
@@ -68,6 +70,7 @@ pub struct Node {
     candidates: Candidates,
     detector: Detector,
     doubts: Doubts,
+    suspicions: Suspicions,
     gossip: Gossip,
     forgetting: Forgetting,
     forget_request: ForgetRequest,
@@ -94,6 +97,7 @@ impl Node {
             candidates: Candidates::new(),
             detector: Detector::new(&settings.group),
             doubts: Doubts::default(),
+            suspicions: Suspicions::default(),
             gossip: Gossip::default(),
             forgetting: Forgetting::default(),
             forget_request: ForgetRequest::default(),
@@ -206,6 +210,7 @@ impl Node {
                 self.judge();
                 self.detector.on_timeout(&self.members, &mut self.gossip, &mut self.context);
                 self.gossip.broadcast_if_due(&self.members, &mut self.context);
+                self.suspicions.tell_if_due(&self.members, &mut self.context);
                 self.forgetting.tell_if_due(&mut self.members, &mut self.context);
                 let leaving = matches!(self.phase, Phase::Leaving(_));
                 self.candidates.ask_if_due(&self.members, &mut self.context);
@@ -340,6 +345,7 @@ impl Node {
     /// reckoned.
     fn finish_step(&mut self) {
         if self.members.take_ring_moved() {
+            self.suspicions.drop_settled(&self.members);
             self.rebuild_ring();
         }
         let due = match &self.phase {
@@ -356,6 +362,7 @@ impl Node {
         let parts = [
             self.detector.poll_at(),
             self.doubts.next_at(),
+            self.suspicions.next_at(),
             self.gossip.next_at(),
             self.forgetting.next_at(),
             self.candidates.next_at(),
@@ -383,9 +390,12 @@ impl Node {
         for finding in self.detector.poll(self.context.now.mono) {
             let (members, context) = (&mut self.members, &mut self.context);
             match finding {
-                Finding::Missing(name, incarnation) => {
-                    doubt::probe_all(&name, incarnation, members, context);
+                Finding::Missing(missing) => {
+                    let lately = context.now.mono - context.group().interval();
+                    let hears = self.doubts.heard_another_since(&missing.name, lately);
+                    self.detector.seek(&missing, hears, members, &mut self.gossip, context);
                 }
+                Finding::Suspect(silence) => self.suspect(&silence),
                 Finding::Unanswered(name, incarnation) => {
                     doubt::probe(&name, incarnation, members, context);
                 }

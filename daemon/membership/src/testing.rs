@@ -65,9 +65,14 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// A group of the members 0 to `size - 1`.
     pub(crate) fn new(size: u8) -> Self {
+        Fixture::of(Settings::default(), size)
+    }
+
+    /// A group with these settings.
+    pub(crate) fn of(settings: Settings, size: u8) -> Self {
         let own = identity(0);
         let local = Local::new(own.name, own.address, Some(own.incarnation));
-        let mut context = Context::new(Settings::default(), local, 7);
+        let mut context = Context::new(settings, local, 7);
         context.begin_step(at(100_000));
         let mut members = Members::new();
         members.begin(list(size), &context);

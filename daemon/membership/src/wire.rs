@@ -8,6 +8,7 @@ mod ends;
 mod entries;
 mod forgotten;
 mod settings;
+mod suspicions;
 
 use crate::settings::PROTOCOL_VERSION;
 

@@ -6,8 +6,9 @@
 use memberd_membership::{
     Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten, Identity, Incarnation,
     Instant, List, MAX_DATAGRAM, MAX_ENTRIES, Message, Name, Node, Now, Output, SentAt, Settings,
-    Summary, TagKey, TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime, pack,
-    wire::DecodeError, wire::decode, wire::decode_versioned, wire::encode, wire::encode_versioned,
+    Summary, Suspicion, TagKey, TagValue, Tags, UPDATES_ROOM, Update, VersionedTags, WallTime,
+    pack, wire::DecodeError, wire::decode, wire::decode_versioned, wire::encode,
+    wire::encode_versioned,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -142,6 +143,23 @@ fn any_body() -> impl Strategy<Value = Body> {
         Just(Body::LeaveAcknowledged),
         (any::<Option<u32>>(), vec(any_forgotten(), 0..4))
             .prop_map(|(hash, records)| Body::Forgotten { hash, records }),
+        (any::<u32>(), any::<Option<i64>>(), vec(any_update(), 0..3))
+            .prop_map(|(hash, delay, updates)| Body::Ping { hash, delay, updates }),
+        (name_and_incarnation(), any::<u64>()).prop_map(|((name, incarnation), sent)| {
+            Body::PingRequest { name, incarnation, sent }
+        }),
+        any_name().prop_map(|requester| Body::IndirectPing { requester }),
+        vec((name_and_incarnation(), any::<u64>(), proptest::option::of(any_name())), 0..4)
+            .prop_map(|facts| {
+                let facts = facts.into_iter();
+                let facts = facts.map(|((name, incarnation), sent, by)| Suspicion {
+                    name,
+                    incarnation,
+                    sent,
+                    by,
+                });
+                Body::Suspicions(facts.collect())
+            }),
     ]
 }
 

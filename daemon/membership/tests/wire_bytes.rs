@@ -6,8 +6,8 @@
 
 use memberd_membership::{
     Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten, GroupSettings,
-    Identity, Incarnation, JoinRefusal, Message, Name, SentAt, Summary, TagKey, TagValue, Tags,
-    Update, VersionedTags, WallTime, wire,
+    Identity, Incarnation, JoinRefusal, Message, Name, SentAt, Summary, Suspicion, TagKey,
+    TagValue, Tags, Update, VersionedTags, WallTime, wire,
 };
 
 use std::time::Duration;
@@ -119,6 +119,30 @@ fn datagrams_about_one_member_keep_their_bytes() {
         "leave heard",
         &datagram(Body::LeaveAcknowledged),
         &["8402081a05265c0022019aa3ffab63"],
+    );
+}
+
+#[test]
+fn datagrams_of_swim_keep_their_bytes() {
+    let ping = Body::Ping { hash: 7, delay: None, updates: Vec::new() };
+    assert_bytes("ping", &datagram(ping), &["86020a1a05265c002207f6019aa3ffab63"]);
+    let request = Body::PingRequest { name: name("vm3"), incarnation: INCARNATION, sent: 9 };
+    assert_bytes(
+        "ping request",
+        &datagram(request),
+        &["87020b1a05265c002263766d331b0000019aa3ffab6309019aa3ffab63"],
+    );
+    let indirect = Body::IndirectPing { requester: name("vm3") };
+    assert_bytes("indirect ping", &datagram(indirect), &["85020c1a05265c002263766d33019aa3ffab63"]);
+    let suspicion = |by, sent| Suspicion { name: name("vm3"), incarnation: INCARNATION, sent, by };
+    let suspicions = Body::Suspicions(vec![suspicion(Some(name("vm2")), 9), suspicion(None, 10)]);
+    assert_bytes(
+        "suspicions",
+        &datagram(suspicions),
+        &[
+            "85020d1a05265c0022828463766d331b0000019aa3ffab630963766d328463766d331b00",
+            "00019aa3ffab630af6019aa3ffab63",
+        ],
     );
 }
 

@@ -1,7 +1,8 @@
 //! Logs membership changes: one line of a fixed form in `machine.i.log`, and fields and a message
 //! id in journald. It owns no state.
 
-use memberd_membership::{Entry, MemberEvent, MemberEventKind, Name};
+use memberd_membership::{Entry, Identity, MemberEvent, MemberEventKind, Name, millis};
+use std::time::Duration;
 use tracing::info;
 
 /// The message ids of journald (systemd.journal-fields(7)), one for each kind, for `journalctl
@@ -11,6 +12,10 @@ const FAILED: &str = "7f61797190c3421b9f87c97645290419";
 const LEFT: &str = "b927a2a25cf14cb7b8f6029d53890581";
 const TAGGED: &str = "7032c401c2384d5f97a6e32099e5004a";
 const FORGOTTEN: &str = "dddc9a656bc541199a72b04631407a5f";
+const SUSPECTED: &str = "73880489b9a94df2b48615378980b90c";
+const CLEARED: &str = "3a27737d1f3c4afea3f4b83ef68c134a";
+const DETECTED: &str = "ffce4ad31b3347529634ae803d3f0f87";
+const TOLD: &str = "69c61f83d2214c80aae511197da9aa75";
 
 /// Logs a membership change. The line and the journal leave out fields that have no value.
 pub fn member_event(event: &MemberEvent) {
@@ -30,6 +35,60 @@ pub fn member_event(event: &MemberEvent) {
         memberd_silent_ms = evidence.map(|evidence| evidence.silent_ms),
         memberd_reason = reason,
         "member {kind}"
+    );
+}
+
+/// Logs that the monitor `by` suspects a member. `silent` is the age of its newest evidence here.
+pub fn member_suspected(member: &Identity, by: &Name, silent: Option<Duration>) {
+    info!(
+        message_id = SUSPECTED,
+        memberd_event = "suspected",
+        memberd_name = member.name.as_str(),
+        memberd_id = %member,
+        memberd_incarnation = member.incarnation.0,
+        memberd_suspected_by = by.as_str(),
+        memberd_last_sent_ms = silent.map(millis),
+        "member suspected"
+    );
+}
+
+/// Logs that a member is not suspected any more.
+pub fn member_cleared(member: &Identity, suspected_by: &Name, after: Duration) {
+    info!(
+        message_id = CLEARED,
+        memberd_event = "cleared",
+        memberd_name = member.name.as_str(),
+        memberd_id = %member,
+        memberd_incarnation = member.incarnation.0,
+        memberd_suspected_by = suspected_by.as_str(),
+        memberd_after_ms = millis(after),
+        "member cleared"
+    );
+}
+
+/// Logs that this machine itself detected a failure.
+pub fn failure_detected(member: &Identity, silent_ms: u64) {
+    info!(
+        message_id = DETECTED,
+        memberd_event = "detected",
+        memberd_name = member.name.as_str(),
+        memberd_id = %member,
+        memberd_incarnation = member.incarnation.0,
+        memberd_silent_ms = silent_ms,
+        "failure detected"
+    );
+}
+
+/// Logs that a failure was told to so many members.
+pub fn failure_told(member: &Identity, members: usize) {
+    info!(
+        message_id = TOLD,
+        memberd_event = "told",
+        memberd_name = member.name.as_str(),
+        memberd_id = %member,
+        memberd_incarnation = member.incarnation.0,
+        memberd_to = members,
+        "failure told"
     );
 }
 

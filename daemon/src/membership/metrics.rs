@@ -120,20 +120,42 @@ fn traffic(text: &mut Text, measured: &Measured) {
     .value(bytes_received);
 }
 
+/// What only one of the two detectors counts is zero with the other.
+fn detector(text: &mut Text, counters: &Counters) {
+    let rows = [
+        (
+            "memberd_probe_rounds_total",
+            "Times that others were asked about a missing heartbeat.",
+            counters.probe_rounds,
+        ),
+        ("memberd_pings_total", "Pings sent.", counters.pings),
+        ("memberd_acks_total", "Pings acknowledged.", counters.acks),
+        (
+            "memberd_indirect_pings_total",
+            "Members that were asked to ping a silent one.",
+            counters.indirect_pings,
+        ),
+        ("memberd_suspicions_total", "Members that this one suspected.", counters.suspicions),
+        (
+            "memberd_refutations_total",
+            "Suspicions of this member that it refuted.",
+            counters.refutations,
+        ),
+    ];
+    for (name, help, value) in rows {
+        text.counter(name, help).value(value);
+    }
+}
+
 fn protocol(text: &mut Text, measured: &Measured) {
-    let Counters { probe_rounds, accusations, repairs, stalls, implausible, unconfirmed, .. } =
-        measured.counters;
+    let Counters { accusations, repairs, stalls, implausible, unconfirmed, .. } = measured.counters;
     let events = &measured.events;
     text.counter("memberd_member_events_total", "Changes in this memberd's list.")
         .labelled("event", "joined", events.joined)
         .labelled("event", "failed", events.failed)
         .labelled("event", "left", events.left)
         .labelled("event", "forgotten", events.forgotten);
-    text.counter(
-        "memberd_suspicions_total",
-        "Times that others were asked about a missing heartbeat.",
-    )
-    .value(probe_rounds);
+    detector(text, &measured.counters);
     text.counter("memberd_accusations_total", "Members that this one declared failed.")
         .value(accusations);
     text.counter("memberd_repairs_total", "Times that another's list was found to differ.")

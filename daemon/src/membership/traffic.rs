@@ -130,7 +130,10 @@ impl Traffic {
     /// Takes in a message of a watched member. If it is a heartbeat, the missing ones before it
     /// count as lost.
     pub(super) fn heard(&mut self, from: SocketAddr, message: &Message, now: Instant) {
-        let (Body::Heartbeat { .. }, sent) = (&message.body, message.sent.mono) else { return };
+        let (Body::Heartbeat { .. } | Body::Ping { .. }, sent) = (&message.body, message.sent.mono)
+        else {
+            return;
+        };
         if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&from) {
             self.peers.clear();
         }

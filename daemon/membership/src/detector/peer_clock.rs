@@ -121,6 +121,11 @@ impl PeerClock {
         Some(u64::try_from(there_and_back / 2).unwrap_or(0))
     }
 
+    /// The latency of the peer's fastest datagrams, as far as it is known.
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_millis(self.constant_latency().unsigned_abs())
+    }
+
     /// The part of the latency that the smallest delay hides, in milliseconds.
     fn constant_latency(&self) -> i64 {
         match (self.agreement(), self.delay) {

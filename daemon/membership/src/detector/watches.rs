@@ -10,16 +10,25 @@ use std::time::Duration;
 /// Says when evidence is missing and when silence is final. Each detector has its own timing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// The time after the newest evidence from which further evidence is missing.
+    /// The time after the newest evidence from which further evidence is missing, if the known
+    /// latency is zero.
     pub(super) missed_after: Duration,
+    /// The same time at most, whatever the latency.
+    pub(super) missed_after_at_most: Duration,
     /// The same time for a newcomer that was never heard.
     pub(super) newcomer_missed_after: Duration,
     /// The time after the newest evidence from which silence is final.
     pub(super) patience: Duration,
     /// The same time for a newcomer that was never heard.
     pub(super) newcomer_patience: Duration,
+    /// The same time for a member that is probed because those between may be gone.
+    pub(super) probed_patience: Duration,
+    /// How long before its deadline a silent member is suspected; zero for never.
+    pub(super) suspicion: Duration,
     /// The interval of repeated probes for missing evidence.
     pub(super) probe_again: Duration,
+    /// The same interval for suspected members, and for those that are probed.
+    pub(super) probe_again_late: Duration,
     /// How long before its deadline other members are asked about a probed member too.
     pub(super) probe_others: Duration,
 }
@@ -37,15 +46,31 @@ pub(super) struct Target {
 /// A finding of the detector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// A heartbeat is missing. The member itself and its other monitors must be asked.
-    Missing(Name, Incarnation),
+    /// Evidence is missing. The member itself and others must be asked.
+    Missing(Missing),
     /// A probed member has not answered. It must be asked itself.
     Unanswered(Name, Incarnation),
+    /// The member is silent for so long that it is to be suspected. It is found again with each
+    /// probe.
+    Suspect(Silence),
     /// The deadline has passed.
     Silent(Silence),
 }
 
-/// A silence that is final.
+/// Evidence that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// The member.
+    pub(crate) name: Name,
+    /// Its incarnation.
+    pub(crate) incarnation: Incarnation,
+    /// How often it was found missing since the newest evidence.
+    pub(crate) round: u32,
+    /// When evidence was first missed.
+    pub(crate) missed_at: Instant,
+}
+
+/// A silence that has a meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Silence {
     /// The member.
@@ -54,6 +79,8 @@ pub(crate) struct Silence {
     pub(crate) incarnation: Incarnation,
     /// How long ago its newest known datagram was sent, in milliseconds.
     pub(crate) silent_ms: u64,
+    /// The newest send time by the member's own clock, if any is known.
+    pub(crate) newest_sent: Option<u64>,
     /// When evidence was first missed: proof that this machine can hear must be newer.
     pub(crate) missed_at: Instant,
     /// Whether anything was heard of it at all since the watch began.
@@ -85,8 +112,9 @@ struct Watch {
     newest_sent: Option<u64>,
     /// It may not be declared failed before this moment, in any case.
     not_before: Instant,
-    /// When to ask about it next.
+    /// When to ask about it next, and how often that was done since the newest evidence.
     probe_at: Instant,
+    round: u32,
     reason: Reason,
     declared: bool,
 }
@@ -101,17 +129,72 @@ impl Watch {
     }
 
     fn patience(&self, timing: &Timing) -> Duration {
-        if self.is_new() { timing.newcomer_patience } else { timing.patience }
+        match self.reason {
+            Reason::Probed => timing.probed_patience,
+            _ if self.is_new() => timing.newcomer_patience,
+            _ => timing.patience,
+        }
     }
 
     fn deadline(&self, timing: &Timing) -> Instant {
         (self.evidence() + self.patience(timing)).max(self.not_before)
     }
 
-    /// The time from which the next evidence is missed.
+    /// The time from which the next evidence is missed. What is always late is not missing.
     fn missed_at(&self, timing: &Timing) -> Instant {
-        let due = if self.is_new() { timing.newcomer_missed_after } else { timing.missed_after };
+        let due = if self.is_new() {
+            timing.newcomer_missed_after
+        } else {
+            (timing.missed_after + self.clock.latency()).min(timing.missed_after_at_most)
+        };
         self.evidence() + due
+    }
+
+    /// The time from which the member is suspected.
+    fn suspect_at(&self, timing: &Timing) -> Option<Instant> {
+        let suspects = !timing.suspicion.is_zero() && self.reason != Reason::Probed;
+        suspects.then(|| self.deadline(timing) - timing.suspicion)
+    }
+
+    /// Finds what its silence means before the deadline, and when to look again.
+    fn find_missing(
+        &mut self,
+        name: &Name,
+        timing: &Timing,
+        now: Instant,
+        findings: &mut Vec<Finding>,
+    ) {
+        let probed = self.reason == Reason::Probed;
+        let suspect_at = self.suspect_at(timing);
+        let suspected = suspect_at.is_some_and(|at| at <= now);
+        let again = if probed || suspected { timing.probe_again_late } else { timing.probe_again };
+        let turns = suspect_at.filter(|at| *at > now);
+        self.probe_at = turns.map_or(now + again, |at| at.min(now + again));
+        if suspected {
+            findings.push(Finding::Suspect(self.silence(name, timing, now)));
+        }
+        if probed && now + timing.probe_others < self.deadline(timing) {
+            findings.push(Finding::Unanswered(name.clone(), self.incarnation));
+            return;
+        }
+        findings.push(Finding::Missing(Missing {
+            name: name.clone(),
+            incarnation: self.incarnation,
+            round: self.round,
+            missed_at: self.missed_at(timing),
+        }));
+        self.round = self.round.saturating_add(1);
+    }
+
+    fn silence(&self, name: &Name, timing: &Timing, now: Instant) -> Silence {
+        Silence {
+            name: name.clone(),
+            incarnation: self.incarnation,
+            silent_ms: millis(now.since(self.evidence())),
+            newest_sent: self.newest_sent,
+            missed_at: self.missed_at(timing),
+            ever_heard: self.newest.is_some(),
+        }
     }
 }
 
@@ -184,6 +267,7 @@ impl Watches {
             newest_sent: None,
             not_before: now,
             probe_at: now,
+            round: 0,
             reason,
             declared: false,
         };
@@ -211,16 +295,16 @@ impl Watches {
         }
     }
 
-    /// Takes another monitor's report: the newest send time by the member's own clock, and its age
-    /// there. It can only make a deadline later. A report that is not newer by the member's own
-    /// clock is not evidence. Otherwise two monitors could keep a dead member alive, because each
-    /// answer's latency would make it seem younger.
+    /// Takes another monitor's report: the newest send time by the member's own clock, and how long
+    /// ago that was, if that is known. It can only make a deadline later. A report that is not
+    /// newer by the member's own clock is not evidence. Otherwise two monitors could keep a dead
+    /// member alive, because each answer's latency would make it seem younger.
     pub(super) fn hearsay(
         &mut self,
         name: &Name,
         incarnation: Incarnation,
         sent: u64,
-        age: Duration,
+        age: Option<Duration>,
         now: Instant,
     ) {
         let Some(watch) =
@@ -231,7 +315,8 @@ impl Watches {
         if watch.newest_sent >= Some(sent) || watch.clock.is_ahead(now, sent) {
             return;
         }
-        let local = watch.clock.to_local(now, sent).unwrap_or(now - age);
+        let local = watch.clock.to_local(now, sent).or_else(|| Some(now - age?));
+        let Some(local) = local else { return };
         watch.newest_sent = Some(sent);
         self.note(name, local);
     }
@@ -248,6 +333,7 @@ impl Watches {
         };
         watch.newest = Some(sent);
         watch.declared = false;
+        watch.round = 0;
         watch.probe_at = watch.missed_at(&self.timing);
         if watch.reason == Reason::Probed && sent > watch.since {
             self.watches.remove(name);
@@ -263,6 +349,11 @@ impl Watches {
     ) -> Option<(u64, Duration)> {
         let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
         Some((watch.newest_sent?, now.since(watch.newest?)))
+    }
+
+    /// Whether evidence of a watched member is missing.
+    pub(super) fn is_missing(&self, name: &Name, now: Instant) -> bool {
+        self.watches.get(name).is_some_and(|watch| watch.missed_at(&self.timing) <= now)
     }
 
     /// Whether this watch has heard this incarnation of the member.
@@ -308,19 +399,9 @@ impl Watches {
         for (name, watch) in self.watches.iter_mut().filter(|(_, watch)| !watch.declared) {
             if watch.deadline(&timing) <= now {
                 watch.declared = true;
-                findings.push(Finding::Silent(Silence {
-                    name: name.clone(),
-                    incarnation: watch.incarnation,
-                    silent_ms: millis(now.since(watch.evidence())),
-                    missed_at: watch.missed_at(&timing),
-                    ever_heard: watch.newest.is_some(),
-                }));
+                findings.push(Finding::Silent(watch.silence(name, &timing, now)));
             } else if watch.probe_at <= now {
-                watch.probe_at = now + timing.probe_again;
-                let alone = watch.reason == Reason::Probed
-                    && now + timing.probe_others < watch.deadline(&timing);
-                let finding = if alone { Finding::Unanswered } else { Finding::Missing };
-                findings.push(finding(name.clone(), watch.incarnation));
+                watch.find_missing(name, &timing, now, &mut findings);
             }
         }
         findings

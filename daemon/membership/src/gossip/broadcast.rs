@@ -1,5 +1,5 @@
-//! Broadcasts: recent updates go to a few other members at once, and travel with the next
-//! heartbeats. It owns these updates.
+//! Broadcasts: recent facts go to a few other members at once, and updates also travel with the
+//! next heartbeats. It owns these facts.
 
 use crate::identity::Name;
 use crate::list::Update;
@@ -30,7 +30,19 @@ pub(crate) const ROUND_GAP: Duration = Duration::from_millis(25);
 /// The most bytes of updates in a heartbeat.
 const RIDING_ROOM: usize = UPDATES_ROOM / 2;
 
-/// The source of an update.
+/// A fact about one member, which is spread.
+pub(crate) trait Fact: Clone {
+    /// The member.
+    fn about(&self) -> &Name;
+}
+
+impl Fact for Update {
+    fn about(&self) -> &Name {
+        &self.identity.name
+    }
+}
+
+/// The source of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     /// This member saw it: it declared the failure, or received the leave or the newcomer's
@@ -41,60 +53,67 @@ pub(crate) enum Source {
 }
 
 #[derive(Debug, Clone)]
-struct Item {
-    update: Update,
+struct Item<T> {
+    fact: T,
     source: Source,
     rounds_left: u8,
     rides_until: Instant,
 }
 
-/// Updates to send in one round.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Round {
+/// Facts to send in one round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Round<T> {
     /// To all members.
-    pub everyone: Vec<Update>,
+    pub everyone: Vec<T>,
     /// To [`FANOUT`] random ones.
-    pub few: Vec<Update>,
+    pub few: Vec<T>,
 }
 
-/// The updates of one member.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Broadcasts {
-    items: BTreeMap<Name, Item>,
+/// The facts that one member spreads.
+#[derive(Debug)]
+pub(crate) struct Broadcasts<T> {
+    items: BTreeMap<Name, Item<T>>,
     next_round: Option<Instant>,
     last_round: Option<Instant>,
 }
 
-impl Broadcasts {
-    /// Takes an update. It replaces an older one about the same member.
+impl<T> Default for Broadcasts<T> {
+    fn default() -> Self {
+        Broadcasts { items: BTreeMap::new(), next_round: None, last_round: None }
+    }
+}
+
+impl<T: Fact> Broadcasts<T> {
+    /// Takes a fact. It replaces an older one about the same member.
     pub(crate) fn learn(
         &mut self,
-        update: Update,
+        fact: T,
         source: Source,
         members: usize,
         ride: Duration,
         now: Instant,
     ) {
         let rounds_left = if members <= TELL_EVERYONE_UP_TO { 1 } else { ROUNDS };
-        let item = Item { source, rounds_left, rides_until: now + ride, update };
-        self.items.insert(item.update.identity.name.clone(), item);
+        let about = fact.about().clone();
+        let item = Item { source, rounds_left, rides_until: now + ride, fact };
+        self.items.insert(about, item);
         let earliest = self.last_round.map_or(now, |last| (last + ROUND_GAP).max(now));
         self.next_round = Some(self.next_round.map_or(earliest, |next| next.min(earliest)));
     }
 
-    /// The updates to send now, if a round is due.
-    pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Round> {
+    /// The facts to send now, if a round is due.
+    pub(crate) fn round(&mut self, members: usize, now: Instant) -> Option<Round<T>> {
         self.next_round.filter(|next| *next <= now)?;
         self.last_round = Some(now);
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
-        let mut round = Round::default();
+        let mut round = Round { everyone: Vec::new(), few: Vec::new() };
         for item in self.items.values_mut().filter(|item| item.rounds_left > 0) {
             item.rounds_left -= 1;
             match item.source {
                 Source::FirstHand if members <= TELL_EVERYONE_UP_TO => {
-                    round.everyone.push(item.update.clone());
+                    round.everyone.push(item.fact.clone());
                 }
-                Source::FirstHand | Source::SecondHand => round.few.push(item.update.clone()),
+                Source::FirstHand | Source::SecondHand => round.few.push(item.fact.clone()),
             }
         }
         if round.few.len() > BULK {
@@ -105,21 +124,23 @@ impl Broadcasts {
         Some(round)
     }
 
+    /// The time of the next round.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.next_round
+    }
+}
+
+impl Broadcasts<Update> {
     /// The updates to add to heartbeats now, as many as fit.
     pub(crate) fn riding(&mut self, now: Instant) -> Vec<Update> {
         self.items.retain(|_, item| item.rounds_left > 0 || now < item.rides_until);
         let mut room = RIDING_ROOM;
         let mut riding = Vec::new();
         for item in self.items.values().filter(|item| now < item.rides_until) {
-            let Some(left) = room.checked_sub(item.update.wire_size()) else { break };
+            let Some(left) = room.checked_sub(item.fact.wire_size()) else { break };
             room = left;
-            riding.push(item.update.clone());
+            riding.push(item.fact.clone());
         }
         riding
-    }
-
-    /// The time of the next round.
-    pub(crate) fn next_at(&self) -> Option<Instant> {
-        self.next_round
     }
 }

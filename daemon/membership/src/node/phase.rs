@@ -15,6 +15,7 @@ use crate::join::client::{JoinAttempt, JoinStep};
 use crate::leave::LeaveProgress;
 use crate::list::{List, Update};
 use crate::rejoin;
+use crate::suspicion::Suspicions;
 use crate::time::Instant;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -152,6 +153,7 @@ impl Node {
         self.gossip.clear();
         self.candidates.clear();
         self.doubts = Doubts::default();
+        self.suspicions = Suspicions::default();
         self.anti_entropy = AntiEntropy::default();
         self.announcer.stop();
     }

@@ -21,6 +21,18 @@ enum Sender {
     Stranger,
 }
 
+/// Whether the sender takes this node for a member that it watches, or that watches it.
+fn asks_for_evidence(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Heartbeat { .. }
+            | Body::Probe { .. }
+            | Body::Ping { .. }
+            | Body::PingRequest { .. }
+            | Body::IndirectPing { .. }
+    )
+}
+
 impl Node {
     /// A datagram came. Returns what it says, for whoever counts or logs.
     ///
@@ -133,7 +145,9 @@ impl Node {
             body => {
                 let introduction = body.updates().iter().find(introduces).cloned();
                 let introduction = introduction.or_else(|| match body {
-                    Body::Heartbeat { .. } => self.candidates.answered(from, message.incarnation),
+                    Body::Heartbeat { .. } | Body::Ping { .. } => {
+                        self.candidates.answered(from, message.incarnation)
+                    }
                     _ => None,
                 });
                 if introduction.is_none() {
@@ -165,7 +179,7 @@ impl Node {
         if let Some(entry) = self.members.at(from) {
             let Identity { name, incarnation, .. } = entry.identity.clone();
             self.context.send(from, Body::Probe { name, incarnation });
-        } else if matches!(body, Body::Heartbeat { .. } | Body::Probe { .. }) {
+        } else if asks_for_evidence(body) {
             announce::announce(from, &self.members, &mut self.context);
         }
     }
@@ -182,10 +196,12 @@ impl Node {
             return;
         }
         self.doubts.drop_settled(&self.members);
+        let (members, gossip, context) = (&self.members, &mut self.gossip, &mut self.context);
+        self.detector.on_message((name, from), message, members, gossip, context);
+        self.clear_suspicion(name, message.incarnation, message.sent.mono);
         let (members, context) = (&self.members, &mut self.context);
-        self.detector.on_message(name, from, &message.body, members, context);
         match &message.body {
-            Body::Heartbeat { hash, .. } => {
+            Body::Heartbeat { hash, .. } | Body::Ping { hash, .. } => {
                 self.anti_entropy.compare(name, from, *hash, members, context);
             }
             Body::Summary(summary) => {
@@ -210,10 +226,16 @@ impl Node {
                 }
             }
             Body::Forgotten { hash, records } => self.on_forgotten(*hash, records, from),
-            Body::ProbeReply { name, incarnation, .. } => {
+            Body::ProbeReply { name, incarnation, sent, .. } => {
+                self.clear_suspicion(name, *incarnation, *sent);
                 self.take_evidence(name, *incarnation, from);
             }
-            Body::Updates(_) | Body::DeclaredFailed { .. } | Body::Probe { .. } => {}
+            Body::Suspicions(facts) => self.take_suspicions(facts, from),
+            Body::Updates(_)
+            | Body::DeclaredFailed { .. }
+            | Body::Probe { .. }
+            | Body::PingRequest { .. }
+            | Body::IndirectPing { .. } => {}
         }
     }
 

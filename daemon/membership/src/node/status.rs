@@ -55,6 +55,16 @@ pub struct Counters {
     pub unconfirmed: u64,
     /// Times that other monitors were asked about a missing heartbeat.
     pub probe_rounds: u64,
+    /// Pings sent.
+    pub pings: u64,
+    /// Pings acknowledged.
+    pub acks: u64,
+    /// How many members were asked to ping a silent one.
+    pub indirect_pings: u64,
+    /// Members that this one suspected.
+    pub suspicions: u64,
+    /// How often this member refuted that it is suspected.
+    pub refutations: u64,
     /// Members that this one declared failed.
     pub accusations: u64,
     /// How many times another member's list differed.
@@ -75,18 +85,23 @@ impl Counters {
     }
 
     /// All counters with their names, ordered by name.
-    pub fn named(&self) -> [(&'static str, u64); 11] {
+    pub fn named(&self) -> [(&'static str, u64); 16] {
         [
             ("accusations", self.accusations),
+            ("acks", self.acks),
             ("bytes_received", self.bytes_received),
             ("bytes_sent", self.bytes_sent),
             ("datagrams_received", self.datagrams_received),
             ("datagrams_refused", self.refused),
             ("datagrams_sent", self.datagrams_sent),
             ("implausible", self.implausible),
+            ("indirect_pings", self.indirect_pings),
+            ("pings", self.pings),
+            ("probe_rounds", self.probe_rounds),
+            ("refutations", self.refutations),
             ("repairs", self.repairs),
             ("stalls", self.stalls),
-            ("suspicions", self.probe_rounds),
+            ("suspicions", self.suspicions),
             ("unconfirmed", self.unconfirmed),
         ]
     }
@@ -168,6 +183,11 @@ impl Node {
     /// The tags of this member.
     pub fn tags(&self) -> Tags {
         self.context.local.tags()
+    }
+
+    /// The member that suspects this one, which is alive in every list meanwhile.
+    pub fn suspected_by(&self, name: &Name) -> Option<&Name> {
+        self.suspicions.suspected_by(name)
     }
 
     /// Its counters.

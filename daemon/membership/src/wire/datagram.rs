@@ -58,22 +58,15 @@ const ANNOUNCE: u8 = 6;
 const LEAVE: u8 = 7;
 const LEAVE_ACKNOWLEDGED: u8 = 8;
 const FORGOTTEN: u8 = 9;
+const PING: u8 = 10;
+const PING_REQUEST: u8 = 11;
+const INDIRECT_PING: u8 = 12;
+const SUSPICIONS: u8 = 13;
 
 /// The array: the whole message without the incarnation.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (kind, fields) = match &self.body {
-            Body::Heartbeat { updates, .. } => (HEARTBEAT, 2 + usize::from(!updates.is_empty())),
-            Body::Updates(_) => (UPDATES, 1),
-            Body::Probe { .. } => (PROBE, 2),
-            Body::ProbeReply { .. } => (PROBE_REPLY, 4),
-            Body::Summary(_) => (SUMMARY, 1),
-            Body::DeclaredFailed { .. } => (DECLARED_FAILED, 3),
-            Body::Announce { .. } => (ANNOUNCE, 4),
-            Body::Leave => (LEAVE, 0),
-            Body::LeaveAcknowledged => (LEAVE_ACKNOWLEDGED, 0),
-            Body::Forgotten { .. } => (FORGOTTEN, 2),
-        };
+        let (kind, fields) = kind_and_fields(&self.body);
         let ends = Ends::of(self.body.updates());
         let fields = fields + usize::from(!ends.is_empty());
         let mut array = serializer.serialize_seq(Some(4 + fields))?;
@@ -82,7 +75,7 @@ impl Serialize for Message {
         array.serialize_element(&self.sent.mono)?;
         array.serialize_element(&wall_offset(self.incarnation, self.sent))?;
         match &self.body {
-            Body::Heartbeat { hash, delay, updates } => {
+            Body::Heartbeat { hash, delay, updates } | Body::Ping { hash, delay, updates } => {
                 array.serialize_element(hash)?;
                 array.serialize_element(delay)?;
                 if !updates.is_empty() {
@@ -113,6 +106,13 @@ impl Serialize for Message {
                 array.serialize_element(&side.hash)?;
             }
             Body::Leave | Body::LeaveAcknowledged => {}
+            Body::PingRequest { name, incarnation, sent } => {
+                array.serialize_element(name.as_str())?;
+                array.serialize_element(&incarnation.0)?;
+                array.serialize_element(sent)?;
+            }
+            Body::IndirectPing { requester } => array.serialize_element(requester.as_str())?,
+            Body::Suspicions(suspicions) => array.serialize_element(suspicions)?,
             Body::Forgotten { hash, records } => {
                 array.serialize_element(hash)?;
                 array.serialize_element(records)?;
@@ -122,6 +122,26 @@ impl Serialize for Message {
             array.serialize_element(&ends)?;
         }
         array.end()
+    }
+}
+
+/// The number of a kind, and of its elements but the ends.
+fn kind_and_fields(body: &Body) -> (u8, usize) {
+    match body {
+        Body::Heartbeat { updates, .. } => (HEARTBEAT, 2 + usize::from(!updates.is_empty())),
+        Body::Updates(_) => (UPDATES, 1),
+        Body::Probe { .. } => (PROBE, 2),
+        Body::ProbeReply { .. } => (PROBE_REPLY, 4),
+        Body::Summary(_) => (SUMMARY, 1),
+        Body::DeclaredFailed { .. } => (DECLARED_FAILED, 3),
+        Body::Announce { .. } => (ANNOUNCE, 4),
+        Body::Leave => (LEAVE, 0),
+        Body::LeaveAcknowledged => (LEAVE_ACKNOWLEDGED, 0),
+        Body::Forgotten { .. } => (FORGOTTEN, 2),
+        Body::Ping { updates, .. } => (PING, 2 + usize::from(!updates.is_empty())),
+        Body::PingRequest { .. } => (PING_REQUEST, 3),
+        Body::IndirectPing { .. } => (INDIRECT_PING, 1),
+        Body::Suspicions(_) => (SUSPICIONS, 1),
     }
 }
 
@@ -169,6 +189,18 @@ impl FromElements for Fields {
                 let Records(records) = next(elements)?;
                 Body::Forgotten { hash, records }
             }
+            PING => Body::Ping {
+                hash: next(elements)?,
+                delay: next(elements)?,
+                updates: elements.next_element()?.unwrap_or_default(),
+            },
+            PING_REQUEST => Body::PingRequest {
+                name: next(elements)?,
+                incarnation: Incarnation(next(elements)?),
+                sent: next(elements)?,
+            },
+            INDIRECT_PING => Body::IndirectPing { requester: next(elements)? },
+            SUSPICIONS => Body::Suspicions(next(elements)?),
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
         if let Some(updates) = body.updates_mut() {

@@ -35,6 +35,14 @@ fn report_stall(stall: Duration) {
     );
 }
 
+fn report_clock(member: &Identity, ahead_ms: i64) {
+    warn!(
+        name = %member.name,
+        ahead_ms,
+        "the wall clock of a neighbour disagrees with ours; heartbeats are judged without it"
+    );
+}
+
 impl Membership {
     pub(super) async fn handle_event(&mut self, event: Event) {
         let now = self.clocks.now();
@@ -55,6 +63,14 @@ impl Membership {
                     self.publish(MemberChange::of_tags(entry, this, anchor, now));
                 }
             }
+            Event::Suspected { member, by, silent } => log::member_suspected(&member, &by, silent),
+            Event::Cleared { member, suspected_by, after } => {
+                log::member_cleared(&member, &suspected_by, after);
+            }
+            Event::FailureDetected { member, silent_ms } => {
+                log::failure_detected(&member, silent_ms);
+            }
+            Event::FailureTold { member, members } => log::failure_told(&member, members),
             Event::Evidence(id) => self.correct_history(&id),
             Event::Forgotten { entry, by } => self.note_forgotten(&entry, &by, now),
             Event::ForgetDone(report) => self.forget_done(report),
@@ -85,20 +101,15 @@ impl Membership {
                 notify::status(&self.status_line());
             }
             Event::Stalled(stall) => report_stall(stall),
-            Event::ClockDisagrees { member, ahead } => warn!(
-                name = %member.name,
-                ahead_ms = ahead,
-                "the wall clock of a neighbour disagrees with ours; heartbeats are judged without \
-                it"
-            ),
+            Event::ClockDisagrees { member, ahead } => report_clock(&member, ahead),
             Event::ClockAgrees { member } => {
                 info!(name = %member.name, "the wall clock of a neighbour agrees with ours again");
             }
             Event::Unconfirmed { count } => report_unconfirmed(count),
             Event::OtherSettings { address } => warn!(
                 %address,
-                "a group with other settings is reached at this address; k, heartbeat interval and \
-                failure timeout must agree to merge"
+                "a group with other settings is reached at this address; the detector, k, the \
+                intervals and timeouts must agree to merge"
             ),
         }
     }

@@ -1,0 +1,586 @@
+//! SWIM's detector: each member pings its successors on the ring in turn, and they acknowledge. It
+//! owns the time of the next ping, and the pings that others asked for.
+//!
+//! A ping is evidence for the pinged, and its acknowledgement for the pinger, so both watch each
+//! other. The schedule is fixed: a slow acknowledgement delays no ping, and counts for its own send
+//! time. Only while evidence is missing are there more pings, also through other members.
+
+use super::plain_heartbeat;
+use super::watches::{Missing, Timing, Watches};
+use crate::context::Context;
+use crate::detector::peer_clock::PeerClock;
+use crate::gossip::Gossip;
+use crate::identity::{Incarnation, Name};
+use crate::list::{Entry, Update};
+use crate::members::Members;
+use crate::message::{Body, Message};
+use crate::ring::Ring;
+use crate::settings::{GroupSettings, SwimSettings};
+use crate::time::{Instant, millis};
+use rand::RngExt;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much later than an interval evidence may come before it is missing.
+const SLACK: Duration = Duration::from_millis(250);
+
+/// The interval of pings while evidence is missing.
+const PING_AGAIN: Duration = Duration::from_millis(250);
+
+/// The same interval once the member is suspected.
+const PING_SUSPECTED_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long before the deadline others are asked about a member that is only probed.
+const ASK_OTHERS: Duration = Duration::from_millis(1_500);
+
+/// For this long after a change of its list, a member also compares lists with random members.
+const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
+
+/// With how many at each ping.
+const COMPARED: usize = 2;
+
+/// How many members beyond its monitors may help to reach a silent one. They are asked in turn.
+const HELPERS_BEYOND: usize = 16;
+
+/// How long one that was asked to ping another waits for that.
+const ERRAND: Duration = Duration::from_millis(500);
+
+/// The most such errands at a time.
+const MOST_ERRANDS: usize = 64;
+
+/// When evidence is missing, and when its absence is final.
+pub(super) fn timing(group: &GroupSettings, swim: &SwimSettings) -> Timing {
+    let missed_after = swim.ping_interval + SLACK;
+    let last_rounds = group.failure_timeout.saturating_sub(PING_AGAIN * 3);
+    Timing {
+        missed_after,
+        missed_after_at_most: missed_after.max(last_rounds),
+        newcomer_missed_after: PING_AGAIN,
+        patience: group.patience(),
+        newcomer_patience: group.patience(),
+        probed_patience: group.failure_timeout,
+        suspicion: swim.suspicion_timeout,
+        probe_again: PING_AGAIN,
+        probe_again_late: PING_SUSPECTED_AGAIN,
+        probe_others: ASK_OTHERS,
+    }
+}
+
+/// The pings of one member.
+#[derive(Debug)]
+pub(super) struct Pings {
+    settings: SwimSettings,
+    next_at: Instant,
+    /// Counts the pings, to take the successors in turn.
+    turn: usize,
+    /// The successors that are pinged.
+    successors: Vec<Peer>,
+    /// All that are watched, and watch this member.
+    monitors: BTreeSet<(Name, Incarnation)>,
+    errands: Vec<Errand>,
+    stopped: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Peer {
+    name: Name,
+    address: SocketAddr,
+}
+
+/// What pings are made from.
+pub(super) struct Around<'a> {
+    pub(super) watches: &'a Watches,
+    pub(super) members: &'a Members,
+    pub(super) gossip: &'a mut Gossip,
+    pub(super) context: &'a mut Context,
+}
+
+/// A ping that another member asked for.
+#[derive(Debug)]
+struct Errand {
+    name: Name,
+    incarnation: Incarnation,
+    requester: SocketAddr,
+    until: Instant,
+}
+
+impl Pings {
+    /// Pings nobody yet.
+    pub(super) fn new(settings: SwimSettings) -> Self {
+        Pings {
+            settings,
+            next_at: Instant::EPOCH,
+            turn: 0,
+            successors: Vec::new(),
+            monitors: BTreeSet::new(),
+            errands: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Begins at a random phase, so that members that start together do not ping in step.
+    pub(super) fn start(settings: SwimSettings, context: &mut Context) -> Self {
+        let phase = settings.ping_interval.mul_f64(context.rng.random::<f64>());
+        Pings { next_at: context.now.mono + phase, ..Pings::new(settings) }
+    }
+
+    pub(super) fn settings(&self) -> &SwimSettings {
+        &self.settings
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    /// Those that watch this member.
+    pub(super) fn monitors(&self) -> impl Iterator<Item = &Name> {
+        self.monitors.iter().map(|(name, _)| name)
+    }
+
+    /// Treats every monitor as a new one.
+    pub(super) fn forget_monitors(&mut self) {
+        self.monitors.clear();
+        self.successors.clear();
+    }
+
+    /// Sets the neighbours on each ring: those that this member pings come first. Returns the new
+    /// ones, which are to be pinged at once, because neither has evidence of the other.
+    pub(super) fn set_neighbours(
+        &mut self,
+        rings: &[Vec<&Arc<Entry>>],
+        pinged: usize,
+    ) -> Vec<Name> {
+        let before = std::mem::take(&mut self.monitors);
+        self.successors.clear();
+        let mut new = Vec::new();
+        for ring in rings {
+            for (place, entry) in ring.iter().enumerate() {
+                let identity = &entry.identity;
+                let neighbour = (identity.name.clone(), identity.incarnation);
+                if !before.contains(&neighbour) && !self.monitors.contains(&neighbour) {
+                    new.push(identity.name.clone());
+                }
+                self.monitors.insert(neighbour);
+                let known = self.successors.iter().any(|peer| peer.name == identity.name);
+                if place < pinged && !known {
+                    let (name, address) = (identity.name.clone(), identity.address);
+                    self.successors.push(Peer { name, address });
+                }
+            }
+        }
+        new
+    }
+
+    /// Pings the next successor if that is due. Soon after a change it also compares lists with
+    /// others.
+    pub(super) fn send_if_due(&mut self, around: &mut Around) {
+        let now = around.context.now.mono;
+        if self.next_at > now {
+            return;
+        }
+        let successors = u32::try_from(self.successors.len()).unwrap_or(u32::MAX).max(1);
+        let pause = self.settings.ping_interval / successors;
+        let next = self.next_at + pause;
+        self.next_at = if next > now { next } else { now + pause };
+        if self.stopped {
+            return;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        let turn = self.turn.checked_rem(self.successors.len());
+        if let Some(peer) = turn.and_then(|turn| self.successors.get(turn)) {
+            around.ping(&peer.name, peer.address);
+        }
+        let Around { members, gossip, context, .. } = around;
+        if now.since(members.last_change()) < COMPARE_AFTER_CHANGE
+            && members.up() > self.monitors.len() + 1
+        {
+            let except: BTreeSet<Name> = self.monitors().cloned().collect();
+            for address in members.random(COMPARED, &except, &context.local, &mut context.rng) {
+                let mut body = plain_heartbeat(members);
+                gossip.fill(&mut body, now);
+                context.send(address, body);
+            }
+        }
+    }
+
+    /// Pings a member out of turn.
+    pub(super) fn ping(&self, name: &Name, around: &mut Around) {
+        let address = around.members.get(name).map(|entry| entry.identity.address);
+        if let Some(address) = address.filter(|_| !self.stopped) {
+            around.ping(name, address);
+        }
+    }
+
+    /// Looks for a silent member: pings it, and from the second round on asks others to do that
+    /// too. If this member `hears` nobody at all, the fault may be its own, and it asks nobody.
+    pub(super) fn seek(&self, missing: &Missing, hears: bool, around: &mut Around) {
+        let Missing { name, incarnation, round, .. } = missing;
+        if !hears && round % 2 == 1 {
+            return;
+        }
+        self.ping(name, around);
+        let Some(round) = round.checked_sub(1).filter(|_| hears && !self.stopped) else { return };
+        let now = around.context.now.mono;
+        let sent = around.watches.newest(name, *incarnation, now).map_or(0, |(sent, _)| sent);
+        for helper in self.helpers(name, round, around) {
+            around.context.counters.indirect_pings += 1;
+            let (name, incarnation) = (name.clone(), *incarnation);
+            around.context.send(helper, Body::PingRequest { name, incarnation, sent });
+        }
+    }
+
+    /// The members to ask in a round: first the other monitors of the silent member, in further
+    /// rounds the next ones on the ring, in turn. Nobody is asked whose own evidence is missing.
+    fn helpers(&self, of: &Name, round: u32, around: &Around) -> Vec<SocketAddr> {
+        let Around { watches, members, context, .. } = around;
+        let wanted = usize::from(self.settings.indirect_pings);
+        let ring = Ring::of_up(members);
+        let mut able = ring.monitors(of, context.monitors_wanted());
+        for entry in ring.monitors(of, context.monitors_wanted() + HELPERS_BEYOND) {
+            if !able.iter().any(|other| Arc::ptr_eq(other, entry)) {
+                able.push(entry);
+            }
+        }
+        able.retain(|entry| {
+            let name = &entry.identity.name;
+            *name != context.local.name && !watches.is_missing(name, context.now.mono)
+        });
+        let first = usize::try_from(round).unwrap_or(0).saturating_mul(wanted);
+        let first = first.checked_rem(able.len()).unwrap_or(0);
+        let from = able.iter().cycle().skip(first);
+        from.take(wanted.min(able.len())).map(|entry| entry.identity.address).collect()
+    }
+
+    /// Handles a member's pings, requests and answers.
+    pub(super) fn on_message(
+        &mut self,
+        name: &Name,
+        from: SocketAddr,
+        message: &Message,
+        around: &mut Around,
+    ) {
+        self.finish_errands(name, message, around);
+        if self.stopped {
+            return;
+        }
+        match &message.body {
+            Body::Ping { .. } => {
+                let mut ack = around.heartbeat(name);
+                around.gossip.fill(&mut ack, around.context.now.mono);
+                around.acknowledge(from, ack);
+            }
+            Body::PingRequest { name: silent, incarnation, sent } => {
+                let answer = self.answer(silent, *incarnation, *sent, around);
+                // A heartbeat shows that this member hears the other.
+                let answer = answer.unwrap_or_else(|| around.heartbeat(name));
+                around.context.send(from, answer);
+                self.take_errand(name, from, (silent, *incarnation), around);
+            }
+            Body::IndirectPing { requester } => {
+                let ack = around.heartbeat(name);
+                around.acknowledge(from, ack);
+                let requester = around.members.get(requester);
+                let requester = requester.filter(|entry| entry.is_alive_to_others());
+                if let Some(entry) = requester.filter(|entry| entry.identity.address != from) {
+                    let ack = around.heartbeat(&entry.identity.name);
+                    around.acknowledge(entry.identity.address, ack);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is known of a silent member, if that is news: its end, its next incarnation, or newer
+    /// evidence.
+    fn answer(
+        &self,
+        silent: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        around: &Around,
+    ) -> Option<Body> {
+        let Around { watches, members, context, .. } = around;
+        let entry = members.get(silent)?;
+        if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
+            return Some(Body::Updates(vec![entry.to_update()]));
+        }
+        let (newest, age) = watches.newest(silent, incarnation, context.now.mono)?;
+        let (name, age) = (silent.clone(), millis(age));
+        (newest > sent).then_some(Body::ProbeReply { name, incarnation, sent: newest, age })
+    }
+
+    /// Pings a member for another one, unless it was heard lately, or somebody has asked already.
+    fn take_errand(
+        &mut self,
+        requester: &Name,
+        from: SocketAddr,
+        (silent, incarnation): (&Name, Incarnation),
+        around: &mut Around,
+    ) {
+        let now = around.context.now.mono;
+        let entry = around.members.get(silent).filter(|entry| {
+            entry.is_alive_to_others()
+                && entry.identity.incarnation == incarnation
+                && *silent != around.context.local.name
+        });
+        let Some(entry) = entry else { return };
+        let heard = around.watches.newest(silent, incarnation, now).is_some()
+            && !around.watches.is_missing(silent, now);
+        self.errands.retain(|errand| now < errand.until);
+        let same = |errand: &Errand| errand.requester == from && errand.name == *silent;
+        if heard || self.errands.iter().any(same) || self.errands.len() >= MOST_ERRANDS {
+            return;
+        }
+        let (name, until) = (silent.clone(), now + ERRAND);
+        self.errands.push(Errand { name, incarnation, requester: from, until });
+        let ping = Body::IndirectPing { requester: requester.clone() };
+        around.context.send(entry.identity.address, ping);
+    }
+
+    /// Passes on that a member was heard, to those that asked for it.
+    fn finish_errands(&mut self, name: &Name, message: &Message, around: &mut Around) {
+        let (now, incarnation) = (around.context.now, message.incarnation);
+        let is_done =
+            |errand: &mut Errand| errand.name == *name && errand.incarnation == incarnation;
+        for errand in self.errands.extract_if(.., is_done).filter(|errand| now.mono < errand.until)
+        {
+            let sent = message.sent.mono;
+            let known = around.watches.newest(name, incarnation, now.mono);
+            let age = known.filter(|(newest, _)| *newest == sent).map(|(_, age)| millis(age));
+            // Of one that it does not watch, a member knows no better than the wall clocks.
+            let age = age.unwrap_or_else(|| now.wall.0.saturating_sub(message.sent.wall.0));
+            let name = name.clone();
+            let reply = Body::ProbeReply { name, incarnation, sent, age };
+            around.context.send(errand.requester, reply);
+        }
+    }
+}
+
+impl Around<'_> {
+    /// A heartbeat for one member. One that was not heard yet may not know this member, which
+    /// therefore introduces itself.
+    fn heartbeat(&self, to: &Name) -> Body {
+        let (delay, updates) = self.parts(to);
+        Body::Heartbeat { hash: self.members.digest().hash, delay, updates }
+    }
+
+    fn ping(&mut self, name: &Name, to: SocketAddr) {
+        let (delay, updates) = self.parts(name);
+        let mut ping = Body::Ping { hash: self.members.digest().hash, delay, updates };
+        self.gossip.fill(&mut ping, self.context.now.mono);
+        self.context.counters.pings += 1;
+        self.context.send(to, ping);
+    }
+
+    fn acknowledge(&mut self, to: SocketAddr, ack: Body) {
+        self.context.counters.acks += 1;
+        self.context.send(to, ack);
+    }
+
+    fn parts(&self, to: &Name) -> (Option<i64>, Vec<Update>) {
+        let clock = self.watches.clock(to);
+        let heard = clock.is_some_and(|clock| clock.delay().is_some());
+        let introduction = (!heard).then(|| self.context.local.introduction());
+        (clock.and_then(PeerClock::delay), introduction.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::peer_clock::{SentAt, sent_at};
+    use crate::detector::watches::Target;
+    use crate::settings::Settings;
+    use crate::testing::{Fixture, address, identity, name};
+
+    const SENT: SentAt = SentAt { mono: 90_000, wall: crate::time::WallTime(0) };
+
+    /// Member 0 with its watches in a group of this size. It has heard nobody yet.
+    struct World {
+        fixture: Fixture,
+        watches: Watches,
+        pings: Pings,
+    }
+
+    impl World {
+        fn new(size: u8) -> Self {
+            let settings = Settings { group: GroupSettings::swim(), ..Settings::default() };
+            let mut fixture = Fixture::of(settings, size);
+            let swim = SwimSettings::default();
+            let mut pings = Pings::start(swim, &mut fixture.context);
+            let ring = Ring::of_up(&fixture.members).monitors(&name(0), 4);
+            let mut watches = Watches::new(timing(&settings.group, &swim));
+            let targets = ring.iter().map(|entry| {
+                let incarnation = entry.identity.incarnation;
+                (entry.identity.name.clone(), Target { incarnation, newcomer: false })
+            });
+            watches.watch(targets, |_, _| true, fixture.context.now.mono);
+            let new = pings.set_neighbours(&[ring], 2);
+            assert_eq!(new.len(), usize::from(size.min(5) - 1));
+            World { fixture, watches, pings }
+        }
+
+        fn around<T>(&mut self, act: impl FnOnce(&mut Pings, &mut Around) -> T) -> T {
+            let Fixture { members, gossip, context, .. } = &mut self.fixture;
+            let watches = &self.watches;
+            act(&mut self.pings, &mut Around { watches, members, gossip, context })
+        }
+
+        fn hear(&mut self, i: u8) {
+            let now = self.fixture.context.now;
+            let sent = sent_at(now, Instant::EPOCH);
+            self.watches.heard(&name(i), identity(i).incarnation, sent, now);
+        }
+
+        fn receive(&mut self, from: u8, sent: SentAt, body: Body) {
+            let message = Message { incarnation: identity(from).incarnation, sent, body };
+            self.around(|pings, around| {
+                pings.on_message(&name(from), address(from), &message, around);
+            });
+        }
+    }
+
+    fn ping() -> Body {
+        Body::Ping { hash: 0, delay: None, updates: Vec::new() }
+    }
+
+    #[test]
+    fn each_successor_is_pinged_once_an_interval_and_nobody_else() {
+        let mut world = World::new(10);
+        let successors: Vec<SocketAddr> =
+            world.pings.successors.iter().map(|peer| peer.address).collect();
+        assert_eq!(successors.len(), 2);
+        let mut pinged = Vec::new();
+        for _ in 0..1_000 {
+            world.fixture.pass(10);
+            world.around(Pings::send_if_due);
+            pinged.extend(world.fixture.sent().into_iter().map(|(to, _)| to));
+        }
+        assert_eq!(pinged.len(), 8, "10 s are four intervals");
+        assert!(pinged.iter().all(|to| successors.contains(to)));
+        assert!(pinged.windows(2).all(|two| two[0] != two[1]), "in turn");
+    }
+
+    #[test]
+    fn a_ping_is_acknowledged_unless_this_member_leaves() {
+        let mut world = World::new(3);
+        world.hear(1);
+        world.receive(1, SENT, ping());
+        let sent = world.fixture.sent();
+        assert!(matches!(&sent[..], [(to, Body::Heartbeat { .. })] if *to == address(1)));
+        assert_eq!(world.fixture.context.counters.acks, 1);
+        world.pings.stop();
+        world.receive(1, SENT, ping());
+        assert_eq!(world.fixture.sent(), []);
+    }
+
+    #[test]
+    fn who_was_never_heard_gets_an_introduction_with_the_ping() {
+        let mut world = World::new(3);
+        world.around(|pings, around| pings.ping(&name(1), around));
+        let introduction = world.fixture.context.local.introduction();
+        assert_eq!(world.fixture.sent()[0].1.updates(), [introduction]);
+        world.hear(1);
+        world.around(|pings, around| pings.ping(&name(1), around));
+        assert_eq!(world.fixture.sent()[0].1.updates(), []);
+    }
+
+    fn missing(round: u32, world: &World) -> Missing {
+        let missed_at = world.fixture.context.now.mono;
+        Missing { name: name(1), incarnation: identity(1).incarnation, round, missed_at }
+    }
+
+    #[test]
+    fn helpers_are_asked_from_the_second_round_on_and_in_turn() {
+        let mut world = World::new(12);
+        let mut asked = Vec::new();
+        for round in 0..4 {
+            let missing = missing(round, &world);
+            world.around(|pings, around| pings.seek(&missing, true, around));
+            let sent = world.fixture.sent();
+            let requests = sent.iter().filter(|(_, body)| matches!(body, Body::PingRequest { .. }));
+            asked.push(requests.map(|(to, _)| *to).collect::<Vec<_>>());
+            assert!(sent.iter().any(|(to, _)| *to == address(1)), "it is pinged itself");
+        }
+        assert_eq!(asked[0], []);
+        assert!(asked[1..].iter().all(|asked| asked.len() == 3), "{asked:?}");
+        assert!(asked[1..].iter().flatten().all(|to| ![address(0), address(1)].contains(to)));
+        assert!(asked[1].iter().all(|to| !asked[2].contains(to)), "others in the next round");
+    }
+
+    #[test]
+    fn a_deaf_member_asks_nobody_else() {
+        let mut world = World::new(12);
+        for round in 0..4 {
+            let missing = missing(round, &world);
+            world.around(|pings, around| pings.seek(&missing, false, around));
+        }
+        let to: Vec<SocketAddr> = world.fixture.sent().into_iter().map(|(to, _)| to).collect();
+        assert_eq!(to, [address(1), address(1)], "half as often");
+    }
+
+    #[test]
+    fn a_helper_shows_that_it_hears_pings_and_passes_the_answer_on() {
+        let mut world = World::new(12);
+        let incarnation = identity(2).incarnation;
+        let request = Body::PingRequest { name: name(2), incarnation, sent: 80_000 };
+        world.receive(3, SENT, request.clone());
+        let sent = world.fixture.sent();
+        assert!(matches!(&sent[0], (to, Body::Heartbeat { .. }) if *to == address(3)), "{sent:?}");
+        let indirect = Body::IndirectPing { requester: name(3) };
+        assert_eq!(sent[1..], [(address(2), indirect)]);
+        world.receive(3, SENT, request);
+        assert_eq!(world.fixture.sent().len(), 1, "one errand at a time");
+        let wall = world.fixture.context.now.wall;
+        let ack = Body::Heartbeat { hash: 0, delay: None, updates: Vec::new() };
+        world.receive(2, SentAt { mono: 99_000, wall }, ack.clone());
+        let reply = Body::ProbeReply { name: name(2), incarnation, sent: 99_000, age: 0 };
+        assert_eq!(world.fixture.sent(), [(address(3), reply)]);
+        world.receive(2, SENT, ack);
+        assert_eq!(world.fixture.sent(), [], "once");
+    }
+
+    #[test]
+    fn an_errand_ends_and_there_are_not_too_many() {
+        let mut world = World::new(100);
+        let request = |i: u8| Body::PingRequest {
+            name: name(i),
+            incarnation: identity(i).incarnation,
+            sent: 0,
+        };
+        (2..100).for_each(|i| world.receive(1, SENT, request(i)));
+        assert_eq!(world.pings.errands.len(), MOST_ERRANDS);
+        world.fixture.sent();
+        world.fixture.pass(500);
+        let ack = Body::Heartbeat { hash: 0, delay: None, updates: Vec::new() };
+        world.receive(2, SENT, ack);
+        assert_eq!(world.fixture.sent(), [], "too late");
+    }
+
+    #[test]
+    fn newer_evidence_is_told_at_once_and_nobody_is_pinged_for_it() {
+        let mut world = World::new(3);
+        world.hear(2);
+        let incarnation = identity(2).incarnation;
+        let request = Body::PingRequest { name: name(2), incarnation, sent: 5 };
+        world.receive(1, SENT, request);
+        let sent = world.fixture.sent();
+        assert!(matches!(&sent[..], [(_, Body::ProbeReply { sent: 100_000, .. })]), "{sent:?}");
+    }
+
+    #[test]
+    fn an_indirect_ping_is_acknowledged_to_both_by_the_own_list() {
+        let mut world = World::new(4);
+        world.receive(1, SENT, Body::IndirectPing { requester: name(2) });
+        let to: Vec<SocketAddr> = world.fixture.sent().into_iter().map(|(to, _)| to).collect();
+        assert_eq!(to, [address(1), address(2)]);
+        world.receive(1, SENT, Body::IndirectPing { requester: name(99) });
+        assert_eq!(world.fixture.sent().len(), 1, "nobody of that name");
+    }
+}
