@@ -10,18 +10,7 @@ use world::prelude::*;
 const SOME_LIST: Duration = Duration::from_secs(2);
 const EVERY_LIST: Duration = Duration::from_secs(6);
 
-/// All subsets of at most four of `size` members that leave at least one alive.
-fn subsets(size: usize) -> Vec<Vec<usize>> {
-    let chosen = |mask: &u32| (0..size).filter(|i| mask & (1 << i) != 0).collect::<Vec<usize>>();
-    let masks = 1..1_u32 << size;
-    masks
-        .filter(|mask| mask.count_ones() <= 4 && (mask.count_ones() as usize) < size)
-        .map(|mask| chosen(&mask))
-        .collect()
-}
-
-/// Crashes these members, each at its offset from the first. Returns the times from each crash to
-/// the first and the last list.
+/// Crashes these members of a group with heartbeats, each at its offset from the first.
 fn crash(
     size: usize,
     victims: &[usize],
@@ -29,36 +18,8 @@ fn crash(
     spacing: Duration,
     seed: u64,
 ) -> Vec<(Duration, Duration)> {
-    let mut world = World::formed(size, seed, Settings::default());
-    world.run_for(phase);
-    let mut crashed = Vec::new();
-    for victim in victims {
-        world.crash(*victim);
-        crashed.push(world.now);
-        world.run_for(spacing);
-    }
-    let since = crashed[0];
-    let survivors: Vec<usize> = (0..size).filter(|i| !victims.contains(i)).collect();
-    let story = format!("{size} members, {victims:?} crashed {phase:?} in, {spacing:?} apart");
-    world.run_until(EVERY_LIST, &story, |world| {
-        survivors.iter().all(|i| victims.iter().all(|victim| !world.holds_up(*i, *victim)))
-    });
-    let failures = world.failures_since(since);
-    assert!(
-        failures.iter().all(|(.., failed)| victims.iter().any(|victim| name(*victim) == *failed)),
-        "{story}: {failures:?}"
-    );
-    let of = |victim: usize, at: Duration| {
-        let seen = failures
-            .iter()
-            .filter(|(_, by, failed)| survivors.contains(by) && *failed == name(victim));
-        let times: Vec<Duration> = seen.map(|(seen, ..)| *seen - at).collect();
-        (
-            times.iter().min().copied().unwrap_or(Duration::MAX),
-            times.iter().max().copied().unwrap_or(Duration::MAX),
-        )
-    };
-    victims.iter().zip(crashed).map(|(victim, at)| of(*victim, at)).collect()
+    let (settings, victims) = (Settings::default(), victims.to_vec());
+    Crashes { settings, size, victims, phase, spacing, seed, every_list: EVERY_LIST }.run()
 }
 
 /// Any four members crash at once, in any group of up to twelve. Each crash is in some list within
@@ -67,7 +28,7 @@ fn crash(
 fn any_four_simultaneous_crashes_are_noticed_in_time() {
     let (mut runs, mut worst) = (0_u32, (Duration::ZERO, Duration::ZERO));
     for size in 2..=12 {
-        for victims in subsets(size) {
+        for victims in subsets(size, 4) {
             for phase in [0, 200, 400] {
                 runs += 1;
                 if !is_chosen(u64::from(runs)) {

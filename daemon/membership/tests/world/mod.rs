@@ -16,6 +16,7 @@
 
 mod check;
 mod clocks;
+pub mod crashes;
 mod environment;
 pub mod measure;
 mod network;

@@ -2,9 +2,12 @@
 
 #![allow(unused_imports, reason = "each story uses its part")]
 
+pub use super::crashes::{Crashes, subsets};
 pub use super::environment::{is_chosen, long, seeds};
 pub use super::{Network, World, address, first_incarnation, ms, name, whole_list};
-pub use memberd_membership::{Event, GroupSettings, Identity, Incarnation, Instant, Settings};
+pub use memberd_membership::{
+    Detection, Event, GroupSettings, Identity, Incarnation, Instant, Settings, SwimSettings,
+};
 pub use std::time::Duration;
 
 pub const SECOND: Duration = Duration::from_secs(1);
