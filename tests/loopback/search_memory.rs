@@ -9,8 +9,8 @@ use memberd_tests::{Fleet, proc};
 const MEMORY: u64 = (256 - 8) << 20;
 
 /// The kinds that take most, each for another reason. `make bench-memory` has all.
-const COSTLIEST: [&str; 6] =
-    ["Perl groups", "classes", "xz -7", "zstd --long", "bzip2", "long lines in context"];
+const COSTLIEST: [&str; 7] =
+    ["Perl groups", "classes", "xz -7", "zstd --long", "bzip2", "long lines in context", "merges"];
 
 /// How many greps of each kind there are at once: as many as four machines may begin.
 const GREPS: usize = 64;

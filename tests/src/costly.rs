@@ -40,7 +40,7 @@ pub struct Kind {
     pub options: &'static [&'static str],
     /// The files that are searched.
     pub files: &'static str,
-    /// What it prints behind the name of each file: the number of lines.
+    /// What it prints for each file: the number of lines that match, or the match.
     pub counts: &'static [usize],
 }
 
@@ -61,8 +61,11 @@ const COMPRESSED: [Compressor; 6] = [
 /// The copies of each compressed file, so that all threads of a search have one.
 const COPIES: usize = 2;
 
+/// The files that are merged by time. While they are, a part of each is in memory.
+const MERGED: usize = 100;
+
 /// Every kind.
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 15] = [
     kind("Perl groups", &["-cP", "^(a|b)*$"], "deep.txt", &[60]),
     kind("Perl backtracking", &["-cP", r"^(?:(a)|(b)|(c)|(d)|(e))*+$"], "deep.txt", &[60]),
     kind("back-references", &["-cE", r"^(a|b)*\1$"], "deep.txt", &[60]),
@@ -77,6 +80,7 @@ pub const KINDS: [Kind; 14] = [
     kind("lz4 -B7", &["-c", "needle"], "*lz.lz4", &[MANY_LINES / 1_000; COPIES]),
     kind("long lines", &["-c", "x$"], "long.txt", &[3]),
     kind("long lines in context", &["-cm9", "x$"], "long.txt", &[3]),
+    kind("merges", &["--merge", "-oiE", r"\w{90}[xy]|7$"], "*merged.log", &[7; MERGED]),
 ];
 
 const fn kind(
@@ -124,6 +128,23 @@ pub fn offer(daemon: &mut Daemon) {
         }
     }
     fs::remove_file(text).expect("the text");
+    let merged = daemon.directory().join("*merged.log").display().to_string();
+    daemon.settings.files.push(merged);
+    for number in 0..MERGED {
+        fs::write(daemon.directory().join(format!("{number}merged.log")), timed()).expect("a file");
+    }
+}
+
+/// Lines with times, of which the last one ends with a 7.
+fn timed() -> Vec<u8> {
+    let mut text = Vec::new();
+    for second in 0..1_500 {
+        let (minutes, seconds) = (second / 60, second % 60);
+        let end = if second == 1_499 { '7' } else { 'x' };
+        writeln!(text, "2026-11-21T01:{minutes:02}:{seconds:02}Z {:>79} {end}", "hay")
+            .expect("memory");
+    }
+    text
 }
 
 /// Lines in which hardly any part repeats, so that an automaton gets many states.

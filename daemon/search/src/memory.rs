@@ -9,7 +9,8 @@
 //! others never use, but for very long lines. A search waits for shares in their order here, and
 //! for one lease of each at most:
 //!
-//! 1. What it needs from its start on ([`Share::Start`]). It holds nothing yet.
+//! 1. What it needs from its start on ([`Share::Start`]). It holds nothing yet. A merge that finds
+//!    no more there for its files is dropped, and compiled again once there is enough for both.
 //! 2. A window to decompress a file ([`Share::Window`]). A task takes it once all tasks before it
 //!    have handed on their output. A task whose turn has not come takes it from [`Share::Early`],
 //!    or waits for its turn without a lease.
@@ -434,6 +435,17 @@ impl Lease {
         state.remove(&self.budget.taker, self.share, less);
         self.bytes = self.bytes.min(bytes);
         self.budget.shared.given_back.notify_all();
+    }
+
+    /// Takes this many bytes more of its share, if they are there and nobody waits for them.
+    pub(crate) fn try_grow(&mut self, more: usize) -> bool {
+        let mut state = self.budget.state();
+        let has_turn = self.budget.has_turn(&state, self.share, more, None);
+        if has_turn {
+            state.add(&self.budget.taker, self.share, more);
+            self.bytes += more;
+        }
+        has_turn
     }
 
     /// Lets the lease grow to this many bytes, beyond its share. One lease of a share does so at a

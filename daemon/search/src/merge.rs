@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use crate::cost;
 use crate::files::{Compression, ExposedFile, FileError};
 use crate::job::Job;
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
@@ -32,10 +31,9 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches `files` and sends what is found, in order of time.
 pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &SyncSender<Event>) {
-    let chains: Vec<&[ExposedFile]> =
-        files.chunk_by(|one, other| one.origin() == other.origin()).collect();
+    let chains: Vec<&[ExposedFile]> = streams(files).collect();
     let mut totals = Totals::default();
-    if let Err(text) = room(job, chains.len()) {
+    if let Err(text) = room(job, files, chains.len()) {
         totals.errors = 1;
         // If nobody takes the message, nobody takes the totals either.
         let _ = events.send(Event::Message(text));
@@ -65,16 +63,26 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
     let _ = events.send(Event::End(totals));
 }
 
-/// Takes the memory for so many files.
-fn room(job: &Job<'_>, files: usize) -> Result<(), String> {
-    if files > MAX_STREAMS {
+/// The files of each stream.
+pub(crate) fn streams(files: &[ExposedFile]) -> impl Iterator<Item = &[ExposedFile]> {
+    files.chunk_by(|one, other| one.origin() == other.origin())
+}
+
+/// Takes the memory for so many streams of files, if the search does not have it yet.
+fn room(job: &Job<'_>, files: &[ExposedFile], streams: usize) -> Result<(), String> {
+    if streams > MAX_STREAMS {
         return Err(format!(
-            "{files} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name \
+            "{streams} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name \
             fewer"
         ));
     }
-    let taken = job.search.take_more(cost::merged(files), job.cancel);
-    taken.map_err(|reason| format!("{files} files cannot be sorted by time: {reason}"))
+    if job.search.has_room_to_merge(files) {
+        return Ok(());
+    }
+    Err(format!(
+        "{streams} files cannot be sorted by time, since other searches have the memory for \
+        searches: try again later"
+    ))
 }
 
 /// Keeps the lines that are printed, with their times.

@@ -33,7 +33,8 @@ pub(crate) const CHUNK_BYTES: u64 = 384 * 1024;
 impl Search {
     /// Searches `files` in their order, as `plan` says, and sends what GNU grep would print, with
     /// `MACHINE:FILE` as each file's name. Blocks until done. `cancel` is checked before every read
-    /// of 64 or 384 KiB. The search also ends when `output` stops.
+    /// of 64 or 384 KiB. The search also ends when `output` stops. In order of time it needs memory
+    /// for its files: see [`Search::has_room_to_merge`].
     pub fn run(
         &self,
         plan: &Plan,

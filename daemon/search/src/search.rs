@@ -12,7 +12,8 @@ use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 use crate::cost::{self, LEAN_CACHE, ORDINARY_AUTOMATON, SMALL_AUTOMATON, SMALL_LIST};
 use crate::files::{ExposedFile, FileIdentity};
 use crate::line::MAX_LINE_BYTES;
-use crate::memory::{Lease, MemoryBudget, NoMemory, PATIENCE, Share};
+use crate::memory::{Lease, MemoryBudget, NoMemory, Share};
+use crate::merge::{self, MAX_STREAMS};
 use crate::output::Kept;
 use crate::pattern::{Budget, CACHE_LIMIT, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
@@ -31,7 +32,15 @@ pub struct Search {
     /// What all searches of the process share.
     pub(crate) memory: MemoryBudget,
     /// What this one has of it, as long as it is there.
-    pub(crate) lease: Mutex<Option<Lease>>,
+    pub(crate) leased: Mutex<Leased>,
+}
+
+/// What a search has of the memory that all share.
+#[derive(Debug, Default)]
+pub(crate) struct Leased {
+    lease: Option<Lease>,
+    /// How many files it can merge with that.
+    merged_files: usize,
 }
 
 /// Why a query was not compiled.
@@ -71,17 +80,44 @@ impl Query {
     /// When a pattern is not valid, or is too large. The texts are GNU grep's. And when others have
     /// the memory for too long.
     pub fn compile_in(
-        mut self,
+        self,
         memory: &MemoryBudget,
         threads: NonZero<usize>,
         patience: Duration,
     ) -> Result<Search, CompileError> {
+        self.compile_beside(memory, threads, patience, 0)
+    }
+
+    /// As [`Query::compile_in`], with the memory to merge these files, of which there may be 256. A
+    /// merge has one thread.
+    ///
+    /// # Errors
+    /// As [`Query::compile_in`].
+    pub fn compile_to_merge_in(
+        self,
+        memory: &MemoryBudget,
+        patience: Duration,
+        files: &[ExposedFile],
+    ) -> Result<Search, CompileError> {
+        let files = merge::streams(files).count().min(MAX_STREAMS);
+        self.compile_beside(memory, NonZero::<usize>::MIN, patience, files)
+    }
+
+    /// Compiles it with the memory that it takes, and that of merged files.
+    fn compile_beside(
+        mut self,
+        memory: &MemoryBudget,
+        threads: NonZero<usize>,
+        patience: Duration,
+        merged_files: usize,
+    ) -> Result<Search, CompileError> {
+        let merged = cost::merged(merged_files);
         let never = AtomicBool::new(false);
-        let take = |bytes| memory.take(Share::Start, bytes, patience, &never);
+        let take = |bytes| memory.take(Share::Start, bytes + merged, patience, &never);
         let bytes = self.pattern.patterns.iter().map(Vec::len).sum();
         let few = memory.bytes_of(Share::Start) / 3;
         let full = cost::ordinary_with_caches(bytes, threads);
-        let with_caches = memory.try_take_within(Share::Start, full, few);
+        let with_caches = memory.try_take_within(Share::Start, full + merged, few);
         let cache_bytes = if with_caches.is_some() { CACHE_LIMIT } else { LEAN_CACHE };
         let mut lease = match with_caches {
             Some(lease) => lease,
@@ -109,9 +145,9 @@ impl Query {
             }
         }
         let search = compiled?;
-        lease.shrink(search.bytes(threads));
-        let (memory, lease) = (memory.clone(), Mutex::new(Some(lease)));
-        Ok(Search { memory, lease, selects_nothing, ..search })
+        lease.shrink(search.bytes(threads) + merged);
+        let leased = Mutex::new(Leased { lease: Some(lease), merged_files });
+        Ok(Search { memory: memory.clone(), leased, selects_nothing, ..search })
     }
 
     /// Checks and compiles the patterns, with a memory of its own.
@@ -136,7 +172,7 @@ impl Query {
             engine,
             extents,
             memory: MemoryBudget::default(),
-            lease: Mutex::default(),
+            leased: Mutex::default(),
         })
     }
 }
@@ -152,7 +188,7 @@ impl Search {
 
     /// The bytes that it has of the memory that searches share.
     pub fn leased_bytes(&self) -> usize {
-        self.lease().as_ref().map_or(0, Lease::bytes)
+        self.leased().lease.as_ref().map_or(0, Lease::bytes)
     }
 
     /// The memory that searches share, as this one takes it.
@@ -160,22 +196,33 @@ impl Search {
         &self.memory
     }
 
-    /// Takes this many bytes in addition, before it uses any of them. It gives back what it has
-    /// meanwhile, so that searches do not wait for each other. Its automata stay in memory, so they
-    /// are not counted while it waits.
-    ///
-    /// # Errors
-    /// As [`MemoryBudget::take`].
-    pub(crate) fn take_more(&self, bytes: usize, cancel: &AtomicBool) -> Result<(), NoMemory> {
-        let mut lease = self.lease();
-        let all = lease.take().map_or(0, |lease| lease.bytes()) + bytes;
-        *lease = Some(self.memory.take(Share::Start, all, PATIENCE, cancel)?);
-        Ok(())
+    /// Takes the memory to merge these files, if it is there. It does not wait: searches that have
+    /// memory would wait for each other. To wait, drop the search and call
+    /// [`Query::compile_to_merge_in`]. True if it has the memory, or needs none for them.
+    pub fn has_room_to_merge(&self, files: &[ExposedFile]) -> bool {
+        let files = merge::streams(files).count();
+        if files > MAX_STREAMS || !self.query.prints_lines() {
+            return true;
+        }
+        let mut leased = self.leased();
+        let more = cost::merged(files.saturating_sub(leased.merged_files));
+        let has_room = match &mut leased.lease {
+            _ if more == 0 => true,
+            Some(lease) => lease.try_grow(more),
+            none => {
+                *none = self.memory.try_take(Share::Start, more);
+                none.is_some()
+            }
+        };
+        if has_room {
+            leased.merged_files = leased.merged_files.max(files);
+        }
+        has_room
     }
 
-    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+    fn leased(&self) -> MutexGuard<'_, Leased> {
         // It is whole, also if a thread panicked.
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+        self.leased.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Aligns what follows the names of machines: see

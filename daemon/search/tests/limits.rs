@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memberd_search::{
-    ExposedFile, ExposedFiles, FileFilter, GrepColors, GrepPrint, GrepSyntax, MAX_LINE_BYTES,
-    MAX_PATTERN_BYTES, MemoryBudget, OUTPUT_BYTES, Output, PatternError, Plan, Query, Stopped,
-    Totals, Window,
+    CompileError, ExposedFile, ExposedFiles, FileFilter, GrepColors, GrepPrint, GrepSyntax,
+    MAX_LINE_BYTES, MAX_PATTERN_BYTES, MemoryBudget, NoMemory, OUTPUT_BYTES, Output, PatternError,
+    Plan, Query, Stopped, Totals, Window,
 };
 use support::run;
 use tempfile::TempDir;
@@ -374,6 +374,40 @@ fn in_an_order_of_time_a_second_large_window_is_a_message() {
     let mut whole = probe(|_| Ok(()));
     let plan = Plan { by_time: false, ..plan };
     assert_eq!(run_in(&memory, &query("x"), &plan, &files, &mut whole).lines, 2);
+}
+
+/// What it has is counted as long as its automata are there. Compiled anew, it waits for both.
+#[test]
+fn a_merge_that_finds_no_room_for_its_files_keeps_what_it_has() {
+    let directory = TempDir::new().unwrap();
+    for number in 0..200 {
+        let text = "2026-11-21T01:20:33Z x\n";
+        std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
+    }
+    let offer = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+    let files = offer.files(&FileFilter::default()).files;
+    let plan = Plan { by_time: true, ..Plan::default() };
+    let large = query(r"\w{100}[qz]|x$").with(|query| query.pattern.ignore_case = true);
+    let memory = MemoryBudget::default();
+    let compile = || large.clone().compile_in(&memory, NonZero::<usize>::MIN, Duration::ZERO);
+    let search = compile().unwrap();
+    let others: Vec<_> = std::iter::from_fn(|| compile().ok()).collect();
+    let leased = search.leased_bytes();
+    assert!(!search.has_room_to_merge(&files) && search.leased_bytes() == leased);
+    let mut probe = probe(|_| Ok(()));
+    let totals = search.run(&plan, "m1", &files, &mut probe, &AtomicBool::new(false));
+    assert_eq!((totals.errors, totals.lines, search.leased_bytes()), (1, 0, leased));
+    assert!(probe.messages[0].contains("200 files cannot be sorted by time, since other"));
+    let again = || large.clone().compile_to_merge_in(&memory, Duration::ZERO, &files);
+    assert!(matches!(again(), Err(CompileError::Memory(NoMemory::Taken { seconds: 0 }))));
+    drop((search, others));
+    let ready = again().unwrap();
+    let with_files = ready.leased_bytes();
+    assert!(with_files > leased + 200 * 200 * 1024, "{with_files} {leased}");
+    assert!(ready.has_room_to_merge(&files) && ready.leased_bytes() == with_files);
+    drop(ready);
+    let search = compile().unwrap();
+    assert!(search.has_room_to_merge(&files) && search.leased_bytes() == with_files);
 }
 
 #[test]

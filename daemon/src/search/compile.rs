@@ -2,7 +2,7 @@
 
 use super::limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
-use memberd_search::{FileFilter, MAX_COMPILED_BYTES, MemoryBudget, Query, Search};
+use memberd_search::{ExposedFile, FileFilter, MAX_COMPILED_BYTES, MemoryBudget, Query, Search};
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -42,18 +42,41 @@ pub(super) fn compile(
     memory: &MemoryBudget,
     limits: &Limits,
 ) -> Result<Compiled, String> {
-    let GrepRequest { pattern, printing, files, .. } = request;
     // What follows, and what is in order of time, is searched on one thread.
-    let is_single = printing.by_time || files.follow;
+    let is_single = request.printing.by_time || request.files.follow;
     let threads = if is_single { NonZero::<usize>::MIN } else { limits.search_threads };
-    let query = Query {
+    let search = query(request).compile_in(memory, threads, MEMORY_LIMIT);
+    Ok(Compiled { search: search.map_err(|error| error.to_string())?, narrow: narrow(request)? })
+}
+
+/// Makes a search in order of time ready to merge these files, which takes memory. If there is too
+/// little, the search gives back all that it has before it waits, its automata among it.
+///
+/// # Errors
+/// When there is no memory for it. The error is one line.
+pub(super) fn make_room_to_merge(
+    request: &GrepRequest,
+    compiled: Compiled,
+    files: &[ExposedFile],
+) -> Result<Compiled, String> {
+    if compiled.search.has_room_to_merge(files) {
+        return Ok(compiled);
+    }
+    let Compiled { search, narrow } = compiled;
+    let memory = search.memory().clone();
+    drop(search);
+    let search = query(request)
+        .compile_to_merge_in(&memory, MEMORY_LIMIT, files)
+        .map_err(|error| format!("{} files cannot be sorted by time: {error}", files.len()))?;
+    Ok(Compiled { search, narrow })
+}
+
+fn query(request: &GrepRequest) -> Query {
+    Query {
         compiled_bytes: MAX_COMPILED_BYTES,
-        pattern: pattern.clone(),
-        printing: printing.clone(),
-    };
-    let search =
-        query.compile_in(memory, threads, MEMORY_LIMIT).map_err(|error| error.to_string())?;
-    Ok(Compiled { search, narrow: narrow(request)? })
+        pattern: request.pattern.clone(),
+        printing: request.printing.clone(),
+    }
 }
 
 /// The filter that selects a request's files among the exposed ones.

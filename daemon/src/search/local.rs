@@ -188,7 +188,7 @@ impl LocalSearcher {
     ) -> PeerReply {
         let searched = compiled
             .or_else(|memory| self.compile_in(request, &memory))
-            .and_then(|compiled| self.run(request, &compiled, &mut output, cancel));
+            .and_then(|compiled| self.run(request, compiled, &mut output, cancel));
         if let Ok((totals, _)) = &searched {
             self.finished.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(totals.bytes, Ordering::Relaxed);
@@ -224,11 +224,11 @@ impl LocalSearcher {
     fn run(
         &self,
         request: &GrepRequest,
-        compiled: &Compiled,
+        compiled: Compiled,
         output: &mut ReplySink,
         cancel: &AtomicBool,
     ) -> Result<(Totals, Vec<String>), String> {
-        let Compiled { search, narrow, .. } = compiled;
+        let Compiled { search, narrow } = &compiled;
         if let Some(journal) = &request.files.journal {
             let offer = read(&self.journal).clone();
             let offer =
@@ -247,19 +247,22 @@ impl LocalSearcher {
             let totals = search.follow(&self.machine, selection, output, cancel);
             return Ok((totals, Vec::new()));
         }
-        Ok(self.search_files(request, compiled, output, cancel))
+        self.search_files(request, compiled, output, cancel)
     }
 
     fn search_files(
         &self,
         request: &GrepRequest,
-        compiled: &Compiled,
+        mut compiled: Compiled,
         output: &mut ReplySink,
         cancel: &AtomicBool,
-    ) -> (Totals, Vec<String>) {
+    ) -> Result<(Totals, Vec<String>), String> {
         let found = self.offer().files_unless(cancel, &compiled.narrow);
         if cancel.load(Ordering::Relaxed) {
-            return (Totals { interrupted: true, ..Totals::default() }, Vec::new());
+            return Ok((Totals { interrupted: true, ..Totals::default() }, Vec::new()));
+        }
+        if request.printing.by_time {
+            compiled = compile::make_room_to_merge(request, compiled, &found.files)?;
         }
         let mut problems = 0;
         for problem in &found.problems {
@@ -291,7 +294,7 @@ impl LocalSearcher {
             output_file: output_file(request),
         };
         let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
-        (Totals { errors: totals.errors + problems, ..totals }, found.unmatched)
+        Ok((Totals { errors: totals.errors + problems, ..totals }, found.unmatched))
     }
 
     /// The times of the journal's first and last entries, in microseconds since the Unix epoch, if
@@ -324,6 +327,9 @@ pub(super) fn canceled() -> PeerReply {
 mod tests {
     use super::*;
     use memberd_control::grep::{GrepPattern, GrepSyntax};
+    use memberd_search::Query;
+    use std::num::NonZero;
+    use std::time::Duration;
 
     fn request(pattern: &str) -> GrepRequest {
         let patterns = vec![pattern.into()];
@@ -372,6 +378,41 @@ mod tests {
         for source in [Source::User(1), Source::User(2)] {
             searcher.compile(&request("error"), source).unwrap();
         }
+    }
+
+    /// A merge that waits for the memory of its files has none, not even for its automata.
+    #[test]
+    fn a_merge_holds_nothing_while_it_waits_for_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..200 {
+            let text = format!("2026-11-21T01:20:33Z x{number}\n");
+            std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
+        }
+        let offer = ExposedFiles::new(&[directory.path().join("*").to_str().unwrap()]).unwrap();
+        let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
+        let large = Query { pattern: request(r"\w{100}[qz]$").pattern, ..Query::default() };
+        let one = NonZero::<usize>::MIN;
+        let other = || large.clone().compile_in(&searcher.memory, one, Duration::ZERO).ok();
+        let others: Vec<_> = std::iter::from_fn(other).collect();
+        let used = searcher.memory.used_bytes();
+        let mut request = request("x");
+        request.printing.by_time = true;
+        let compiled = searcher.compile(&request, Source::Anyone).unwrap();
+        assert!(searcher.memory.used_bytes() > used);
+        let (queue, mut replies) = tokio::sync::mpsc::channel(1);
+        let output = ReplySink::new(queue, u64::MAX, Arc::default());
+        std::thread::scope(|scope| {
+            let search = scope
+                .spawn(|| searcher.search(&request, Ok(compiled), output, &AtomicBool::new(false)));
+            scope.spawn(|| while replies.blocking_recv().is_some() {});
+            while searcher.memory.used_bytes() > used && !search.is_finished() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert!(!search.is_finished());
+            drop(others);
+            let PeerReply::Done(totals) = search.join().unwrap() else { panic!("refused") };
+            assert_eq!((totals.lines, totals.errors), (200, 0));
+        });
     }
 
     /// The search uses the pattern that was compiled during the check of the request.
