@@ -63,15 +63,15 @@ pub fn services(
         }
     };
     PeerServices::default()
-        .with_call(MEMBERSHIP, MAX_CALL, move |bytes| {
+        .with_call(MEMBERSHIP, MAX_CALL, move |bytes, _| {
             let membership = membership.clone();
             async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
         })?
         .with_stream(GREP, GrepRequest::CAP, grep.clone())?
         .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)?
-        .with_call(FILES, FilesRequest::CAP, move |bytes| {
+        .with_call(FILES, FilesRequest::CAP, move |bytes, source| {
             let searcher = Arc::clone(&lister);
-            async move { listing::answer(&searcher, &bytes).await }
+            async move { listing::answer(&searcher, &bytes, source).await }
         })
 }
 

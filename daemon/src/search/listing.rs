@@ -65,15 +65,17 @@ impl Drop for UnderWay {
     }
 }
 
-/// Answers another member. The call does not tell which one, so all members share the places of
-/// [`Source::Anyone`].
+/// Answers another member. The listing is counted for that machine.
 ///
 /// # Errors
 /// When the request is not understood, or the reply is too long, which does not happen.
-pub async fn answer(searcher: &Arc<LocalSearcher>, bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub async fn answer(
+    searcher: &Arc<LocalSearcher>,
+    bytes: &[u8],
+    source: Source,
+) -> io::Result<Vec<u8>> {
     let request = decode::<FilesRequest>(bytes).map_err(io::Error::other)?;
-    let frame =
-        encode(&list_here(searcher, request, Source::Anyone).await).map_err(io::Error::other)?;
+    let frame = encode(&list_here(searcher, request, source).await).map_err(io::Error::other)?;
     Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
 }
 
@@ -158,6 +160,7 @@ mod tests {
     use super::*;
     use crate::search::limits::Limits;
     use memberd_search::ExposedFiles;
+    use std::net::SocketAddr;
 
     /// A user whose searches have their share gets no further place for a listing. Others do.
     #[tokio::test]
@@ -174,5 +177,21 @@ mod tests {
         assert_eq!(list(other).await.refused, None);
         let refused = list(user).await.refused;
         assert!(refused.is_some_and(|words| words.contains("limits.searches")));
+    }
+
+    /// As with greps, no member has all places.
+    #[tokio::test]
+    async fn listings_of_one_member_leave_places_to_another() {
+        let limits = Limits { searches: 2, ..Limits::default() };
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, limits));
+        let member = |last| Source::from(SocketAddr::from(([192, 0, 2, last], 8946)));
+        let _listings = searcher.slots.try_enter_as(member(1)).unwrap();
+        let request = encode(&FilesRequest::default()).unwrap().split_off(HEADER_BYTES);
+        for (last, is_refused) in [(1, true), (2, false)] {
+            let reply = answer(&searcher, &request, member(last)).await.unwrap();
+            let listing: FileListing = decode(&reply).unwrap();
+            assert_eq!(listing.refused.is_some(), is_refused, "{listing:?}");
+        }
     }
 }

@@ -233,7 +233,7 @@ impl PeerServer {
                 }
                 Handler::Call(answer) => {
                     let Request { body, turn, .. } = request;
-                    let reply = answer(body).await?;
+                    let reply = answer(body, source).await?;
                     timeout(LIMIT, frame::write(&mut stream, &[&reply])).await??;
                     // The reply may be as large, so the turn ends only now.
                     drop(turn);
@@ -329,8 +329,8 @@ mod tests {
     const STREAM: RequestKind = RequestKind::new(1);
     const LARGE_STREAM: RequestKind = RequestKind::new(2);
 
-    /// How long a request is, and where its answer goes.
-    type Asked = (usize, oneshot::Sender<Vec<u8>>);
+    /// How long a request is, who asks, and where the answer goes.
+    type Asked = (usize, Source, oneshot::Sender<Vec<u8>>);
 
     /// A server whose calls are answered by whoever holds the other end.
     async fn start() -> (SocketAddr, mpsc::Receiver<Asked>) {
@@ -338,11 +338,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (sender, asked) = mpsc::channel(8);
         let services = PeerServices::default()
-            .with_call(CALL, 10 << 20, move |body| {
+            .with_call(CALL, 10 << 20, move |body, source| {
                 let sender = sender.clone();
                 async move {
                     let (reply, answer) = oneshot::channel();
-                    sender.send((body.len(), reply)).await.map_err(io::Error::other)?;
+                    sender.send((body.len(), source, reply)).await.map_err(io::Error::other)?;
                     answer.await.map_err(io::Error::other)
                 }
             })
@@ -399,7 +399,8 @@ mod tests {
         connections.push(send(address, CALL.0, &large).await);
         connections.push(send(address, CALL.0, &small).await);
         assert_eq!(asked.recv().await.unwrap().0, small.len());
-        let (_, answer) = answers.remove(0);
+        let (_, source, answer) = answers.remove(0);
+        assert_eq!(source.to_string(), "127.0.0.2", "the machine that asks");
         answer.send(vec![7]).unwrap();
         assert_eq!(frame::read(&mut connections[0], 1).await.unwrap(), [7]);
         assert_eq!(asked.recv().await.unwrap().0, large.len());
@@ -488,7 +489,7 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         for (kind, length) in [(CALL.0 | KEEP, 1), (CALL.0 | KEEP, 2), (CALL.0, 3)] {
             write(&mut stream, kind, &vec![0; length]).await;
-            let (came, answer) = asked.recv().await.unwrap();
+            let (came, _, answer) = asked.recv().await.unwrap();
             assert_eq!(came, length);
             answer.send(vec![7; length]).unwrap();
             assert_eq!(frame::read(&mut stream, 9).await.unwrap(), vec![7; length]);

@@ -232,7 +232,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, count) = (listener.local_addr().unwrap(), Arc::default());
         let services =
-            PeerServices::default().with_call(ECHO, 1_000, |body| async { Ok(body) }).unwrap();
+            PeerServices::default().with_call(ECHO, 1_000, |body, _| async { Ok(body) }).unwrap();
         let server = PeerServer::new(address, seal, services);
         let listener = Counting(listener, Arc::clone(&count));
         tokio::spawn(server.listen(listener, PeerServer::crowd()));

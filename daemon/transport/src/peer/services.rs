@@ -27,10 +27,13 @@ pub struct StreamRequest {
     pub from: Option<IpAddr>,
 }
 
+/// Answers a request of the machine that asks.
+type CallHandler = dyn Fn(Vec<u8>, Source) -> Answer<Vec<u8>> + Send + Sync;
+
 /// What answers requests of one kind.
 pub(super) enum Handler {
     /// Returns the reply.
-    Call(Box<dyn Fn(Vec<u8>) -> Answer<Vec<u8>> + Send + Sync>),
+    Call(Box<CallHandler>),
     /// Goes on with the connection.
     Stream(Box<dyn Fn(StreamRequest, PeerStream) -> Answer<()> + Send + Sync>),
 }
@@ -54,8 +57,9 @@ pub struct PeerServices {
 pub struct KindTaken(pub RequestKind);
 
 impl PeerServices {
-    /// Adds a service whose requests, of up to `max_bytes`, are answered with one frame each. An
-    /// error of `answer` ends the connection without a reply.
+    /// Adds a service whose requests, of up to `max_bytes`, are answered with one frame each.
+    /// `answer` gets the request and the machine that asks. Its error ends the connection without a
+    /// reply.
     ///
     /// # Errors
     /// When the kind has a service already.
@@ -63,12 +67,12 @@ impl PeerServices {
         self,
         kind: RequestKind,
         max_bytes: usize,
-        answer: impl Fn(Vec<u8>) -> F + Send + Sync + 'static,
+        answer: impl Fn(Vec<u8>, Source) -> F + Send + Sync + 'static,
     ) -> Result<Self, KindTaken>
     where
         F: Future<Output = io::Result<Vec<u8>>> + Send + 'static,
     {
-        let handler = Handler::Call(Box::new(move |body| Box::pin(answer(body))));
+        let handler = Handler::Call(Box::new(move |body, source| Box::pin(answer(body, source))));
         self.with(kind, Service { handler, max_bytes })
     }
 
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_kind_has_one_service() {
-        let answer = |body| async { Ok(body) };
+        let answer = |body, _| async { Ok(body) };
         let (one, other) = (RequestKind::new(1), RequestKind::new(2));
         let services = PeerServices::default().with_call(one, 10, answer).unwrap();
         let services = services.with_call(other, 20, answer).unwrap();
