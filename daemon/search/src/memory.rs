@@ -25,8 +25,8 @@
 //! a time. So the budget is what bounds a window, which leaves enough for the start of a search.
 //!
 //! No source has the whole of the first share. Beside its first search, it gets more only while
-//! enough stays free for others. A search whose output nobody reads ends when others wait for what
-//! it has, one search at a time.
+//! enough stays free for others. All searches that follow leave a quarter of it to those that end.
+//! A search whose output nobody reads ends when others wait for what it has, one search at a time.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -166,6 +166,15 @@ pub enum NoMemory {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// Searches that follow have had their part of the memory for too long.
+    #[error(
+        "searches that follow have used their part of the memory for searches, \
+        limits.search_memory, for {seconds} s: end one, or try again later"
+    )]
+    Lasting {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// More is needed than there will ever be.
     #[error(
         "it needs {mebibytes} MiB of memory, for which limits.search_memory must be {setting}MiB \
@@ -254,6 +263,7 @@ impl MemoryBudget {
                         !self.has_room(state, share, waiter.bytes)
                     } else {
                         waiter.taker.has_source_of(taker)
+                            || (taker.lasts() && self.too_much_lasts(state, waiter, share))
                     }
                 })
         })
@@ -330,7 +340,12 @@ impl MemoryBudget {
         state.waiting[at].retain(|waiter| waiter.ticket != ticket);
         // The next in the line may have room now, also if this one gave up.
         self.shared.given_back.notify_all();
+        let too_much_lasts = share == Share::Start
+            && state.sources.too_much_lasts(&self.taker, bytes, self.bytes_of(share));
         waited.map_err(|reason| match reason {
+            NoMemory::Taken { seconds } if too_much_lasts => {
+                self.refuse(NoMemory::Lasting { seconds })
+            }
             NoMemory::Taken { seconds } if !self.may_have(&state, &self.taker, share, bytes) => {
                 self.refuse(NoMemory::Shared { seconds })
             }
@@ -359,6 +374,12 @@ impl MemoryBudget {
     fn may_have(&self, state: &State, taker: &Taker, share: Share, bytes: usize) -> bool {
         let (used, all) = (state.used[share as usize], self.bytes_of(share));
         share != Share::Start || state.sources.may_have(taker, bytes, used, all)
+    }
+
+    /// Whether somebody waits because searches that follow have their part.
+    fn too_much_lasts(&self, state: &State, waiter: &Waiter, share: Share) -> bool {
+        let all = self.bytes_of(share);
+        share == Share::Start && state.sources.too_much_lasts(&waiter.taker, waiter.bytes, all)
     }
 
     /// Whether as much is free of a share, and of the whole: some leases take from all.

@@ -167,6 +167,42 @@ fn no_source_has_all_of_the_start() {
     assert_eq!(budget.used_bytes(), 0);
 }
 
+/// However many sources follow, a plain search finds memory. Who follows in addition is told why
+/// not, and one that nobody reads ends for it.
+#[test]
+fn follows_of_all_sources_leave_memory_to_what_ends() {
+    for bytes in [MemoryBudget::LEAST_BYTES, MemoryBudget::DEFAULT_BYTES] {
+        let budget = MemoryBudget::new(bytes);
+        let follow = |number: usize| budget.for_search(Some(format!("user {number}")), true);
+        let mut follows = vec![take(&follow(0), Share::Start, 33 * MEBIBYTE).unwrap()];
+        let refused = loop {
+            match take(&follow(follows.len()), Share::Start, MEBIBYTE) {
+                Ok(lease) => follows.push(lease),
+                Err(reason) => break reason,
+            }
+        };
+        assert_eq!(refused, NoMemory::Lasting { seconds: 0 });
+        let all = budget.bytes_of(Share::Start);
+        assert!(budget.used_bytes() > all / 2 && budget.used_bytes() <= all - all / 4);
+        let plain = budget.for_search(Some("user 1".to_owned()), false);
+        take(&plain, Share::Start, 9 * MEBIBYTE / 2).unwrap();
+        let unread = follows[1].budget.clone();
+        assert!(!unread.note_unread(), "nobody waits");
+        let cancelled = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let other = follow(1000);
+            let (cancel, unread) = (&cancelled, &unread);
+            let waits = scope.spawn(move || other.take(Share::Start, MEBIBYTE, LONG, cancel));
+            while !unread.note_unread() {
+                assert!(!waits.is_finished());
+                thread::sleep(Duration::from_millis(1));
+            }
+            drop(follows.remove(1));
+            waits.join().unwrap().unwrap();
+        });
+    }
+}
+
 /// Also a source of searches with a time limit, in a budget of any size.
 #[test]
 fn a_source_leaves_room_for_the_plain_search_of_another() {

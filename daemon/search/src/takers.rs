@@ -35,6 +35,11 @@ impl Taker {
         self.has[share as usize].load(Ordering::Relaxed)
     }
 
+    /// Whether it has no time limit.
+    pub(crate) fn lasts(&self) -> bool {
+        self.lasts
+    }
+
     /// Whether both are searches of one source.
     pub(crate) fn has_source_of(&self, other: &Taker) -> bool {
         self.source.is_some() && self.source == other.source
@@ -48,24 +53,40 @@ impl Taker {
 
 /// What the searches of each source have of [`Share::Start`], in bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(BTreeMap<String, usize>);
+pub(crate) struct Sources {
+    by_name: BTreeMap<String, usize>,
+    /// What all searches without a time limit have.
+    lasting: usize,
+}
 
 impl Sources {
     pub(crate) fn add(&mut self, taker: &Taker, share: Share, bytes: usize) {
         taker.has[share as usize].fetch_add(bytes, Ordering::Relaxed);
-        if let (Share::Start, Some(source)) = (share, &taker.source) {
-            *self.0.entry(source.clone()).or_default() += bytes;
+        if share != Share::Start {
+            return;
+        }
+        if taker.lasts {
+            self.lasting += bytes;
+        }
+        if let Some(source) = &taker.source {
+            *self.by_name.entry(source.clone()).or_default() += bytes;
         }
     }
 
     pub(crate) fn remove(&mut self, taker: &Taker, share: Share, bytes: usize) {
         taker.has[share as usize].fetch_sub(bytes, Ordering::Relaxed);
-        if let (Share::Start, Some(source)) = (share, &taker.source)
-            && let Some(has) = self.0.get_mut(source)
+        if share != Share::Start {
+            return;
+        }
+        if taker.lasts {
+            self.lasting -= bytes;
+        }
+        if let Some(source) = &taker.source
+            && let Some(has) = self.by_name.get_mut(source)
         {
             *has -= bytes;
             if *has == 0 {
-                self.0.remove(source);
+                self.by_name.remove(source);
             }
         }
     }
@@ -74,12 +95,22 @@ impl Sources {
     /// `all` are taken. Its first search may have what is free. Then as much stays free as it has
     /// itself, but for searches with a time limit at most an eighth of all.
     pub(crate) fn may_have(&self, taker: &Taker, bytes: usize, used: usize, all: usize) -> bool {
-        let Some(has) = taker.source.as_ref().and_then(|source| self.0.get(source)) else {
+        if self.too_much_lasts(taker, bytes, all) {
+            return false;
+        }
+        let Some(has) = taker.source.as_ref().and_then(|source| self.by_name.get(source)) else {
             return true;
         };
         let would_have = has.saturating_add(bytes);
         let stays_free = if taker.lasts { would_have } else { would_have.min(all / 8) };
         used.saturating_add(bytes).saturating_add(stays_free) <= all
+    }
+
+    /// Whether searches without a time limit would have more than three quarters of `all`, whoever
+    /// asked for them. A single one may.
+    pub(crate) fn too_much_lasts(&self, taker: &Taker, bytes: usize, all: usize) -> bool {
+        let is_beside = taker.lasts && self.lasting > 0;
+        is_beside && self.lasting.saturating_add(bytes) > all - all / 4
     }
 }
 
