@@ -63,9 +63,16 @@ fn no_members(ip: IpAddr) -> Option<&'static str> {
         Some("a multicast or broadcast address does not belong to one machine")
     } else if is_link_local(ip) {
         Some("a link-local address has another meaning on each machine")
+    } else if is_mapped(ip) {
+        Some("an IPv4 address within IPv6 is no member's: give the IPv4 address itself")
     } else {
         None
     }
+}
+
+/// Whether it is an IPv4 address within IPv6: RFC 4291, section 2.5.5.2.
+fn is_mapped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some())
 }
 
 fn is_of_many(ip: IpAddr) -> bool {
@@ -273,6 +280,21 @@ mod tests {
             );
             assert_eq!(error.lines, [line]);
         }
+    }
+
+    /// The others refuse a member with such an address.
+    #[test]
+    fn an_ipv4_address_within_ipv6_is_refused() {
+        for text in ["::ffff:192.0.2.1", "::ffff:127.0.0.1", "::ffff:c000:201"] {
+            let error = on(&SYSTEM, &format!("address = '{text}'"), KEY).unwrap_err();
+            assert_eq!(
+                error.lines,
+                ["m.toml:4: node.address: an IPv4 address within IPv6 is no member's: give the \
+                  IPv4 address itself"]
+            );
+        }
+        let mapped = resolver(|_| Ok(vec!["::ffff:192.0.2.1".parse().unwrap()]));
+        on(&mapped, "address = 'vm5.example'", KEY).unwrap_err();
     }
 
     #[test]
