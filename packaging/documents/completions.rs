@@ -6,7 +6,11 @@ use clap_complete::{Shell, generate};
 /// Fetches the names, with a short timeout. Without a daemon or a group there are none.
 const ASK: &str = "memberctl --timeout 1 list --all --format names 2>/dev/null";
 
-/// The completions for one shell. Arguments with the hint `Hostname` are members' names.
+/// Fetches the names of those that failed or left.
+const ASK_GONE: &str = "memberctl --timeout 1 list --status failed,left --format names 2>/dev/null";
+
+/// The completions for one shell. Arguments with the hint `Hostname` are members' names, and those
+/// with the hint `Username` are names of members that failed or left.
 pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
     let mut text = Vec::new();
     generate(shell, &mut command, "memberctl", &mut text);
@@ -14,10 +18,11 @@ pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
     match shell {
         Shell::Bash => text.into_owned() + &bash(&command),
         Shell::Zsh => text
-            .replacen("\n\n", &ZSH.replace("ASK", ASK), 1)
-            .replace(":_hosts", ":_memberctl_members"),
+            .replacen("\n\n", &with_names(ZSH), 1)
+            .replace(":_hosts", ":_memberctl_members")
+            .replace(":_users", ":_memberctl_gone"),
         Shell::Fish => {
-            FISH.replace("ASK", ASK)
+            with_names(FISH)
                 + &text.replace("(__fish_print_hostnames)", "(__memberctl_members)")
                 + &fish_operands(&command)
         }
@@ -26,8 +31,16 @@ pub(super) fn of_memberctl(shell: Shell, mut command: Command) -> String {
     }
 }
 
+fn with_names(script: &str) -> String {
+    script.replace("ASK_GONE", ASK_GONE).replace("ASK", ASK)
+}
+
 fn is_member(arg: &&Arg) -> bool {
     arg.get_value_hint() == ValueHint::Hostname
+}
+
+fn is_gone(arg: &&Arg) -> bool {
+    arg.get_value_hint() == ValueHint::Username
 }
 
 fn is_option(arg: &Arg) -> bool {
@@ -36,7 +49,8 @@ fn is_option(arg: &Arg) -> bool {
 
 fn bash(command: &Command) -> String {
     let mut subcommands = Vec::new();
-    let (mut options, mut others, mut operands) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut options, mut others) = (Vec::new(), Vec::new());
+    let (mut operands, mut gone) = (Vec::new(), Vec::new());
     for subcommand in command.get_subcommands() {
         let name = subcommand.get_name();
         subcommands.push(name);
@@ -46,12 +60,14 @@ fn bash(command: &Command) -> String {
             if is_member(&arg) { options.extend(written) } else { others.extend(written) }
         }
         operands.extend(subcommand.get_positionals().find(is_member).map(|_| format!("{name},*")));
+        gone.extend(subcommand.get_positionals().find(is_gone).map(|_| format!("{name},*")));
     }
-    BASH.replace("SUBCOMMANDS", &subcommands.join(" | "))
+    with_names(BASH)
+        .replace("SUBCOMMANDS", &subcommands.join(" | "))
         .replace("OPTIONS", &options.join(" | "))
         .replace("OTHERS", &others.join(" | "))
         .replace("OPERANDS", &operands.join(" | "))
-        .replace("ASK", ASK)
+        .replace("GONE", &gone.join(" | "))
 }
 
 /// clap has no completion of operands for fish.
@@ -66,6 +82,7 @@ fn fish_operands(command: &Command) -> String {
                 .collect();
             let candidates = match operand.get_value_hint() {
                 ValueHint::Hostname => "(__memberctl_members)".to_owned(),
+                ValueHint::Username => "(__memberctl_gone)".to_owned(),
                 _ if values.is_empty() => continue,
                 _ => values.join(" "),
             };
@@ -88,7 +105,7 @@ _memberctl_names() {
     [[ $1 == *,* ]] && before=${1%,*},
     while IFS= read -r name; do
         [[ $name == "${1##*,}"* ]] && COMPREPLY+=("$before$name")
-    done < <(ASK)
+    done
 }
 
 _memberctl_members() {
@@ -108,7 +125,7 @@ _memberctl_members() {
     done
     case $subcommand,$option in
         OPTIONS)
-            _memberctl_names "$current"
+            _memberctl_names "$current" < <(ASK)
             ;;
         OTHERS)
             _memberctl "$@"
@@ -117,7 +134,14 @@ _memberctl_members() {
             if [[ $current == -* ]]; then
                 _memberctl "$@"
             else
-                _memberctl_names "$current"
+                _memberctl_names "$current" < <(ASK)
+            fi
+            ;;
+        GONE)
+            if [[ $current == -* ]]; then
+                _memberctl "$@"
+            else
+                _memberctl_names "$current" < <(ASK_GONE)
             fi
             ;;
         *)
@@ -138,6 +162,12 @@ _memberctl_members() {
     compadd -a names
 }
 
+_memberctl_gone() {
+    local -a names
+    names=(${(f)"$(ASK_GONE)"})
+    compadd -a names
+}
+
 "#;
 
 /// Candidates are whole words, including the part before the last comma.
@@ -146,6 +176,10 @@ const FISH: &str = r#"function __memberctl_members
     for name in (ASK)
         echo "$before$name"
     end
+end
+
+function __memberctl_gone
+    ASK_GONE
 end
 
 "#;

@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 18] = [
+const LINES: [(&str, &str); 19] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -38,6 +38,7 @@ const LINES: [(&str, &str); 18] = [
     ("memberctl status --sock", "<memberctl><status><--socket>"),
     ("memberctl events --color al", "<memberctl><events><--color><always>"),
     ("memberctl che", "<memberctl><check>"),
+    ("memberctl forget ", "<memberctl><forget><db1>"),
     ("memberctl key gen", "<memberctl><key><generate>"),
 ];
 

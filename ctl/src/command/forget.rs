@@ -40,7 +40,8 @@ Examples:
 )]
 pub(crate) struct Forget {
     /// Machines that failed or left
-    #[arg(value_name = "NAME", value_hint = ValueHint::Hostname, value_parser = name)]
+    // The completions make such machines of the users that the hint says: clap has no better one.
+    #[arg(value_name = "NAME", value_hint = ValueHint::Username, value_parser = name)]
     #[arg(conflicts_with_all = ["failed", "left"])]
     names: Vec<String>,
     /// All that failed
