@@ -16,14 +16,16 @@ members: set the same introducers on all machines, also on the first";
 /// Prints the problems of the settings on standard error, and returns the exit status. Warnings do
 /// not count: the same settings are good as soon as the network is there.
 ///
-/// With the path of the settings, it prints on standard output what each of them is.
-pub fn report(loaded: Result<Config, ConfigError>, effective: Option<&Path>) -> ExitCode {
-    let loaded = loaded.and_then(|config| {
-        effective.map_or(Ok(()), |file| print_settings(&config, file))?;
-        Ok(config)
-    });
+/// `loaded` are the settings, and the text of their file. With the path of that file, it prints on
+/// standard output what each of them is.
+pub fn report(loaded: Result<(Config, String), ConfigError>, effective: Option<&Path>) -> ExitCode {
     let (lines, status) = match loaded {
-        Ok(config) => (warnings(&config), ExitCode::SUCCESS),
+        Ok((config, text)) => {
+            if let Some(file) = effective {
+                print_settings(config.origins(&text), file);
+            }
+            (warnings(&config), ExitCode::SUCCESS)
+        }
         Err(ConfigError { lines, only_not_yet: true }) if effective.is_none() => {
             (lines, ExitCode::SUCCESS)
         }
@@ -46,9 +48,9 @@ pub fn report(loaded: Result<Config, ConfigError>, effective: Option<&Path>) -> 
 }
 
 /// Prints a line for each setting: the key, the value, and where it comes from.
-fn print_settings(config: &Config, file: &Path) -> Result<(), ConfigError> {
+fn print_settings(settings: Vec<(Setting, Origin)>, file: &Path) {
     let mut output = io::stdout().lock();
-    for (Setting { key, value }, origin) in config.origins(file)? {
+    for (Setting { key, value }, origin) in settings {
         let value = value.as_deref().unwrap_or("null");
         let origin = match origin {
             Origin::Line(line) => format!("{}:{line}", file.display()),
@@ -58,7 +60,6 @@ fn print_settings(config: &Config, file: &Path) -> Result<(), ConfigError> {
         // A reader that has gone has read enough.
         let _ = writeln!(output, "{key}\t{value}\t{origin}");
     }
-    Ok(())
 }
 
 /// Missing introducers, those without an address, the globs that find only links, and those that

@@ -117,6 +117,14 @@ impl Config {
     /// When the file cannot be read, when a setting is invalid, or when this machine has no value
     /// yet for one that is not set.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_with_text(path).map(|(config, _)| config)
+    }
+
+    /// As [`Config::load`], with the text of the file. A pipe has it only once.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_text(path: &Path) -> Result<(Self, String), ConfigError> {
         Self::load_on(path, &machine::System::default())
     }
 
@@ -132,15 +140,15 @@ impl Config {
             look_up: |_| Err(io::ErrorKind::WouldBlock.into()),
             ..machine::System::default()
         };
-        Self::load_on(path, &system)
+        Self::load_on(path, &system).map(|(config, _)| config)
     }
 
-    fn load_on(path: &Path, system: &machine::System) -> Result<Self, ConfigError> {
+    fn load_on(path: &Path, system: &machine::System) -> Result<(Self, String), ConfigError> {
         let file = path.display().to_string();
         let text = read(path).map_err(|error| {
             ConfigError::invalid(format!("{}: cannot be read: {error}", path.display()))
         })?;
-        parse::parse(&file, &text, system)
+        Ok((parse::parse(&file, &text, system)?, text))
     }
 
     /// Reads the settings from text. Errors name `file`.

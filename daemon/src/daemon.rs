@@ -64,13 +64,13 @@ pub fn main() -> ExitCode {
         return ExitCode::from(exit::FAILURE);
     }
     let options = Options::parse();
-    let loaded = Config::load(&options.config)
-        .and_then(|config| config.load_keys().map(|keys| (config, keys)));
+    let loaded = Config::load_with_text(&options.config)
+        .and_then(|(config, text)| config.load_keys().map(|keys| (config, keys, text)));
     if options.check {
         let file = options.effective.then_some(options.config.as_path());
-        return check::report(loaded.map(|(config, _)| config), file);
+        return check::report(loaded.map(|(config, _, text)| (config, text)), file);
     }
-    let (config, keys) = match loaded {
+    let (config, keys, _) = match loaded {
         Ok(loaded) => loaded,
         Err(ConfigError { lines, only_not_yet }) => {
             for line in lines {

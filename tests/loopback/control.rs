@@ -1,12 +1,13 @@
 //! The control sockets: what their clients may do, and what memberctl does without a group.
 
 use memberd_control::socket::read_only;
-use memberd_tests::process::run;
+use memberd_tests::process::{Running, collect, run};
 use memberd_tests::wait::SOON;
 use memberd_tests::{Fleet, binaries, wait_until};
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -73,6 +74,22 @@ fn settings_are_checked_by_the_daemons_own_loader() {
     let output = check(&file);
     failed(&output, 1, &shown);
     failed(&output, 1, "prot");
+}
+
+/// A pipe has the settings only once.
+#[test]
+fn settings_from_a_pipe_are_shown_with_their_lines() {
+    let (settings, mut writing) = std::io::pipe().unwrap();
+    writing.write_all(b"[node]\nname = \"vm3\"\naddress = \"127.0.0.3\"\n").unwrap();
+    drop(writing);
+    let mut check = binaries::mortal(&binaries::memberctl(), None);
+    check.args(["check", "--effective", "/dev/stdin"]).stdin(settings).stdout(Stdio::piped());
+    let mut checking = Running::start(&mut check);
+    let shown = collect(checking.child().stdout.take().unwrap());
+    assert!(checking.wait(SOON).success());
+    let shown = String::from_utf8(shown.join().unwrap()).unwrap();
+    let line = shown.lines().find(|line| line.starts_with("node.name ")).unwrap();
+    assert!(line.contains("/dev/stdin:2") && line.ends_with("\"vm3\""), "{shown}");
 }
 
 #[test]

@@ -50,7 +50,9 @@ impl Check {
             ));
         };
         let mut command = Command::new(&program);
-        command.arg("--check").arg("--config").arg(&self.file).stderr(Stdio::inherit());
+        command.arg("--check").arg("--config").arg(&self.file);
+        // The settings may be /dev/stdin.
+        command.stdin(Stdio::inherit()).stderr(Stdio::inherit());
         if self.effective {
             command.arg("--effective");
         }

@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
 use super::source::Source;
-use super::{Config, ConfigError, read};
+use super::Config;
 use crate::search::limits::Limits;
 use memberd_membership::GroupSettings;
 use std::collections::BTreeMap;
@@ -96,17 +96,11 @@ impl Config {
         rows.map(|(key, value)| Setting { key: key.to_owned(), value }).collect()
     }
 
-    /// All settings of a file, each with its origin.
-    ///
-    /// # Errors
-    /// When the file cannot be read any more.
-    pub fn origins(&self, path: &Path) -> Result<Vec<(Setting, Origin)>, ConfigError> {
-        let text = read(path).map_err(|error| {
-            ConfigError::invalid(format!("{}: cannot be read: {error}", path.display()))
-        })?;
-        let lines = Source { file: "", text: &text }.lines();
+    /// All settings of a file, each with its origin. `text` is that of the file.
+    pub fn origins(&self, text: &str) -> Vec<(Setting, Origin)> {
+        let lines = Source { file: "", text }.lines();
         let settings = self.settings().into_iter();
-        Ok(settings.map(|setting| self.with_origin(setting, &lines)).collect())
+        settings.map(|setting| self.with_origin(setting, &lines)).collect()
     }
 
     fn with_origin(&self, setting: Setting, lines: &BTreeMap<String, usize>) -> (Setting, Origin) {
@@ -193,8 +187,8 @@ mod tests {
                      [group]\nintroducers = [\n  \"vm1:8946\",\n  \"vm2:8946\",\n]\n\
                      forget_after = \"48h\"\n[node.tags]\nrole = 'web\"'\n";
         fs::write(&path, lines).unwrap();
-        let config = Config::load(&path).unwrap();
-        let origins = config.origins(&path).unwrap();
+        let (config, text) = Config::load_with_text(&path).unwrap();
+        let origins = config.origins(&text);
         let of = |key: &str| {
             let (setting, origin) =
                 origins.iter().find(|(setting, _)| setting.key == key).unwrap().clone();
