@@ -191,37 +191,9 @@ impl Config {
     }
 
     /// Takes the settings from `new` that can change while the daemon runs. It also names the keys
-    /// that differ but cannot change.
+    /// of all others that differ: they need a restart.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
-        let fixed = [
-            ("node.name", self.name != new.name),
-            ("node.machine", self.machine != new.machine),
-            (
-                "node.address",
-                (self.address.ip(), &self.address_host) != (new.address.ip(), &new.address_host),
-            ),
-            ("node.bind", self.bind != new.bind),
-            ("node.port", self.address.port() != new.address.port()),
-            (
-                "group.max_simultaneous_failures",
-                self.group.max_simultaneous_failures != new.group.max_simultaneous_failures,
-            ),
-            ("group.heartbeat_interval", self.group.detection != new.group.detection),
-            ("group.failure_timeout", self.group.failure_timeout != new.group.failure_timeout),
-            ("group.forget_after", self.forget_after != new.forget_after),
-            ("paths.state_dir", self.state_dir != new.state_dir),
-            ("paths.log_dir", self.log_dir != new.log_dir),
-            ("limits.searches", self.limits.searches != new.limits.searches),
-            ("limits.search_threads", self.limits.search_threads != new.limits.search_threads),
-            ("limits.search_time", self.limits.search_time != new.limits.search_time),
-            ("limits.search_output", self.limits.search_output != new.limits.search_output),
-            ("limits.search_memory", self.limits.search_memory != new.limits.search_memory),
-            ("limits.greps", self.limits.greps != new.limits.greps),
-            ("control.socket", self.control_socket != new.control_socket),
-            ("security.allow_plaintext", self.allow_plaintext != new.allow_plaintext),
-            ("metrics.listen", self.metrics != new.metrics),
-        ];
-        let kept = fixed.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
+        let asked = new.settings();
         let Config {
             tags,
             introducers,
@@ -252,6 +224,9 @@ impl Config {
             key_place,
             ..self.clone()
         };
+        let in_force = new.settings().into_iter().zip(asked);
+        let kept = in_force.filter(|(has, asked)| has != asked).map(|(has, _)| has.key);
+        let kept = kept.collect();
         (new, kept)
     }
 

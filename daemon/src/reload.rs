@@ -45,7 +45,7 @@ pub fn changes(before: &Config, file: &Config, after: &Config) -> Vec<SettingCha
     settings
         .filter(|((before, file), _)| before != file)
         .map(|((Setting { key, value }, file), after)| SettingChange {
-            key,
+            key: key.to_owned(),
             before: value,
             in_force: after == file,
             after: file.value,

@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
-use super::source::Source;
 use super::Config;
+use super::source::Source;
 use crate::search::limits::Limits;
 use memberd_membership::GroupSettings;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// `SECTION.KEY`, as in the file.
-    pub key: String,
+    pub key: &'static str,
     /// The value as JSON. Durations and sizes are texts, and tags an object. `None` if there is
     /// none.
     pub value: Option<String>,
@@ -93,7 +93,7 @@ impl Config {
             ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
         ];
         let rows = before_limits.into_iter().chain(limits_of(limits)).chain(behind_limits);
-        rows.map(|(key, value)| Setting { key: key.to_owned(), value }).collect()
+        rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
     /// All settings of a file, each with its origin. `text` is that of the file.
@@ -104,7 +104,7 @@ impl Config {
     }
 
     fn with_origin(&self, setting: Setting, lines: &BTreeMap<String, usize>) -> (Setting, Origin) {
-        let origin = match (lines.get(&setting.key), setting.key.as_str()) {
+        let origin = match (lines.get(setting.key), setting.key) {
             (Some(line), _) => Origin::Line(*line),
             (None, "node.name") => Origin::Derived("the host name"),
             (None, "node.machine") => Origin::Derived("node.name"),

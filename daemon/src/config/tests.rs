@@ -352,6 +352,51 @@ fn a_reload_takes_what_can_change_and_names_what_cannot() {
     assert_eq!(now.follow_links, ["/a"]);
 }
 
+/// Whichever key differs, the reload takes its value, or names it.
+#[test]
+fn a_reload_forgets_no_key() {
+    let old = good("[node]\nname = 'a'\n[group]\njoin_on_start = true");
+    let new = good(
+        "[node]\nname = 'b'\nmachine = 9\naddress = '127.0.0.9'\nbind = '127.0.0.8'\nport = 1\n\
+         tags = { role = 'db' }\n\
+         [group]\nintroducers = ['127.0.0.1:8946']\njoin_on_start = false\n\
+         max_simultaneous_failures = 3\nheartbeat_interval = '500ms'\nfailure_timeout = '1600ms'\n\
+         forget_after = '48h'\n\
+         [paths]\nstate_dir = '/s'\nlog_dir = '/l'\n\
+         [logs]\nfiles = ['/a']\nfollow_links = ['/b']\njournal = true\n\
+         journal_namespaces = ['x']\nlevel = 'debug'\nsearches = false\n\
+         [limits]\nsearches = 9\nsearch_threads = 1\nsearch_time = '2h'\nsearch_output = '1GiB'\n\
+         search_memory = '200MiB'\ngreps = 9\n\
+         [control]\nsocket = '/c.sock'\n\
+         [security]\nkey_file = '/k'\nallow_plaintext = true\n\
+         [metrics]\nlisten = '127.0.0.1:9946'\n",
+    );
+    let (before, asked) = (old.settings(), new.settings());
+    let (now, kept) = old.reload(new);
+    for ((before, asked), now) in before.iter().zip(&asked).zip(now.settings()) {
+        assert_ne!(before, asked, "each key differs");
+        let expected = if kept.contains(&now.key) { before } else { asked };
+        assert_eq!(&now, expected);
+    }
+    let taken: Vec<_> =
+        asked.iter().map(|asked| asked.key).filter(|key| !kept.contains(key)).collect();
+    assert_eq!(
+        taken,
+        [
+            "node.tags",
+            "group.introducers",
+            "group.join_on_start",
+            "logs.files",
+            "logs.follow_links",
+            "logs.journal",
+            "logs.journal_namespaces",
+            "logs.level",
+            "logs.searches",
+            "security.key_file",
+        ]
+    );
+}
+
 #[test]
 fn tags_are_checked_and_change_with_a_reload() {
     let old = good("[node]\nname = 'a'\ntags = { role = 'web', zone = 'a' }");
