@@ -8,6 +8,7 @@ use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::Query;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, Sgr};
+use std::ops::Range;
 
 /// Lines longer than this many bytes are printed without color. Color could multiply the memory
 /// that they take.
@@ -191,17 +192,29 @@ impl<'o, 's> Printer<'o, 's> {
     /// The matches in a line that are not empty, as JSON. The line begins at `start` of the output.
     fn submatches(&mut self, text: &[u8], start: &mut usize) -> Result<(), PrintError> {
         let (mut at, mut is_first) = (0, true);
-        while at <= text.len()
-            && let Some((extents, cache)) = &mut self.extents
-            && let Some(found) = extents.next(cache, self.budget, text, at)?
-        {
-            at = found.end + usize::from(found.is_empty());
-            if !found.is_empty() {
-                Json::submatch(&found, std::mem::take(&mut is_first), self.out.line());
-                self.out.spill(start)?;
-            }
+        while let Some(found) = self.next_match(text, &mut at)? {
+            Json::submatch(&found, std::mem::take(&mut is_first), self.out.line());
+            self.out.spill(start)?;
         }
         Ok(())
+    }
+
+    /// The next match in a line that is not empty, from `at` on. It ends at the new `at`.
+    fn next_match(
+        &mut self,
+        text: &[u8],
+        at: &mut usize,
+    ) -> Result<Option<Range<usize>>, MatchFailure> {
+        while *at < text.len()
+            && let Some((extents, cache)) = &mut self.extents
+            && let Some(found) = extents.next(cache, self.budget, text, *at)?
+        {
+            *at = found.end + usize::from(found.is_empty());
+            if !found.is_empty() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes back the line that begins at `start` of the output. If parts of it are gone already,
@@ -231,15 +244,7 @@ impl<'o, 's> Printer<'o, 's> {
         let mut printed = 0;
         if has_matches && !match_color.is_none() {
             let mut at = 0;
-            while at < text.len()
-                && let Some((extents, cache)) = &mut self.extents
-                && let Some(found) = extents.next(cache, self.budget, text, at)?
-            {
-                if found.is_empty() {
-                    at = found.end + 1;
-                    continue;
-                }
-                at = found.end;
+            while let Some(found) = self.next_match(text, &mut at)? {
                 let out = self.out.line();
                 colors.begin(line_color, out);
                 out.extend_from_slice(text.get(printed..found.start).unwrap_or_default());
@@ -267,15 +272,7 @@ impl<'o, 's> Printer<'o, 's> {
     /// text.
     fn matches(&mut self, line: &Line<'_>, text: &[u8]) -> Result<bool, PrintError> {
         let mut at = 0;
-        while at <= text.len()
-            && let Some((extents, cache)) = &mut self.extents
-            && let Some(found) = extents.next(cache, self.budget, text, at)?
-        {
-            if found.is_empty() {
-                at = found.end + 1;
-                continue;
-            }
-            at = found.end;
+        while let Some(found) = self.next_match(text, &mut at)? {
             let part = Line { offset: line.offset + found.start as u64, ..*line };
             let matched = text.get(found).unwrap_or_default();
             if !self.is_printable(matched) {
