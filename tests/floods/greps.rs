@@ -2,6 +2,7 @@
 
 use crate::{alone, print, span};
 use memberd_tests::Fleet;
+use memberd_tests::costly::states;
 use memberd_tests::process::Running;
 use memberd_tests::trials::siege;
 use std::io::Write as _;
@@ -34,18 +35,7 @@ const EXPENSIVE: [[&str; 2]; 6] = [
 ];
 
 /// The lines that each member has.
-const LINES: u32 = 20_000;
-
-/// Lines in which hardly any part repeats, so that nothing learnt from one helps with another.
-fn lines() -> String {
-    let mut state = 1_u128;
-    let mut line = || {
-        state = state.wrapping_mul(0xda94_2042_e4dd_58b5_da94_2042_e4dd_58b5).wrapping_add(1);
-        let letters = (0..99).map(|bit| if (state >> bit) & 3 == 0 { 'y' } else { 'x' });
-        letters.chain(['\n']).collect::<String>()
-    };
-    (0..LINES).map(|_| line()).collect()
-}
+const LINES: usize = 20_000;
 
 /// Searches that nobody reads. One that has ended is started again, until all are dropped, which
 /// cancels them.
@@ -106,7 +96,7 @@ fn a_hundred_expensive_greps_harm_nobody() {
     let _alone = alone();
     let fleet = siege::fleet(|daemon| {
         daemon.set_keys("a");
-        daemon.offer("big.txt").write_all(lines().as_bytes()).unwrap();
+        daemon.offer("big.txt").write_all(states(LINES).as_bytes()).unwrap();
     });
     let Some(mut fleet) = fleet else { return };
     let (mut begun, mut at_work) = (0, 0);

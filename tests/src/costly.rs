@@ -110,7 +110,7 @@ pub struct Ended {
 pub fn offer(daemon: &mut Daemon) {
     let deep = ["a".repeat(20_000), "\n".to_owned()].concat().repeat(60);
     daemon.offer("deep.txt").write_all(deep.as_bytes()).expect("a file");
-    daemon.offer("states.txt").write_all(states().as_bytes()).expect("a file");
+    daemon.offer("states.txt").write_all(states(LINES).as_bytes()).expect("a file");
     let mut long = daemon.offer("long.txt");
     for _ in 0..3 {
         long.write_all(&vec![b'x'; 6 << 20]).and_then(|()| long.write_all(b"\n")).expect("a file");
@@ -147,15 +147,16 @@ fn timed() -> Vec<u8> {
     text
 }
 
-/// Lines in which hardly any part repeats, so that an automaton gets many states.
-fn states() -> String {
+/// Lines in which hardly any part repeats, so that an automaton gets many states, and nothing
+/// learnt from one helps with another.
+pub fn states(lines: usize) -> String {
     let mut state = 1_u128;
     let mut line = || {
         state = state.wrapping_mul(0xda94_2042_e4dd_58b5_da94_2042_e4dd_58b5).wrapping_add(1);
         let letters = (0..99).map(|bit| if (state >> bit) & 3 == 0 { 'y' } else { 'x' });
         letters.chain(['\n']).collect::<String>()
     };
-    (0..LINES).map(|_| line()).collect()
+    (0..lines).map(|_| line()).collect()
 }
 
 /// Numbered lines of 80 bytes, of which each thousandth has a needle.
