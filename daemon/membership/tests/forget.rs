@@ -5,11 +5,11 @@
 
 mod world;
 
-use ciborium::Value;
 use memberd_membership::{
     Body, CallRequest, Claim, Forget, ForgetError, ForgetReport, Forgotten, MemberEventKind,
-    Message, Name, Node, PROTOCOL_VERSION, PhaseName, SentAt, Update, WallTime, wire,
+    Message, Name, Node, PhaseName, SentAt, Update, WallTime, wire,
 };
+use world::dialect::as_the_version_before_has_it;
 use world::prelude::*;
 
 /// Within this time all members know it, also those that were cut off for a moment.
@@ -309,30 +309,6 @@ fn anything_may_happen_around_a_request_to_forget() {
     }
 }
 
-/// What a member of version 1 says and hears: no record of a forgotten member, and no request.
-fn as_version_1_has_it(bytes: &[u8]) -> Vec<u8> {
-    let mut incarnation = bytes;
-    let mut message: Vec<Value> = ciborium::from_reader(&mut incarnation).unwrap();
-    message[0] = Value::from(PROTOCOL_VERSION - 1);
-    let known = match &mut message[1] {
-        Value::Map(call) if call[0].0 == Value::from("Forget") => return Vec::new(),
-        Value::Map(call) => {
-            if let Value::Map(fields) = &mut call[0].1 {
-                fields.retain(|(field, _)| *field != Value::from("forgotten"));
-            }
-            2
-        }
-        kind if *kind == Value::from(9) => return Vec::new(),
-        kind if *kind == Value::from(0) => 7,
-        kind if *kind == Value::from(1) => 5,
-        _ => usize::MAX,
-    };
-    message.truncate(known);
-    let mut bytes = Vec::new();
-    ciborium::into_writer(&message, &mut bytes).unwrap();
-    [&bytes, incarnation].concat()
-}
-
 /// Old members go on listing it, and say so to new ones now and then. The operator hears who.
 #[test]
 fn members_of_version_1_are_named_and_bring_nothing_back() {
@@ -340,8 +316,8 @@ fn members_of_version_1_are_named_and_bring_nothing_back() {
         let mut world = World::new(8, seed);
         let old = [1, 3, 5];
         for i in old {
-            world.machines[i].dialect = Some(as_version_1_has_it);
-            world.machines[i].hears = Some(as_version_1_has_it);
+            world.machines[i].dialect = Some(as_the_version_before_has_it);
+            world.machines[i].hears = Some(as_the_version_before_has_it);
         }
         (0..8).for_each(|i| world.start(i, &[0]));
         let all: Vec<usize> = (0..8).collect();

@@ -10,6 +10,7 @@ use memberd_membership::{
     Body, CallReply, CallRequest, JoinRefusal, Message, PROTOCOL_VERSION, wire, wire::DecodeError,
 };
 use world::Dialect;
+use world::dialect::as_the_version_before_has_it;
 use world::prelude::*;
 
 /// The bytes of hexadecimal digits, with remarks behind `#`.
@@ -187,23 +188,6 @@ fn as_the_next_version_says_it(bytes: &[u8]) -> Vec<u8> {
     {
         fields.push((Value::from("new"), Value::from(1)));
     }
-    let mut bytes = Vec::new();
-    ciborium::into_writer(&message, &mut bytes).unwrap();
-    [&bytes, incarnation].concat()
-}
-
-/// What members of the version before say and hear: that version's elements and fields alone.
-fn as_the_version_before_has_it(bytes: &[u8]) -> Vec<u8> {
-    let mut incarnation = bytes;
-    let mut message: Vec<Value> = ciborium::from_reader(&mut incarnation).unwrap();
-    message[0] = Value::from(PROTOCOL_VERSION - 1);
-    let known = match &message[1] {
-        Value::Map(_) => 2,
-        kind if *kind == Value::from(0) => 7,
-        kind if *kind == Value::from(1) => 5,
-        _ => usize::MAX,
-    };
-    message.truncate(known);
     let mut bytes = Vec::new();
     ciborium::into_writer(&message, &mut bytes).unwrap();
     [&bytes, incarnation].concat()
