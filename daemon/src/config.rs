@@ -2,6 +2,7 @@
 
 mod address;
 mod effective;
+mod group;
 mod limits;
 mod logs;
 mod machine;
@@ -23,6 +24,7 @@ use memberd_control::plain_file::read_plain_file;
 use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{ExposedFiles, GlobError};
 use memberd_transport::SealingKeys;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -193,7 +195,8 @@ impl Config {
     /// Takes the settings from `new` that can change while the daemon runs. It also names the keys
     /// of all others that differ: they need a restart.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
-        let asked = new.settings();
+        let asked = new.settings().into_iter().map(|setting| (setting.key, setting.value));
+        let asked: BTreeMap<&str, Option<String>> = asked.collect();
         let Config {
             tags,
             introducers,
@@ -224,9 +227,9 @@ impl Config {
             key_place,
             ..self.clone()
         };
-        let in_force = new.settings().into_iter().zip(asked);
-        let kept = in_force.filter(|(has, asked)| has != asked).map(|(has, _)| has.key);
-        let kept = kept.collect();
+        // What only one of two detectors has is no difference beside that of the detector.
+        let differs = |has: &Setting| asked.get(has.key).is_some_and(|value| *value != has.value);
+        let kept = new.settings().into_iter().filter(differs).map(|has| has.key).collect();
         (new, kept)
     }
 

@@ -83,6 +83,8 @@ fn every_bad_setting_is_reported_with_file_line_and_key() {
         ("[group]\nmax_simultaneous_failures = 0", "group.max_simultaneous_failures"),
         ("[group]\nheartbeat_interval = \"500\"", "group.heartbeat_interval"),
         ("[group]\nfailure_timeout = \"1ms\"", "group.failure_timeout"),
+        ("[group]\ndetector = \"gossip\"", "group.detector"),
+        ("[group]\nping_interval = \"2s\"", "group.ping_interval"),
         ("[paths]\nstate_dir = \"relative\"", "paths.state_dir"),
         ("[logs]\nlevel = \"loud\"", "logs.level"),
         ("[control]\nsocket = \"relative.sock\"", "control.socket"),

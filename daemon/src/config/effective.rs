@@ -3,7 +3,7 @@
 use super::Config;
 use super::source::Source;
 use crate::search::limits::Limits;
-use memberd_membership::GroupSettings;
+use memberd_membership::{Detection, GroupSettings, SwimSettings};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -60,11 +60,10 @@ impl Config {
             allow_plaintext,
             metrics,
         } = self;
-        let GroupSettings { max_simultaneous_failures, failure_timeout, detection: _ } = group;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
         let path = |path: &Path| Some(text(&path.display().to_string()));
-        let before_limits = [
+        let before_group = [
             ("node.name", Some(text(name.as_str()))),
             ("node.machine", Some(text(machine))),
             ("node.address", Some(text(&host))),
@@ -73,9 +72,8 @@ impl Config {
             ("node.tags", Some(object(tags))),
             ("group.introducers", Some(list(introducers))),
             ("group.join_on_start", Some(join_on_start.to_string())),
-            ("group.max_simultaneous_failures", Some(max_simultaneous_failures.to_string())),
-            ("group.heartbeat_interval", Some(span(group.interval()))),
-            ("group.failure_timeout", Some(span(*failure_timeout))),
+        ];
+        let before_limits = [
             ("group.forget_after", Some(span(*forget_after))),
             ("paths.state_dir", path(state_dir)),
             ("paths.log_dir", path(log_dir)),
@@ -92,7 +90,12 @@ impl Config {
             ("security.allow_plaintext", Some(allow_plaintext.to_string())),
             ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
         ];
-        let rows = before_limits.into_iter().chain(limits_of(limits)).chain(behind_limits);
+        let rows = before_group
+            .into_iter()
+            .chain(shared(group))
+            .chain(before_limits)
+            .chain(limits_of(limits))
+            .chain(behind_limits);
         rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
@@ -120,6 +123,31 @@ impl Config {
         };
         (setting, origin)
     }
+}
+
+/// What all members of the group must share, in the words of its detector.
+fn shared(group: &GroupSettings) -> Vec<(&'static str, Option<String>)> {
+    let GroupSettings { max_simultaneous_failures, failure_timeout, detection } = group;
+    let (detector, own) = match detection {
+        Detection::Ring { heartbeat_interval } => {
+            ("ring", vec![("group.heartbeat_interval", span(*heartbeat_interval))])
+        }
+        Detection::Swim(SwimSettings { ping_interval, suspicion_timeout, indirect_pings }) => (
+            "swim",
+            vec![
+                ("group.ping_interval", span(*ping_interval)),
+                ("group.suspicion_timeout", span(*suspicion_timeout)),
+                ("group.indirect_pings", indirect_pings.to_string()),
+            ],
+        ),
+    };
+    let before = [
+        ("group.detector", text(detector)),
+        ("group.max_simultaneous_failures", max_simultaneous_failures.to_string()),
+    ];
+    let behind = [("group.failure_timeout", span(*failure_timeout))];
+    let all = before.into_iter().chain(own).chain(behind);
+    all.map(|(key, value)| (key, Some(value))).collect()
 }
 
 fn limits_of(limits: &Limits) -> [(&'static str, Option<String>); 6] {
@@ -160,7 +188,8 @@ fn text(text: &str) -> String {
 /// A duration in the largest unit that divides it: `"600ms"`, `"24h"`, `"30d"`.
 fn span(duration: Duration) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
-    exactly(duration.as_millis(), units)
+    let (millis, is_none) = (duration.as_millis(), duration.is_zero());
+    if is_none { "\"0s\"".to_owned() } else { exactly(millis, units) }
 }
 
 /// A size in the largest unit that divides it: `"64MiB"`.
@@ -177,6 +206,7 @@ fn exactly<const N: usize>(count: u128, units: [(&str, u128); N]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::fs;
 
     #[test]
@@ -211,26 +241,60 @@ mod tests {
     #[test]
     fn units_lose_nothing() {
         for (milliseconds, words) in
-            [(0, "0ms"), (600, "600ms"), (1_750, "1750ms"), (90_000, "90s"), (5_400_000, "90min")]
+            [(0, "0s"), (600, "600ms"), (1_750, "1750ms"), (90_000, "90s"), (5_400_000, "90min")]
         {
             assert_eq!(span(Duration::from_millis(milliseconds)), format!("\"{words}\""));
         }
         assert_eq!((size(1_536 << 10), size(64 << 20)), ("\"1536KiB\"".into(), "\"64MiB\"".into()));
     }
 
-    /// Every key of the shipped file is shown, and no other.
+    #[test]
+    fn those_of_the_group_are_those_of_its_detector() {
+        let of_group = |lines: &str| -> Vec<(String, String)> {
+            let text = format!("[node]\nname = 'a'\naddress = '127.0.0.1'\n[group]\n{lines}");
+            let config = Config::parse("m.toml", &text).unwrap();
+            let rows = shared(&config.group).into_iter();
+            rows.map(|(key, value)| (key.to_owned(), value.unwrap())).collect()
+        };
+        let rows = |rows: &[(&str, &str)]| -> Vec<(String, String)> {
+            rows.iter().map(|(key, value)| (format!("group.{key}"), (*value).to_owned())).collect()
+        };
+        let ring = rows(&[
+            ("detector", "\"ring\""),
+            ("max_simultaneous_failures", "4"),
+            ("heartbeat_interval", "\"600ms\""),
+            ("failure_timeout", "\"1750ms\""),
+        ]);
+        assert_eq!(of_group(""), ring);
+        let swim = rows(&[
+            ("detector", "\"swim\""),
+            ("max_simultaneous_failures", "4"),
+            ("ping_interval", "\"2500ms\""),
+            ("suspicion_timeout", "\"0s\""),
+            ("indirect_pings", "3"),
+            ("failure_timeout", "\"4s\""),
+        ]);
+        assert_eq!(of_group("detector = 'swim'\nsuspicion_timeout = '0s'"), swim);
+    }
+
+    /// Every key of the shipped file is shown for one of the detectors, and no other.
     #[test]
     fn the_settings_are_those_of_the_shipped_file() {
         let shipped = include_str!("../../../packaging/memberd.toml");
-        let config = Config::parse("m.toml", "[node]\nname = 'a'\naddress = '127.0.0.1'").unwrap();
-        for Setting { key, .. } in config.settings() {
+        let keys = |detector: &str| {
+            let node = "[node]\nname = 'a'\naddress = '127.0.0.1'";
+            let text = format!("{node}\n[group]\ndetector = '{detector}'");
+            Config::parse("m.toml", &text).unwrap().settings().into_iter().map(|set| set.key)
+        };
+        let all: BTreeSet<&str> = keys("ring").chain(keys("swim")).collect();
+        for key in &all {
             let (_, key) = key.split_once('.').unwrap();
             assert!(shipped.contains(&format!("\n#{key} = ")), "{key}");
         }
-        let keys = shipped.lines().filter(|line| {
+        let shown = shipped.lines().filter(|line| {
             line.strip_prefix('#')
                 .is_some_and(|line| !line.starts_with(' ') && line.contains(" = "))
         });
-        assert_eq!(keys.count(), config.settings().len());
+        assert_eq!(shown.count(), all.len());
     }
 }

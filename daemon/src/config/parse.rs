@@ -6,8 +6,8 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, limits, logs};
-use memberd_membership::{Detection, GroupSettings, Name, Settings, TagKey, TagValue, Tags};
+use super::{Config, ConfigError, group, limits, logs};
+use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -24,10 +24,6 @@ const LONGEST_SOCKET_PATH: usize = 107;
 /// Leaves room in a path (PATH_MAX of limits.h(0p): 4,096 bytes) for the names of files, and for a
 /// backslash before every character.
 const LONGEST_DIRECTORY: usize = 1024;
-const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(10);
-const MOST_TIMEOUT: Duration = Duration::from_secs(60);
-/// The failure timeouts of any interval.
-const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=MOST_TIMEOUT;
 const FORGET_AFTER: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -40,7 +36,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let addresses = address::addresses(&raw.node, &families, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
     let tags = tags(raw.node.tags.as_ref(), &mut problems);
-    let group = group_settings(&raw.group, &mut problems);
+    let group = group::group_settings(&raw.group, &mut problems);
     let introducers = introducers(&raw.group, &mut problems);
     let forget_after = forget_after(&raw.group, &mut problems);
     let state_dir =
@@ -151,50 +147,6 @@ fn machine(node: &raw::Node, name: Option<&Name>, problems: &mut Problems) -> St
         );
     }
     text
-}
-
-fn group_settings(group: &raw::Group, problems: &mut Problems) -> GroupSettings {
-    let mut settings = GroupSettings::default();
-    if let Some(set) = &group.max_simultaneous_failures {
-        settings.max_simultaneous_failures = *set.get_ref();
-        if !(1..=16).contains(set.get_ref()) {
-            problems.add(
-                set,
-                "group.max_simultaneous_failures",
-                format!("{} is not between 1 and 16", set.get_ref()),
-            );
-        }
-    }
-    if let Some(interval) =
-        span(group.heartbeat_interval.as_ref(), "group.heartbeat_interval", &INTERVALS, problems)
-    {
-        settings.detection = Detection::Ring { heartbeat_interval: interval };
-    }
-    if let Some(set) =
-        group.heartbeat_interval.as_ref().filter(|_| !INTERVALS.contains(&settings.interval()))
-    {
-        problems.add(
-            set,
-            "group.heartbeat_interval",
-            format!("{:?} is not between 50ms and 10s", set.get_ref()),
-        );
-    }
-    if let Some(timeout) =
-        span(group.failure_timeout.as_ref(), "group.failure_timeout", &TIMEOUTS, problems)
-    {
-        settings.failure_timeout = timeout;
-    }
-    let least = settings.interval() * 2;
-    if let Some(set) = group.failure_timeout.as_ref().or(group.heartbeat_interval.as_ref())
-        && !(least..=MOST_TIMEOUT).contains(&settings.failure_timeout)
-    {
-        let bounds = format!(
-            "{:?} is not between twice the heartbeat interval ({least:?}) and 60s",
-            settings.failure_timeout
-        );
-        problems.add(set, "group.failure_timeout", bounds);
-    }
-    settings
 }
 
 fn introducers(group: &raw::Group, problems: &mut Problems) -> Vec<String> {

@@ -52,8 +52,12 @@ pub(super) enum Machine {
 pub(super) struct Group {
     pub(super) introducers: Set<Vec<Spanned<String>>>,
     pub(super) join_on_start: Set<bool>,
+    pub(super) detector: Set<String>,
     pub(super) max_simultaneous_failures: Set<u8>,
     pub(super) heartbeat_interval: Set<String>,
+    pub(super) ping_interval: Set<String>,
+    pub(super) suspicion_timeout: Set<String>,
+    pub(super) indirect_pings: Set<u8>,
     pub(super) failure_timeout: Set<String>,
     pub(super) forget_after: Set<String>,
 }
