@@ -4,7 +4,6 @@
 use memberd_tests::Fleet;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::wait_until;
-use std::fs;
 
 /// Asserts that a daemon is not let in, and returns the line that says why.
 fn refused(fleet: &Fleet, number: usize) -> String {
@@ -48,21 +47,59 @@ fn a_second_machine_at_one_address_is_refused() {
     fleet.wait_until_whole();
 }
 
+/// Asserts that a newcomer with these lines in `[group]` is refused by a group with those, and that
+/// the refusal has these words.
+fn assert_they_disagree(newcomer: &[&'static str], group: &[&'static str], words: &str) {
+    let mut fleet = Fleet::start_with(2, |daemon| daemon.settings.group = group.to_vec());
+    let before = fleet.wait_until_whole();
+    fleet.add().settings.group = newcomer.to_vec();
+    fleet[3].start();
+    let said = refused(&fleet, 3);
+    assert!(said.contains(words), "{said}");
+    assert_eq!(fleet[1].control().alive().unwrap(), before, "the group is not disturbed");
+}
+
 /// The refusal names both values.
 #[test]
 fn a_machine_with_other_group_settings_is_refused() {
-    for (line, key, ours, theirs) in [
-        ("failure_timeout = \"3210ms\"", "failure_timeout", "3.21", "1.75"),
-        ("max_simultaneous_failures = 7", "max_simultaneous_failures", "7", "4"),
+    for (line, words) in [
+        (
+            "failure_timeout = \"3210ms\"",
+            "failure_timeout is 3.21s here and 1.75s in the group: they must agree",
+        ),
+        (
+            "max_simultaneous_failures = 7",
+            "max_simultaneous_failures is 7 here and 4 in the group: they must agree",
+        ),
     ] {
-        let mut fleet = Fleet::start(2);
-        let daemon = fleet.add();
-        let settings =
-            daemon.settings.to_toml().replace("[group]\n", &format!("[group]\n{line}\n"));
-        fs::write(daemon.config(), settings).unwrap();
-        daemon.launch_as_configured();
-        daemon.wait_until_it_answers();
-        let said = refused(&fleet, 3);
-        assert!(said.contains(key) && said.contains(ours) && said.contains(theirs), "{said}");
+        assert_they_disagree(&[line], &[], words);
+    }
+}
+
+const SWIM: &str = "detector = \"swim\"";
+
+/// Nobody of one detector hears what the other one waits for.
+#[test]
+fn a_machine_with_another_detector_is_refused() {
+    let words = "detector is swim here and ring in the group: they must agree";
+    assert_they_disagree(&[SWIM], &[], words);
+    let words = "detector is ring here and swim in the group: they must agree";
+    assert_they_disagree(&[], &[SWIM], words);
+}
+
+#[test]
+fn a_machine_with_other_settings_of_swim_is_refused() {
+    for (line, words) in [
+        (
+            "ping_interval = \"2s\"",
+            "ping_interval is 2s here and 2.5s in the group: they must agree",
+        ),
+        (
+            "suspicion_timeout = \"1s\"",
+            "suspicion_timeout is 1s here and 2.5s in the group: they must agree",
+        ),
+        ("indirect_pings = 2", "indirect_pings is 2 here and 3 in the group: they must agree"),
+    ] {
+        assert_they_disagree(&[SWIM, line], &[SWIM], words);
     }
 }

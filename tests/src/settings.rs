@@ -21,6 +21,8 @@ pub struct Settings {
     pub introducers: Vec<String>,
     /// `group.join_on_start`
     pub join_on_start: bool,
+    /// What else `[group]` has, as lines.
+    pub group: Vec<&'static str>,
     /// `paths.state_dir`
     pub state_dir: PathBuf,
     /// `paths.log_dir`
@@ -54,6 +56,7 @@ impl Settings {
             tags: Vec::new(),
             introducers: Vec::new(),
             join_on_start: false,
+            group: Vec::new(),
             state_dir: directory.join("state"),
             log_dir: directory.join("log"),
             files: Vec::new(),
@@ -92,7 +95,7 @@ impl Settings {
         let _ = write!(
             text,
             "address = \"{}\"\nport = {}\n\
-             [group]\nintroducers = {:?}\njoin_on_start = {}\n\
+             [group]\nintroducers = {:?}\njoin_on_start = {}\n{}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
              [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n\
              [limits]\n{}\n\
@@ -102,6 +105,7 @@ impl Settings {
             self.address.port(),
             self.introducers,
             self.join_on_start,
+            self.group.join("\n"),
             self.state_dir,
             self.log_dir,
             self.files,
