@@ -7,9 +7,11 @@ use crate::metrics::histogram::Histogram;
 use memberd_membership::{Counters, Incarnation, MemberEvent, MemberEventKind, Name, Now};
 use std::time::Duration;
 
-/// Bounds around the failure timeout, up to the time promised for every list.
-const DETECTION: &[Duration] =
-    &milliseconds([500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 6_000]);
+/// Bounds around the patience of both detectors, up to the times promised for every list.
+const DETECTION: &[Duration] = &milliseconds([
+    500, 1_000, 1_500, 1_700, 1_750, 1_800, 1_900, 2_000, 2_500, 3_000, 4_000, 4_250, 5_000, 6_000,
+    6_500, 6_750, 8_000, 10_000, 15_000,
+]);
 
 const DISSEMINATION: &[Duration] =
     &milliseconds([1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 6_000]);
@@ -42,7 +44,10 @@ pub struct Measured {
     pub refusals: Vec<(&'static str, u64)>,
     /// Changes of the list.
     pub events: Events,
-    /// The time from sending the newest heartbeat to the accusation, for this member's accusations.
+    /// The age of a member's newest known datagram at which this one declares it failed.
+    pub patience: Duration,
+    /// The time from sending the newest known datagram to the accusation, for the accusations of
+    /// this member.
     pub detection: Histogram,
     /// The time from a join, by the newcomer's wall clock, until this list shows the newcomer.
     pub dissemination: Histogram,

@@ -172,9 +172,14 @@ fn protocol(text: &mut Text, measured: &Measured) {
         "Members that others reported, and that did not answer.",
     )
     .value(unconfirmed);
+    text.gauge(
+        "memberd_detection_patience_seconds",
+        "How old the newest datagram known of a member is when it is declared failed.",
+    )
+    .value(seconds(millis(measured.patience)));
     text.histogram(
         "memberd_detection_seconds",
-        "From the newest heartbeat's sending to this memberd's declaring the member failed.",
+        "From the newest known datagram's sending to this memberd's declaring the member failed.",
         &measured.detection,
     );
     text.histogram(

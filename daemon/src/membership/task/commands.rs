@@ -172,6 +172,7 @@ impl Membership {
             traffic: self.traffic.totals().clone(),
             refusals: self.session.refusals().collect(),
             events: self.gauges.events,
+            patience: self.node.group_settings().patience(),
             detection: self.gauges.detection.clone(),
             dissemination: self.gauges.dissemination.clone(),
             lateness: self.gauges.lateness.clone(),
