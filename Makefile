@@ -10,9 +10,12 @@ demo bench bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
 
+# The detector of the demo: ring or swim.
+DETECTOR ?= ring
+
 demo: ## Start seven real daemons on this machine, crash one, and leave the rest to you.
 	cargo build --release --locked --bins
-	target/release/memberctl demo
+	target/release/memberctl demo --detector $(DETECTOR)
 
 help: ## List every target with its purpose.
 	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -57,6 +57,8 @@ pub(super) struct Fleet {
     /// The port of every member, each on its own address.
     pub(super) port: u16,
     program: PathBuf,
+    /// The setting `group.detector`.
+    detector: &'static str,
 }
 
 impl Drop for Fleet {
@@ -77,10 +79,14 @@ impl Drop for Fleet {
 
 impl Fleet {
     /// Writes the files of this many members. It starts none of them.
-    pub(super) fn prepare(program: PathBuf, size: u8) -> Result<Fleet, Failure> {
+    pub(super) fn prepare(
+        program: PathBuf,
+        size: u8,
+        detector: &'static str,
+    ) -> Result<Fleet, Failure> {
         let (port, reservations) = reserve_port(size)?;
         let directory = fresh_directory()?;
-        let mut fleet = Fleet { members: Vec::new(), directory, port, program };
+        let mut fleet = Fleet { members: Vec::new(), directory, port, program, detector };
         for (number, reservation) in (1..=size).zip(reservations) {
             let member = fleet.lay_out(number, reservation).map_err(|error| {
                 Failure::new(
@@ -107,7 +113,7 @@ impl Fleet {
         fs::create_dir(&directory)?;
         fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
         let member = Member { name, directory, reservation: Some(reservation), process: None };
-        fs::write(member.file("memberd.toml"), member.settings(number, self.port))?;
+        fs::write(member.file("memberd.toml"), member.settings(number, self.port, self.detector))?;
         Ok(member)
     }
 }
@@ -145,12 +151,12 @@ impl Member {
 
     /// The text of its settings. A JSON string is also a TOML string, for any name of the
     /// directory.
-    fn settings(&self, number: u8, port: u16) -> String {
+    fn settings(&self, number: u8, port: u16, detector: &str) -> String {
         let quoted =
             |name: &str| serde_json::Value::from(self.file(name).to_string_lossy()).to_string();
         format!(
             "[node]\nname = \"{}\"\naddress = \"{}\"\nport = {port}\n\n\
-             [group]\nintroducers = [\"{}:{port}\"]\n\n\
+             [group]\nintroducers = [\"{}:{port}\"]\ndetector = \"{detector}\"\n\n\
              [paths]\nstate_dir = {}\nlog_dir = {}\n\n\
              [logs]\nfiles = [{}]\n\n\
              [control]\nsocket = {}\n",
