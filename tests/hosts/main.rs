@@ -61,6 +61,22 @@ fn or_left_out<T>(needed: Result<T, String>) -> Option<T> {
         .ok()
 }
 
+/// The package is installed, by hand and by Ansible.
+fn rolled_out(hosts: &Hosts, package: &Package, transcript: &mut Transcript) {
+    story("a first install enables and does not start", || {
+        install::first(hosts, package, transcript);
+    });
+    install::size(hosts, package);
+    story("the settings come first", || install::settings_come_first(hosts));
+    story("the units are plain to systemd 252 and 257, and little exposed", || {
+        install::units(hosts);
+    });
+    story("by hand: a key, settings, start, join", || install::by_hand(hosts, transcript));
+    story("Ansible rolls it out", || rollout::installed(hosts, package));
+    story("a second run changes nothing", || rollout::repeated(hosts));
+    story("changed settings are checked and rolled out", || rollout::settings_changed(hosts));
+}
+
 #[test]
 fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     let Some(package) = or_left_out(hindrance().map_or_else(Package::built, Err)) else { return };
@@ -69,18 +85,7 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     let mut transcript = Transcript::default();
     eprintln!("{} hosts booted: {:.1} s", RELEASES.len(), start.elapsed().as_secs_f32());
 
-    story("a first install enables and does not start", || {
-        install::first(&hosts, &package, &mut transcript);
-    });
-    install::size(&hosts, &package);
-    story("the settings come first", || install::settings_come_first(&hosts));
-    story("the units are plain to systemd 252 and 257, and little exposed", || {
-        install::units(&hosts);
-    });
-    story("by hand: a key, settings, start, join", || install::by_hand(&hosts, &mut transcript));
-    story("Ansible rolls it out", || rollout::installed(&hosts, &package));
-    story("a second run changes nothing", || rollout::repeated(&hosts));
-    story("changed settings are checked and rolled out", || rollout::settings_changed(&hosts));
+    rolled_out(&hosts, &package, &mut transcript);
     story("everybody lists, and members of the group grep", || {
         rights::everybody_lists_and_members_of_the_group_grep(&hosts);
     });
@@ -123,6 +128,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     story("a disk without room costs log lines only", || logs::disks_full(&hosts));
     story("a clock that is stepped harms nobody", || clock::stepped(&hosts));
     story("the group's key is changed without an outage", || rollout::key_changed(&hosts));
+    story("the detector is changed on all at once, and back", || {
+        rollout::detector_changed(&hosts);
+    });
     let newer = package.with_version("0.2.0", hosts.directory());
     story("an upgrade is one leave and one join", || packages::replaced(&hosts, &newer, &ALL));
     story("a downgrade is as well", || packages::replaced(&hosts, &package, &[2, 8]));

@@ -8,7 +8,7 @@ use memberd_tests::hosts::{Host, Hosts, Package};
 use memberd_tests::wait::stretched;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a connection by ssh may take.
 const CONNECTED: Duration = Duration::from_secs(30);
@@ -149,6 +149,27 @@ pub(crate) fn settings_changed(hosts: &Hosts) {
         let counted =
             found.lines().find_map(|line| line.strip_prefix(&format!("vm{number}:journal:")));
         assert!(counted.is_some_and(|count| count != "0"), "{found}");
+    }
+}
+
+/// All machines at once change to the other detector, and back. Otherwise nothing is touched.
+pub(crate) fn detector_changed(hosts: &Hosts) {
+    let mut followers = follow(hosts, &[1]);
+    let one_by_one = r#"{"memberd_detector": "swim", "memberd_serial": 4}"#;
+    let said = try_play(hosts, "site.yml", &["-e", one_by_one]).unwrap_err();
+    assert!(said.contains("run it without --limit, and with -e memberd_serial=100%"), "{said}");
+    assert!(followers.seen().is_empty(), "a change that cannot work has done something");
+    for detector in ["swim", "ring"] {
+        let change = serde_json::json!({ "memberd_detector": detector, "memberd_serial": "100%" });
+        play(hosts, &["-e", &change.to_string()]);
+        let start = Instant::now();
+        wait_until_whole(hosts, &ALL);
+        eprintln!("all lists are whole {:?} after the change to {detector}", start.elapsed());
+        let settings = ["memberctl", "check", "--effective"];
+        for host in hosts.all() {
+            let shown = host.run(&settings);
+            assert!(shown.contains(&format!("\"{detector}\"")), "{}: {shown}", host.name());
+        }
     }
 }
 
