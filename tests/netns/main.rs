@@ -20,6 +20,7 @@
 #![cfg(test)]
 
 mod crashes;
+mod detector;
 mod interface;
 mod introducer;
 mod links;
