@@ -76,11 +76,19 @@ impl Process {
     /// # Errors
     /// When the process cannot be looked at, or kill(2) fails.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
+    /// Sends its group a signal, unless the process has ended.
+    ///
+    /// # Errors
+    /// As [`Process::kill`].
+    pub(crate) fn signal(&mut self, signal: Signal) -> io::Result<()> {
         // No other process gets this id before this one has been waited for.
         if self.ended()?.is_none()
             && let Ok(id) = i32::try_from(self.id())
         {
-            killpg(Pid::from_raw(id), Signal::SIGKILL)?;
+            killpg(Pid::from_raw(id), signal)?;
         }
         Ok(())
     }

@@ -67,6 +67,22 @@ fn the_demo_shows_the_session_of_the_readme() {
 }
 
 #[test]
+fn the_demo_of_swim_shows_a_suspicion_and_its_end() {
+    let fleet = Fleet::new(1);
+    let line = "TMPDIR=/tmp memberctl demo --quick --detector swim";
+    let demo = said(&fleet[1], fleet[1].directory(), line);
+    for words in [
+        " that it is suspected",
+        " that the suspicion is refuted",
+        "Nobody listed vm7 as failed.",
+        "(promised: 10 s)",
+        "(promised: 15 s)",
+    ] {
+        assert!(demo.contains(words), "the demo does not show: {words}\n{demo}");
+    }
+}
+
+#[test]
 fn the_screen_of_the_page_is_that_of_top() {
     let fleet = Fleet::start(10);
     let screen: Vec<String> =

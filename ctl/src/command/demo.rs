@@ -4,6 +4,7 @@
 mod fleet;
 mod interrupt;
 mod logs;
+mod suspicion;
 mod watch;
 
 use std::path::PathBuf;
@@ -82,6 +83,9 @@ impl Demo {
         stage.gather()?;
         stage.look()?;
         stage.search()?;
+        if matches!(self.detector, Detector::Swim) {
+            stage.stand_still()?;
+        }
         stage.crash_and_return()?;
         stage.close()
     }

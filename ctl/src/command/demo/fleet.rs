@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memberd_control::message::{Reply, Request};
+use nix::sys::signal::Signal;
 
 use super::interrupt::Interrupt;
 use super::logs;
@@ -143,6 +144,28 @@ impl Member {
             })?;
         }
         Ok(())
+    }
+
+    /// Stops its process, as on a machine that swaps.
+    pub(super) fn stop(&mut self) -> Result<(), Failure> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(&mut self) -> Result<(), Failure> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
+        let sent = self.process.as_mut().map_or(Ok(()), |process| process.signal(signal));
+        sent.map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot send {signal} to {}: {error}", self.name))
+        })
+    }
+
+    /// Whether its log has these words.
+    pub(super) fn has_said(&self, words: &str) -> bool {
+        fs::read_to_string(self.file("memberd.log")).is_ok_and(|log| log.contains(words))
     }
 
     fn file(&self, name: &str) -> PathBuf {
