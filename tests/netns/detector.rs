@@ -1,8 +1,11 @@
-//! A fleet is changed from one detector to the other and back, by a restart of all daemons.
+//! A fleet whose detector is SWIM, and one that is changed to it and back by a restart of all.
 
-use memberd_tests::wait::{KILLED, SOON, holds};
-use memberd_tests::{Fleet, Network, wait_until};
+use memberd_control::message::MemberStatus;
+use memberd_tests::fleet::Crash;
+use memberd_tests::wait::{KILLED, SOON, holds, wait_exactly};
+use memberd_tests::{Fleet, Followers, Network, wait_until};
 use nix::sys::signal::Signal;
+use std::thread;
 use std::time::{Duration, Instant};
 
 const MEMBERS: u8 = 10;
@@ -10,6 +13,12 @@ const SWIM: &str = "detector = \"swim\"";
 
 /// The longest pause between two tries to join, and the time for the last one.
 const TRIED_AGAIN: Duration = Duration::from_secs(12);
+
+/// What SWIM promises of a crash: some list, and every list.
+const PROMISED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(15));
+
+/// Longer than the ring's timeout. SWIM leaves a member that long, and two seconds more.
+const STANDS_STILL: Duration = Duration::from_secs(3);
 
 /// The settings change on all machines. Nobody takes them in before its restart.
 fn configure(fleet: &mut Fleet, lines: &[&'static str]) {
@@ -88,4 +97,36 @@ fn machines_with_a_new_detector_wait_for_the_introducer() {
     restart(&mut fleet, &[1]);
     assert_soon_whole(&fleet);
     assert_nobody_was_missed(&fleet);
+}
+
+/// Asserts that a crash comes into the lists of so many as promised, and prints how soon.
+fn assert_noticed(followers: &mut Followers, crash: &Crash, survivors: usize) {
+    let times = wait_exactly("the crash is in every list", PROMISED.1, || {
+        let failed = |id: &str, status| id == crash.id && status == MemberStatus::Failed;
+        let seen = followers.seen().iter().filter(|seen| failed(&seen.id, seen.status));
+        let times: Vec<Duration> = seen.map(|seen| seen.at - crash.at).collect();
+        holds(times.len() >= survivors, || format!("in {} of {survivors}", times.len()))?;
+        Ok(times)
+    });
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    eprintln!("{} is in the first list after {first:?}, in every one after {last:?}", crash.name);
+    assert!(*first <= PROMISED.0 && *last <= PROMISED.1, "{first:?} {last:?}");
+}
+
+#[test]
+fn swim_notices_three_crashes_in_time_and_forgives_a_pause() {
+    let Some(network) = Network::if_possible(MEMBERS) else { return };
+    let mut fleet = Fleet::within(network, MEMBERS);
+    fleet.daemons_mut().iter_mut().for_each(|daemon| daemon.settings.group = vec![SWIM]);
+    fleet.form();
+    let mut followers = fleet.follow();
+    fleet[4].signal(Signal::SIGSTOP);
+    let crashes = fleet.crash(&[2, 5, 8]);
+    thread::sleep(STANDS_STILL);
+    fleet[4].signal(Signal::SIGCONT);
+    for crash in &crashes {
+        assert_noticed(&mut followers, crash, fleet.running_numbers().len());
+    }
+    let ids: Vec<&str> = crashes.iter().map(|crash| crash.id.as_str()).collect();
+    followers.assert_none_failed_but(&ids);
 }

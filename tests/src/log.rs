@@ -41,6 +41,8 @@ impl Line {
             "joined" => Change::Joined,
             "failed" => Change::Failed,
             "left" => Change::Left,
+            // It stays in the list meanwhile.
+            "suspected" | "cleared" => return None,
             other => panic!("a member has {other}: {line}"),
         };
         let mut field =
