@@ -83,7 +83,9 @@ fn try_play(hosts: &Hosts, playbook: &str, arguments: &[&str]) -> Result<String,
         .args(arguments);
     command
         .env("ANSIBLE_HOST_KEY_CHECKING", "False")
-        .env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"));
+        .env("ANSIBLE_LOCAL_TEMP", hosts.directory().join("ansible"))
+        // Another fleet may have the same addresses. Its connections lead to other hosts.
+        .env("ANSIBLE_SSH_CONTROL_PATH_DIR", hosts.directory().join("ssh"));
     command.env("ANSIBLE_TIMEOUT", stretched(CONNECTED).as_secs().to_string());
     command.env("ANSIBLE_SSH_ARGS", ssh_arguments(&role));
     // The hosts' keys are new each time.
