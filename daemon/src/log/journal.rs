@@ -96,6 +96,10 @@ fn send(record: &Record) {
                 memberd_files = field("memberd_files"),
                 memberd_pattern = field("memberd_pattern"),
                 memberd_by = field("memberd_by"),
+                memberd_suspected_by = field("memberd_suspected_by"),
+                memberd_last_sent_ms = field("memberd_last_sent_ms"),
+                memberd_after_ms = field("memberd_after_ms"),
+                memberd_to = field("memberd_to"),
                 "{message}"
             )
         };
@@ -168,6 +172,7 @@ mod tests {
         dispatcher::with_default(&Dispatch::new(subscriber), || {
             info!(memberd_event = "failed", memberd_name = "vm3", "member failed");
             info!(memberd_tags = "role=web", "member tagged");
+            info!(memberd_suspected_by = "vm2", memberd_last_sent_ms = 9, "member suspected");
             error!("disk full");
         });
         let sent = Arc::new(Mutex::new(Vec::new()));
@@ -179,6 +184,8 @@ mod tests {
                 "INFO|message=member failed \
                 name=vm3|memberd_event=\"failed\"|memberd_name=\"vm3\"|",
                 "INFO|message=member tagged tags=\"role=web\"|memberd_tags=\"role=web\"|",
+                "INFO|message=member suspected suspected_by=vm2 \
+                last_sent_ms=9|memberd_suspected_by=\"vm2\"|memberd_last_sent_ms=\"9\"|",
                 "ERROR|message=disk full|"
             ]
         );
