@@ -197,6 +197,7 @@ mod tests {
             this_machine: false,
             since: time,
             evidence: None,
+            suspected_by: None,
             tags: Tags::new(),
         };
         Update::Event(Box::new(EventRecord { time, change: Change::Liveness, status, member }))

@@ -75,6 +75,11 @@ pub(crate) fn evidence(evidence: &EvidenceRecord) -> String {
     )
 }
 
+/// Who suspects an alive member: `suspected by vm2`.
+pub(crate) fn suspicion(suspected_by: &str) -> String {
+    format!("suspected by {}", printable(suspected_by))
+}
+
 /// A number with its noun: `1 member`, `3 members`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     match number {

@@ -47,6 +47,8 @@ pub(crate) struct Member<'a> {
     this_machine: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a EvidenceRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspected_by: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a Tags,
 }
@@ -63,6 +65,7 @@ impl<'a> From<&'a MemberRecord> for Member<'a> {
             since: member.since,
             this_machine: member.this_machine,
             evidence: member.evidence.as_ref(),
+            suspected_by: member.suspected_by.as_deref(),
             tags: &member.tags,
         }
     }
@@ -115,6 +118,7 @@ pub(crate) struct Status<'a> {
     alive: u64,
     failed: u64,
     left: u64,
+    suspected: u64,
     digest: &'a str,
     neighbours: &'a [NeighbourRecord],
     counters: BTreeMap<&'a str, u64>,
@@ -139,6 +143,7 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
             alive: report.alive,
             failed: report.failed,
             left: report.left,
+            suspected: report.suspected,
             digest: &report.digest,
             neighbours: &report.neighbours,
             counters: report.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect(),

@@ -35,7 +35,11 @@ learned of it.
 An object of --json has id (name@address:port/incarnation), name, address, port, status (alive, \
 failed or left), incarnation and since (both in milliseconds since 1970) and this_machine (true or \
 false). A failed member has evidence: accuser is who noticed the failure, and silent_for is how \
-many milliseconds before that the member was last heard. tags is there if the member has any.
+many milliseconds before that the member was last heard. An alive member that is suspected has \
+suspected_by, who suspects it. tags is there if the member has any.
+
+With the detector swim, a member that was not heard for a while is suspected before it is declared \
+failed. It is alive in every format and for every option meanwhile.
 
 A GLOB over names has * for any characters, ? for one, [abc] or [a-c] for one of a set, [!a-c] for \
 one that is not in it, and {web,db} for one of several texts. [08-12], [1,3-5], [1-9/2] and {1..9} \

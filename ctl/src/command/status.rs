@@ -50,7 +50,7 @@ const DETAILS: &str = "\
 The table has a line for each neighbour. LAST SENT is when it sent its newest heartbeat. LOST is \
 how many of its heartbeats were lost in the last minute or two. DELAY is the smallest recent delay \
 of its datagrams. CLOCK is the difference of its wall clock from ours. LIST says whether its list \
-is the same as ours.
+is the same as ours. A neighbour that is suspected also names who suspects it; it is alive.
 
 The patterns of running greps are shown only to root and group memberd. For others they are \
 hidden, and null in JSON.";
@@ -123,11 +123,15 @@ fn text(output: &Output, report: &StatusReport) -> String {
     text
 }
 
-/// `9 alive, 1 failed, 0 left; digest 00ff, as all 4 neighbours have it`.
+/// `9 alive (1 suspected), 1 failed, 0 left; digest 00ff, as all 4 neighbours have it`.
 fn list(report: &StatusReport) -> String {
     let digest = format::printable(&report.digest);
+    let suspected = match report.suspected {
+        0 => String::new(),
+        count => format!(" ({count} suspected)"),
+    };
     let counts = format!(
-        "{} alive, {} failed, {} left; digest {digest}",
+        "{} alive{suspected}, {} failed, {} left; digest {digest}",
         report.alive, report.failed, report.left
     );
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();

@@ -250,6 +250,7 @@ mod tests {
             this_machine: false,
             since: 0,
             evidence: None,
+            suspected_by: None,
             tags: memberd_control::tags::Tags::new(),
         }
     }

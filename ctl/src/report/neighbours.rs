@@ -51,6 +51,15 @@ fn row(neighbour: &NeighbourRecord) -> [String; 6] {
             if delay == 0 { "< 1 ms".to_owned() } else { format::duration(delay) }
         }),
         clock,
-        if neighbour.agrees { "same" } else { "differs" }.to_owned(),
+        list(neighbour),
     ]
+}
+
+/// Whether its list is as ours, and who suspects it.
+fn list(neighbour: &NeighbourRecord) -> String {
+    let list = if neighbour.agrees { "same" } else { "differs" };
+    match &neighbour.suspected_by {
+        Some(by) => format!("{list}, {}", format::suspicion(by)),
+        None => list.to_owned(),
+    }
 }

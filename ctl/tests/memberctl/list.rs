@@ -4,7 +4,7 @@ use memberd_control::message::{MemberRecord, MemberStatus, RefusalKind, Reply, R
 use serde_json::Value;
 
 use crate::fake::{Daemon, memberctl, run};
-use crate::records::member;
+use crate::records::{member, suspected};
 
 fn listing(members: &[MemberRecord]) -> Daemon {
     // The list arrives in two parts, as a long list would.
@@ -60,11 +60,27 @@ fn json_is_an_array_of_objects() {
     assert_eq!(members[0]["incarnation"], 1_763_688_033_123_u64);
     assert_eq!(members[0]["this_machine"], true);
     assert!(members[0]["since"].is_u64());
-    assert_eq!(members[0].get("evidence"), None);
+    assert_eq!((members[0].get("evidence"), members[0].get("suspected_by")), (None, None));
     assert_eq!(members[1]["status"], "failed");
     assert_eq!(members[1]["evidence"], serde_json::json!({"accuser": "vm2", "silent_for": 1769}));
     assert_eq!(members[2]["status"], "left");
     assert_eq!(members[2]["this_machine"], false);
+}
+
+#[test]
+fn a_suspected_member_is_alive_in_every_format() {
+    let listed = |options: &[&str]| listing(&[suspected(3)]).run(&[&["list"], options].concat());
+    listed(&[]).printed(
+        "  NAME  ADDRESS         STATUS  SINCE\n  \
+           vm3   127.0.0.3:8946  alive   3 min ago, suspected by vm2\n",
+    );
+    let json: Value = serde_json::from_str(&listed(&["--json"]).stdout).unwrap();
+    assert_eq!((&json[0]["status"], &json[0]["suspected_by"]), (&"alive".into(), &"vm2".into()));
+    let csv = listed(&["--format", "csv"]).stdout;
+    assert!(csv.contains(",alive,") && csv.ends_with("/1763688033123,,,,vm2\n"), "{csv}");
+    assert_eq!(listed(&["--format", "hosts", "--status", "alive"]).stdout.lines().count(), 3);
+    let (json, _) = inventory(&[suspected(3)]);
+    assert_eq!(json["memberd_alive"], serde_json::json!({"hosts": ["vm3"]}));
 }
 
 #[test]
@@ -76,13 +92,16 @@ fn only_all_asks_for_the_gone() {
     }
 }
 
+const CSV_HEADER: &str =
+    "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags,suspected_by\n";
+
 /// The formats, each with its output for an empty list. People and shell loops get none, and
 /// programs get a valid document.
 const OF_NOBODY: [(&str, &str); 7] = [
     ("table", ""),
     ("names", ""),
     ("json", "[]\n"),
-    ("csv", "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n"),
+    ("csv", CSV_HEADER),
     ("hosts", "# BEGIN memberd\n# END memberd\n"),
     ("ansible", "{\"_meta\":{\"hostvars\":{}},\"memberd\":{}}\n"),
     ("prometheus-sd", "[]\n"),
@@ -216,13 +235,13 @@ fn any_order_is_to_be_had() {
 fn csv_has_a_header_and_a_line_for_each() {
     let text = listing(&three()).run(&["list", "--all", "--format", "csv"]).stdout;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags");
+    assert_eq!(lines[0], CSV_HEADER.trim_end());
     assert!(
         lines[1].starts_with("vm1,127.0.0.1,8946,alive,20")
-            && lines[1].ends_with("/1763688033123,,,"),
+            && lines[1].ends_with("/1763688033123,,,,"),
         "{text}"
     );
-    assert!(lines[2].ends_with("/1763688033123,vm2,1769,"), "{text}");
+    assert!(lines[2].ends_with("/1763688033123,vm2,1769,,"), "{text}");
     assert_eq!(lines.len(), 4);
 }
 
@@ -419,5 +438,5 @@ fn tags_are_in_every_form_for_other_programs() {
         (&labels["__meta_memberd_tag_role"], &labels["__meta_memberd_tag_k8s_io"]),
         (&"web".into(), &"vm1".into())
     );
-    assert!(printed("csv").lines().nth(1).unwrap().ends_with(",k8s.io=vm1 role=web"));
+    assert!(printed("csv").lines().nth(1).unwrap().ends_with(",k8s.io=vm1 role=web,"));
 }

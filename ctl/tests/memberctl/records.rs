@@ -16,8 +16,15 @@ pub(crate) fn member(number: usize, status: MemberStatus) -> MemberRecord {
         since: now() - 200_000,
         evidence: (status == MemberStatus::Failed)
             .then(|| EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_769 }),
+        suspected_by: None,
         tags: Tags::new(),
     }
+}
+
+/// A member that is alive, and that member 2 suspects.
+pub(crate) fn suspected(number: usize) -> MemberRecord {
+    let suspected_by = Some("vm2".to_owned());
+    MemberRecord { suspected_by, ..member(number, MemberStatus::Alive) }
 }
 
 /// The change of a member to this status.

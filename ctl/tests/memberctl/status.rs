@@ -15,6 +15,7 @@ fn neighbour(name: &str) -> NeighbourRecord {
         watches: true,
         smallest_delay: Some(1),
         lost_permille: Some(12),
+        suspected_by: None,
     }
 }
 
@@ -44,6 +45,7 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         alive: 3,
         failed: 1,
         left: 0,
+        suspected: 0,
         digest: "00ff".to_owned(),
         neighbours: vec![neighbour("vm10"), neighbour("vm2"), unheard],
         counters: counters.map(|(name, count)| (name.to_owned(), count)).to_vec(),
@@ -84,6 +86,24 @@ fn it_says_that_all_neighbours_agree() {
 }
 
 #[test]
+fn a_suspected_neighbour_is_alive_and_marked() {
+    let reporting = || {
+        reporting(|report| {
+            report.suspected = 1;
+            report.neighbours[1].suspected_by = Some("vm10".to_owned());
+        })
+    };
+    let text = reporting().run(&["status"]).stdout;
+    assert!(text.contains("  3 alive (1 suspected), 1 failed, 0 left; digest 00ff"), "{text}");
+    let row = "  vm2   310 ms ago  1.2 %  1 ms   2 ms behind  same, suspected by vm10\n";
+    assert!(text.contains(row), "{text}");
+    let json = reporting().run(&["status", "--json"]).stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["alive"], &json["suspected"]), (&json!(3), &json!(1)));
+    assert_eq!(json["neighbours"][1]["suspected_by"], "vm10");
+}
+
+#[test]
 fn outside_a_group_it_says_so_and_succeeds() {
     let daemon = reporting(|report| {
         report.phase = "out".to_owned();
@@ -120,10 +140,12 @@ fn json_is_one_object_with_a_schema() {
     assert_eq!(json["schema"], 1);
     assert_eq!(json["phase"], "member");
     assert_eq!(json["alive"], 3);
+    assert_eq!(json["suspected"], 0);
     assert_eq!(json["counters"]["datagrams_sent"], 7);
     let unheard = json!({
         "name": "vm3", "heartbeat_age": null, "clock_offset": null, "agrees": false,
         "watched": true, "watches": true, "smallest_delay": null, "lost_permille": null,
+        "suspected_by": null,
     });
     assert_eq!(json["neighbours"][2], unheard);
     assert_eq!(json["warnings"][0], "the clock of vm2 is 3 s behind: set it");

@@ -217,6 +217,10 @@ pub struct MemberRecord {
     pub since: u64,
     /// For a failed member: who noticed, and the evidence.
     pub evidence: Option<EvidenceRecord>,
+    /// For an alive member: the name of the monitor that suspects it, if any does. Only a list says
+    /// so, no event. Older daemons do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected_by: Option<String>,
     /// The member's tags.
     #[serde(default)]
     pub tags: Tags,
@@ -327,6 +331,9 @@ pub struct StatusReport {
     pub failed: u64,
     /// Members known to have left.
     pub left: u64,
+    /// How many of the alive are suspected. Older daemons do not say so.
+    #[serde(default)]
+    pub suspected: u64,
     /// The digest of its list of alive members, in hexadecimal. It is the same on every member
     /// while nothing changes.
     pub digest: String,
@@ -379,4 +386,7 @@ pub struct NeighbourRecord {
     /// How many of a thousand of its heartbeats were lost in the last minute or two; none while
     /// unknown.
     pub lost_permille: Option<u16>,
+    /// The name of the monitor that suspects it; none if nobody does, or the daemon is older.
+    #[serde(default)]
+    pub suspected_by: Option<String>,
 }

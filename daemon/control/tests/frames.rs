@@ -159,11 +159,13 @@ prop_compose! {
         since in any::<u64>(),
         evidence in option::of((any::<String>(), any::<u64>())
             .prop_map(|(accuser, silent_for)| EvidenceRecord { accuser, silent_for })),
+        suspected_by in any::<Option<String>>(),
         tags in any::<Tags>(),
     ) -> MemberRecord {
         let [id, name, address] = words;
         MemberRecord {
-            id, name, address, port, status, incarnation, this_machine, since, evidence, tags,
+            id, name, address, port, status, incarnation, this_machine, since, evidence,
+            suspected_by, tags,
         }
     }
 }
@@ -176,11 +178,12 @@ prop_compose! {
         flags in any::<[bool; 3]>(),
         smallest_delay in any::<Option<u64>>(),
         lost_permille in any::<Option<u16>>(),
+        suspected_by in any::<Option<String>>(),
     ) -> NeighbourRecord {
         let [agrees, watched, watches] = flags;
         NeighbourRecord {
             name, heartbeat_age, clock_offset, agrees, watched, watches, smallest_delay,
-            lost_permille,
+            lost_permille, suspected_by,
         }
     }
 }
@@ -194,7 +197,7 @@ prop_compose! {
     fn status_report()(
         words in any::<[String; 5]>(),
         id in any::<Option<String>>(),
-        counts in any::<[u64; 4]>(),
+        counts in any::<[u64; 5]>(),
         neighbours in vec(neighbour(), 0..4),
         counters in vec(any::<(String, u64)>(), 0..4),
         warnings in vec(any::<String>(), 0..4),
@@ -204,10 +207,10 @@ prop_compose! {
         keys in vec(any::<String>(), 0..3),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
-        let [uptime, alive, failed, left] = counts;
+        let [uptime, alive, failed, left, suspected] = counts;
         StatusReport {
-            version, phase, name, address, id, uptime, alive, failed, left, digest, neighbours,
-            counters, warnings, greps, searches, tags, keys,
+            version, phase, name, address, id, uptime, alive, failed, left, suspected, digest,
+            neighbours, counters, warnings, greps, searches, tags, keys,
         }
     }
 }
@@ -392,6 +395,7 @@ fn a_full_part_of_the_list_fits_a_reply() {
         this_machine: false,
         since: u64::MAX,
         evidence: Some(EvidenceRecord { accuser: "n".repeat(255), silent_for: u64::MAX }),
+        suspected_by: Some("n".repeat(255)),
         tags: (10..26).map(|key| (format!("key{key}"), "v".repeat(11))).collect(),
     };
     let part = vec![longest; memberd_control::message::MEMBERS_PER_REPLY];

@@ -13,7 +13,7 @@ use memberd_membership::{FailureEvidence, TagKey, TagValue, millis};
 
 /// Converts a member of the list.
 pub fn member_record(member: &Member) -> MemberRecord {
-    let Member { identity, liveness, since, tags, this_machine } = member;
+    let Member { identity, liveness, since, suspected_by, tags, this_machine } = member;
     let evidence = match liveness {
         Liveness::Failed(evidence) => evidence.as_ref(),
         Liveness::Alive | Liveness::Left => None,
@@ -28,6 +28,7 @@ pub fn member_record(member: &Member) -> MemberRecord {
         this_machine: *this_machine,
         since: since.0,
         evidence: evidence.map(evidence_record),
+        suspected_by: suspected_by.as_ref().map(ToString::to_string),
         tags: tag_record(tags.iter()),
     }
 }
@@ -76,6 +77,7 @@ pub fn status_report(status: &Status) -> StatusReport {
         alive: status.alive,
         failed: status.failed,
         left: status.left,
+        suspected: status.suspected,
         digest: format!("{:08x}", status.list_hash),
         neighbours: status.neighbours.iter().map(neighbour_record).collect(),
         counters: counters.collect(),
@@ -88,7 +90,7 @@ pub fn status_report(status: &Status) -> StatusReport {
 }
 
 fn neighbour_record(status: &NeighbourStatus) -> NeighbourRecord {
-    let NeighbourStatus { neighbour, lost_permille } = status;
+    let NeighbourStatus { neighbour, lost_permille, suspected_by } = status;
     NeighbourRecord {
         name: neighbour.member.name.to_string(),
         heartbeat_age: neighbour.heartbeat_age.map(millis),
@@ -98,6 +100,7 @@ fn neighbour_record(status: &NeighbourStatus) -> NeighbourRecord {
         watches: neighbour.watches,
         smallest_delay: neighbour.smallest_delay,
         lost_permille: *lost_permille,
+        suspected_by: suspected_by.as_ref().map(ToString::to_string),
     }
 }
 
@@ -128,6 +131,7 @@ mod tests {
             },
             liveness,
             since: WallTime(8),
+            suspected_by: None,
             tags: VersionedTags::first(OwnTags::new([tag]).unwrap()),
             this_machine: true,
         }
@@ -146,9 +150,18 @@ mod tests {
             this_machine: true,
             since: 8,
             evidence: Some(EvidenceRecord { accuser: "vm2".to_owned(), silent_for: 1_760 }),
+            suspected_by: None,
             tags: Tags::from([("role".to_owned(), "web".to_owned())]),
         };
         assert_eq!(member_record(&member(Liveness::Failed(Some(evidence)))), record);
+    }
+
+    #[test]
+    fn a_suspected_member_is_alive_and_names_who_suspects_it() {
+        let suspected_by = Some(Name::new("vm2").unwrap());
+        let record = member_record(&Member { suspected_by, ..member(Liveness::Alive) });
+        assert_eq!(record.status, MemberStatus::Alive);
+        assert_eq!(record.suspected_by.as_deref(), Some("vm2"));
     }
 
     /// A failure that only a quick return gave away has no evidence.

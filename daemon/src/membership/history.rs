@@ -96,6 +96,7 @@ mod tests {
             identity,
             liveness: Liveness::Alive,
             since: WallTime(at),
+            suspected_by: None,
             tags: VersionedTags::default(),
             this_machine: false,
         };

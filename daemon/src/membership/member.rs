@@ -6,6 +6,7 @@ use memberd_membership::{
     Entry, FailureEvidence, Identity, MemberEvent, MemberEventKind, MemberState, Name, Node, Now,
     VersionedTags, WallTime,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A member at one moment.
@@ -18,6 +19,8 @@ pub struct Member {
     /// When it joined, failed or left, as the list says it. Where no time is known, it is when this
     /// daemon learned of that.
     pub since: WallTime,
+    /// The monitor that suspects it. A change never says so.
+    pub suspected_by: Option<Name>,
     /// Its tags.
     pub tags: VersionedTags,
     /// Whether it is this daemon's own member.
@@ -97,12 +100,13 @@ fn since(entry: &Entry, anchor: Anchor) -> WallTime {
 }
 
 impl Member {
-    /// The member of an entry. `this` is the name of this machine's member.
+    /// The member of an entry, suspected by nobody. `this` is the name of this machine's member.
     pub fn new(entry: &Entry, this: &Name, anchor: Anchor) -> Self {
         Member {
             identity: entry.identity.clone(),
             liveness: Liveness::from(&entry.state),
             since: since(entry, anchor),
+            suspected_by: None,
             tags: entry.tags.clone(),
             this_machine: entry.identity.name == *this,
         }
@@ -125,6 +129,7 @@ impl MemberChange {
             identity: event.member,
             liveness: event.kind.into(),
             since: same.map_or(now.wall, |entry| since(entry, anchor)),
+            suspected_by: None,
             tags: entry.map(|entry| entry.tags.clone()).unwrap_or_default(),
         };
         MemberChange { at: now.wall, kind: ChangeKind::Liveness, member }
@@ -143,11 +148,21 @@ impl MemberChange {
     }
 }
 
+/// The alive members that are suspected, each with the monitor that suspects it.
+pub(super) fn suspected(node: &Node) -> impl Iterator<Item = (&Name, &Name)> {
+    node.list().iter().filter(|entry| entry.state == MemberState::Alive).filter_map(|entry| {
+        let name = &entry.identity.name;
+        Some((name, node.suspected_by(name)?))
+    })
+}
+
 /// The list as it was at one moment. It shares the entries with the node, so a client that reads
 /// slowly costs little memory.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     entries: Vec<Arc<Entry>>,
+    /// Who suspects whom of these.
+    suspected: BTreeMap<Name, Name>,
     this: Name,
     anchor: Anchor,
 }
@@ -157,6 +172,7 @@ impl Snapshot {
     pub fn new(node: &Node, anchor: Anchor) -> Self {
         Snapshot {
             entries: node.list().iter().cloned().collect(),
+            suspected: suspected(node).map(|(name, by)| (name.clone(), by.clone())).collect(),
             this: node.name().clone(),
             anchor,
         }
@@ -164,14 +180,21 @@ impl Snapshot {
 
     /// All members, ordered by name.
     pub fn members(&self) -> impl Iterator<Item = Member> {
-        self.entries.iter().map(|entry| Member::new(entry, &self.this, self.anchor))
+        self.entries.iter().map(|entry| Member {
+            suspected_by: self.suspected.get(&entry.identity.name).cloned(),
+            ..Member::new(entry, &self.this, self.anchor)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::{Claim, Incarnation, Instant, List, Settings, SimulatedGroup, Update};
+    use memberd_membership::{
+        Body, Claim, Incarnation, Instant, List, Message, SentAt, Settings, SimulatedGroup,
+        Suspicion, Update, wire,
+    };
+    use std::net::SocketAddr;
 
     /// A restart of this daemon, or a list that it takes over, changes nothing about that.
     #[test]
@@ -200,22 +223,50 @@ mod tests {
         assert_eq!(since(set_back), 5_000);
     }
 
-    #[test]
-    fn a_snapshot_shares_its_entries_with_the_node() {
-        let now = Now { mono: Instant::EPOCH, wall: WallTime(1_763_688_010_000) };
-        let (name, address) = (
-            |i: u16| Name::new(&format!("vm{i}")).unwrap(),
-            |i: u16| ([10, 0, 0, 1], 1_000 + i).into(),
-        );
+    /// The node of member 3 in a group of this many members, each with the incarnation 7.
+    fn node(now: Now, members: u16) -> Node {
+        let name = |i: u16| Name::new(&format!("vm{i}")).unwrap();
         let mut list = List::new();
-        for i in 0..1_000 {
-            let identity =
-                Identity { name: name(i), address: address(i), incarnation: Incarnation(7) };
+        for i in 0..members {
+            let incarnation = Incarnation(7);
+            let identity = Identity { name: name(i), address: address(i), incarnation };
             list.set(Update::new(identity, Claim::Alive), now.mono);
         }
         let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
         node.assume(now, SimulatedGroup { list, incarnation: Incarnation(7) });
-        let snapshot = Snapshot::new(&node, Anchor::new(now));
+        node
+    }
+
+    fn address(i: u16) -> SocketAddr {
+        ([10, 0, 0, 1], 1_000 + i).into()
+    }
+
+    const NOW: Now = Now { mono: Instant::EPOCH, wall: WallTime(1_763_688_010_000) };
+
+    #[test]
+    fn a_snapshot_says_who_is_suspected_at_its_moment() {
+        let mut node = node(NOW, 5);
+        let vm = |i: u16| Name::new(&format!("vm{i}")).unwrap();
+        let mut say = |sent, by| {
+            let (name, incarnation) = (vm(2), Incarnation(7));
+            let body = Body::Suspicions(vec![Suspicion { name, incarnation, sent, by }]);
+            let stamp = SentAt { mono: 9, wall: NOW.wall };
+            let mut bytes = Vec::new();
+            wire::encode(&Message { incarnation, sent: stamp, body }, &mut bytes);
+            node.handle_datagram(NOW, address(1), &bytes).unwrap();
+            let snapshot = Snapshot::new(&node, Anchor::new(NOW));
+            let members: Vec<Member> = snapshot.members().collect();
+            assert!(members.iter().all(|member| member.liveness == Liveness::Alive));
+            members.into_iter().map(|member| member.suspected_by).collect::<Vec<_>>()
+        };
+        assert_eq!(say(5, Some(vm(1))), [None, None, Some(vm(1)), None, None]);
+        assert_eq!(say(6, None), [None, None, None, None, None], "it was heard later than that");
+    }
+
+    #[test]
+    fn a_snapshot_shares_its_entries_with_the_node() {
+        let node = node(NOW, 1_000);
+        let snapshot = Snapshot::new(&node, Anchor::new(NOW));
         assert!(
             snapshot
                 .entries

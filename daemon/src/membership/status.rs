@@ -1,6 +1,7 @@
 //! Makes the membership's status and its warnings: the part of `memberctl status` that the node's
 //! owner knows. It owns no state.
 
+use super::member::suspected;
 use super::traffic::Traffic;
 use super::{Founded, JoinFailure, address, join_words};
 use crate::resolve::Resolved;
@@ -33,6 +34,8 @@ pub struct Status {
     pub failed: u64,
     /// Members that left.
     pub left: u64,
+    /// How many of the alive are suspected.
+    pub suspected: u64,
     /// The hash of the list of live members. It is the same on every member at rest.
     pub list_hash: u32,
     /// The members that this one watches, or that watch it.
@@ -52,6 +55,8 @@ pub struct NeighbourStatus {
     pub neighbour: Neighbour,
     /// How many of a thousand of its heartbeats were lost recently; `None` while unknown.
     pub lost_permille: Option<u16>,
+    /// The monitor that suspects it.
+    pub suspected_by: Option<Name>,
 }
 
 /// The members in the order of the ring.
@@ -104,6 +109,7 @@ impl Sources<'_> {
                 matches!(state, MemberState::Failed(_) | MemberState::Doubted(_))
             }),
             left: count(|state| matches!(state, MemberState::Left)),
+            suspected: u64::try_from(suspected(node).count()).unwrap_or(u64::MAX),
             list_hash: node.list().digest().hash,
             counters: self.counters(),
             tags: node.tags(),
@@ -115,6 +121,7 @@ impl Sources<'_> {
     fn neighbours(&self) -> Vec<NeighbourStatus> {
         let status = |neighbour: Neighbour| NeighbourStatus {
             lost_permille: self.traffic.lost_permille(neighbour.member.address),
+            suspected_by: self.node.suspected_by(&neighbour.member.name).cloned(),
             neighbour,
         };
         self.node.neighbours(self.now.mono).into_iter().map(status).collect()
@@ -270,6 +277,7 @@ mod tests {
         let status = |(number, offset): (u16, &i64)| NeighbourStatus {
             neighbour: neighbour(number, *offset),
             lost_permille: None,
+            suspected_by: None,
         };
         let neighbours: Vec<NeighbourStatus> = (1..).zip(offsets).map(status).collect();
         clock_warnings(&neighbours)

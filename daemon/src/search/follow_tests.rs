@@ -21,6 +21,7 @@ fn member(name: &str, incarnation: u64, liveness: &Liveness) -> Member {
         },
         liveness: liveness.clone(),
         since: WallTime(0),
+        suspected_by: None,
         tags: VersionedTags::default(),
         this_machine: false,
     }

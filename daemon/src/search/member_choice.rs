@@ -131,6 +131,7 @@ mod tests {
             },
             liveness,
             since: WallTime(7),
+            suspected_by: None,
             tags: VersionedTags::default(),
             this_machine: false,
         };

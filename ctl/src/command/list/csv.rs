@@ -4,7 +4,8 @@ use memberd_control::message::MemberRecord;
 
 use crate::format::{printable, tags, timestamp};
 
-const HEADER: &str = "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags\n";
+const HEADER: &str =
+    "name,address,port,status,since,incarnation,id,noticed_by,silent_ms,tags,suspected_by\n";
 
 /// A header, and a line for each member.
 pub(super) fn render(members: &[MemberRecord]) -> String {
@@ -21,6 +22,7 @@ pub(super) fn render(members: &[MemberRecord]) -> String {
             evidence.map(|evidence| evidence.accuser.clone()).unwrap_or_default(),
             evidence.map(|evidence| evidence.silent_for.to_string()).unwrap_or_default(),
             tags(&member.tags),
+            member.suspected_by.clone().unwrap_or_default(),
         ];
         fields.map(|field| quoted(&printable(&field))).join(",") + "\n"
     });

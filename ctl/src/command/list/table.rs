@@ -30,7 +30,7 @@ pub(super) fn render(members: &[MemberRecord], tags: bool, output: &Output) -> S
     let mut text = output.styled(Style::Bold, &titles) + "\n";
     for ((member, name), address) in members.iter().zip(&names).zip(&addresses) {
         let own = if member.this_machine { '*' } else { ' ' };
-        let status = output.styled(style(member.status), &format!("{:6}", member.status.as_str()));
+        let status = output.styled(style(member), &format!("{:6}", member.status.as_str()));
         let last = match (tags, room) {
             (true, Some(room)) => format::tags_within(room, &member.tags),
             (true, None) => format::tags(&member.tags),
@@ -47,17 +47,20 @@ fn width(title: &str, column: &[String]) -> usize {
     column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0).max(title.len())
 }
 
-/// When the member's status changed, and for a failed member the evidence.
+/// When the member's status changed. Of a failed member it has the evidence, and of a suspected one
+/// who suspects it.
 fn since(member: &MemberRecord, now: u64) -> String {
     let ago = format::ago(member.since, now);
-    match &member.evidence {
-        Some(evidence) => format!("{ago}, {}", format::evidence(evidence)),
-        None => ago,
+    match (&member.evidence, &member.suspected_by) {
+        (Some(evidence), _) => format!("{ago}, {}", format::evidence(evidence)),
+        (None, Some(by)) => format!("{ago}, {}", format::suspicion(by)),
+        (None, None) => ago,
     }
 }
 
-fn style(status: MemberStatus) -> Style {
-    match status {
+fn style(member: &MemberRecord) -> Style {
+    match member.status {
+        MemberStatus::Alive if member.suspected_by.is_some() => Style::Yellow,
         MemberStatus::Alive => Style::Green,
         MemberStatus::Failed => Style::Red,
         MemberStatus::Left => Style::Dim,

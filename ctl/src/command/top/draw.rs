@@ -59,7 +59,7 @@ pub(super) fn screen(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer)
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(left);
     let (columns, rows) = SMALLEST_RING;
-    let mut meaning = ring::LEGEND;
+    let mut meaning = ring::legend(view);
     if view.table {
         table::draw(view, theme, left, buffer);
     } else if circle.width >= columns && circle.height >= rows {
@@ -88,6 +88,10 @@ fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
     let own = shorten(&report.name, view.domain(), WIDEST_TITLE);
     let name = Span::styled(format!("{own}  "), theme.title());
     let agreeing = report.neighbours.iter().filter(|neighbour| neighbour.agrees).count();
+    let suspected = match report.suspected {
+        0 => String::new(),
+        count => format!("  {count} suspected"),
+    };
     let style = |status: MemberStatus, count: u64| {
         if count > 0 { theme.standing(status) } else { theme.faint() }
     };
@@ -99,6 +103,7 @@ fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
             style(MemberStatus::Failed, report.failed),
         ),
         Span::styled(format!("  {} left", report.left), theme.faint()),
+        Span::styled(suspected, theme.suspected()),
         Span::raw(format!(
             "  list as {agreeing} of {} neighbours have it",
             report.neighbours.len()
@@ -138,11 +143,13 @@ fn selected<'a>(view: &View, theme: Theme, width: u16) -> Vec<Line<'a>> {
     let mut lines = vec![
         Line::from(vec![
             name,
-            Span::styled(since, theme.standing(member.status)),
+            Span::styled(since, theme.member(member)),
             Span::raw(format!(", port {}", member.port)),
         ]),
         Line::raw(format!("at {}", printable(&member.address))),
     ];
+    let suspicion = member.suspected_by.as_deref().map(format::suspicion);
+    lines.extend(suspicion.map(|suspicion| Line::styled(suspicion, theme.suspected())));
     match &member.evidence {
         Some(evidence) => lines.push(Line::raw(format::evidence(evidence))),
         None if member.status == MemberStatus::Alive => {

@@ -136,16 +136,18 @@ fn fetch_again(daemon: &Daemon, known: &mut Option<ListState>) -> Result<Snapsho
     let state = Some((
         report.id.clone(),
         report.digest.clone(),
-        [report.alive, report.failed, report.left],
+        [report.alive, report.failed, report.left, report.suspected],
     ));
-    let group = if *known == state { None } else { Some(group(daemon)?) };
+    // The digest does not say who is suspected.
+    let same = *known == state && report.suspected == 0;
+    let group = if same { None } else { Some(group(daemon)?) };
     *known = state;
     Ok(Snapshot { report, group })
 }
 
 /// What identifies the contents of a list: the daemon's id, the digest, and the number of members
-/// of each status.
-type ListState = (Option<String>, String, [u64; 3]);
+/// of each status, and of those that are suspected.
+type ListState = (Option<String>, String, [u64; 4]);
 
 fn ring(daemon: &Daemon) -> Result<RingPart, Failure> {
     let mut connection = Connection::ask(daemon, &Request::Ring, REPLY_TIMEOUT)?;

@@ -12,8 +12,18 @@ use super::theme::Theme;
 use super::view::View;
 
 /// The meaning of the marks, which is printed below the ring.
-pub(super) const LEGEND: &str =
+const LEGEND: &str =
     "o alive  # alive and watches the [selected]  x failed  - left  * this machine";
+
+/// The same while a member is suspected. It is as wide as the smallest screen.
+const LEGEND_OF_SUSPECTED: &str =
+    "o alive  ? suspected  # watches the [selected]  x failed  - left  * this machine";
+
+/// The meaning of the marks of this ring.
+pub(super) fn legend(view: &View) -> &'static str {
+    let suspected = view.ring().any(|member| member.suspected_by.is_some());
+    if suspected { LEGEND_OF_SUSPECTED } else { LEGEND }
+}
 
 /// One member's place on the screen.
 struct Place<'view> {
@@ -98,6 +108,7 @@ fn rounded(distance: f64) -> u16 {
 
 fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'static str, Style) {
     match member.status {
+        MemberStatus::Alive if member.suspected_by.is_some() => ("?", theme.suspected()),
         MemberStatus::Alive if monitor => ("#", theme.monitor()),
         MemberStatus::Alive => ("o", theme.standing(member.status)),
         MemberStatus::Failed => ("x", theme.standing(member.status)),
@@ -108,8 +119,9 @@ fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'static str, St
 /// A larger number for a member that matters more.
 fn importance(place: &Place) -> u8 {
     match (place.selected, place.mark) {
-        (true, _) => 5,
-        _ if place.mark == "x" => 4,
+        (true, _) => 6,
+        _ if place.mark == "x" => 5,
+        _ if place.mark == "?" => 4,
         _ if place.mark == "#" => 3,
         _ if place.member.this_machine => 2,
         _ if place.mark == "o" => 1,

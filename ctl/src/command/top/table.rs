@@ -20,7 +20,7 @@ const WIDEST_NAME: usize = 40;
 pub(super) enum Sort {
     #[default]
     Name,
-    /// The failed first, then those that left.
+    /// The failed first, then the suspected, then those that left.
     Status,
     /// The latest change first.
     Since,
@@ -48,8 +48,9 @@ impl Sort {
     pub(super) fn apply(self, members: &mut [&MemberRecord]) {
         let trouble = |member: &MemberRecord| match member.status {
             MemberStatus::Failed => 0,
-            MemberStatus::Left => 1,
-            MemberStatus::Alive => 2,
+            MemberStatus::Alive if member.suspected_by.is_some() => 1,
+            MemberStatus::Left => 2,
+            MemberStatus::Alive => 3,
         };
         members.sort_by(|one, other| natural(&one.name, &other.name));
         match self {
@@ -80,15 +81,16 @@ pub(super) fn draw(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     lines.extend(members.iter().enumerate().skip(first).take(rows).map(|(index, member)| {
         let name = shorten(&member.name, domain, width);
         let (mark, status) = match member.status {
+            MemberStatus::Alive if member.suspected_by.is_some() => ("?", "alive"),
             MemberStatus::Alive => ("o", "alive"),
             MemberStatus::Failed => ("x", "failed"),
             MemberStatus::Left => ("-", "left"),
         };
         let style = if place == Some(index) { theme.selected() } else { theme.row() };
         Line::from(vec![
-            Span::styled(mark, theme.standing(member.status)),
+            Span::styled(mark, theme.member(member)),
             Span::styled(format!(" {name:width$} "), style),
-            Span::styled(format!("{status:6}"), theme.standing(member.status)),
+            Span::styled(format!("{status:6}"), theme.member(member)),
             Span::raw(format!("  {}", format::ago(member.since, now))),
         ])
     }));

@@ -16,7 +16,7 @@ use super::theme::Theme;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
 use crate::changes::Update;
-use records::{event, member, tagged};
+use records::{event, member, suspected, tagged};
 
 fn report(uptime: u64, sent: u64) -> StatusReport {
     let neighbour = NeighbourRecord {
@@ -28,6 +28,7 @@ fn report(uptime: u64, sent: u64) -> StatusReport {
         watches: true,
         smallest_delay: Some(0),
         lost_permille: Some(12),
+        suspected_by: None,
     };
     let counters = ["bytes_received", "bytes_sent", "datagrams_received", "datagrams_sent"];
     StatusReport {
@@ -40,6 +41,7 @@ fn report(uptime: u64, sent: u64) -> StatusReport {
         alive: 7,
         failed: 1,
         left: 0,
+        suspected: 0,
         digest: "00ff".to_owned(),
         neighbours: vec![neighbour],
         counters: counters.map(|name| (name.to_owned(), sent)).to_vec(),
@@ -119,6 +121,36 @@ CHANGES
 arrows select  m members  / grep all logs  ? help  q quits
 ";
     assert_eq!(text, expected, "\n{text}");
+}
+
+/// Member 3 is suspected, and selected.
+#[test]
+fn a_suspected_member_is_marked_on_the_ring_and_in_the_table() {
+    let mut view = View::new(Some("vm3".to_owned()));
+    let Input::Snapshot(mut snapshot) = snapshot(1_000, 0) else { panic!("a snapshot") };
+    snapshot.report.suspected = 1;
+    snapshot.group.as_mut().unwrap().members[2] = suspected(3);
+    view.take(Input::Snapshot(snapshot));
+    let text = as_text(&screen(&view, 80, 24, false));
+    for words in [
+        "vm1  7 alive  1 failed  0 left  1 suspected  list as 1 of 1 neighbours have it\n",
+        " ? [vm3] ",
+        "[vm3] joined 3 min ago, port 8946\n",
+        " suspected by vm2\n",
+        "\no alive  ? suspected  # watches the [selected]  x failed  - left  * this machine\n",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    press(&mut view, KeyCode::Char('m'));
+    press(&mut view, KeyCode::Char('s'));
+    let text = as_text(&screen(&view, 80, 24, false));
+    let row = |words| text.lines().position(|line| line.starts_with(words));
+    let rows = ["x vm4  failed", "? vm3  alive ", "o vm1  alive "].map(row);
+    assert!(rows.is_sorted() && rows[0].is_some(), "{text}");
+    press(&mut view, KeyCode::Char('m'));
+    press(&mut view, KeyCode::Up);
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains(" ? vm3"), "also if it watches the selected one: {text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The styles of the screen. Colour only repeats what words and marks show too.
 
-use memberd_control::message::MemberStatus;
+use memberd_control::message::{MemberRecord, MemberStatus};
 use ratatui::style::{Color, Modifier, Style};
 
 /// The styles, with colour or without.
@@ -37,6 +37,19 @@ impl Theme {
     /// The style of a member that watches the selected one.
     pub(super) fn monitor(self) -> Style {
         self.colored(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    /// The style of an alive member that is suspected.
+    pub(super) fn suspected(self) -> Style {
+        self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
+    }
+
+    /// The style of a member of the list.
+    pub(super) fn member(self, member: &MemberRecord) -> Style {
+        match member.suspected_by {
+            Some(_) => self.suspected(),
+            None => self.standing(member.status),
+        }
     }
 
     pub(super) fn standing(self, status: MemberStatus) -> Style {
