@@ -4,7 +4,7 @@ use memberd_control::message::MemberStatus;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Fleet, Followers, wait_until};
 use nix::sys::signal::Signal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Stops a member for this long, and watches the others meanwhile.
 fn stop_for(
@@ -27,6 +27,49 @@ fn a_stall_of_1_s_fails_nobody() {
     let mut followers = fleet.follow();
     stop_for(&fleet, 3, Duration::from_secs(1), &mut followers, &[]);
     // Longer than the failure timeout, so that every consequence would be seen.
+    fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
+    assert_eq!(fleet.wait_until_whole(), before, "nobody has a new incarnation");
+    fleet.assert_logs_accuse_none_but(&[]);
+}
+
+/// Longer than until SWIM suspects a member, and shorter than until it declares it failed.
+const LONG_STALL: Duration = Duration::from_secs(5);
+
+/// The members that a daemon lists as suspected, each of which is alive.
+fn suspected(fleet: &Fleet, number: usize) -> Vec<String> {
+    let list = fleet[number].control().list(true).unwrap();
+    let suspected = list.into_iter().filter(|member| member.suspected_by.is_some());
+    suspected
+        .map(|member| {
+            assert_eq!(member.status, MemberStatus::Alive, "{member:?}");
+            member.name
+        })
+        .collect()
+}
+
+/// Every list says who is suspected while it is so, and nobody loses the member.
+#[test]
+fn swim_suspects_a_member_that_stalls_for_5_s_and_clears_it() {
+    let fleet = Fleet::start_with(6, |daemon| {
+        daemon.settings.group = vec!["detector = \"swim\""];
+    });
+    let before = fleet.wait_until_whole();
+    let mut followers = fleet.follow();
+    fleet[3].signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    let others = [1, 2, 4, 5, 6];
+    wait_until("vm3 is suspected in every other list", SOON, || {
+        let lists = others.map(|number| suspected(&fleet, number));
+        holds(lists.iter().all(|names| names == &["vm3"]), || format!("{lists:?}"))
+    });
+    let status = fleet[1].control().status().unwrap();
+    assert_eq!((status.alive, status.suspected), (6, 1));
+    fleet.assert_quiet_for(&mut followers, LONG_STALL.saturating_sub(stopped.elapsed()), &[]);
+    fleet[3].signal(Signal::SIGCONT);
+    wait_until("nobody is suspected in any list", SOON, || {
+        let lists = (1..=6).map(|number| suspected(&fleet, number)).collect::<Vec<_>>();
+        holds(lists.iter().all(Vec::is_empty), || format!("{lists:?}"))
+    });
     fleet.assert_quiet_for(&mut followers, Duration::from_secs(4), &[]);
     assert_eq!(fleet.wait_until_whole(), before, "nobody has a new incarnation");
     fleet.assert_logs_accuse_none_but(&[]);
