@@ -10,7 +10,7 @@ use std::time::Duration;
 use memberd_control::frame::{FrameError, FrameReader, Message, decode, write_frame};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
 use memberd_control::output;
-use memberd_control::socket::{Access, read_only};
+use memberd_control::socket::{Access, read_only, search};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -225,13 +225,14 @@ impl Connection {
     }
 }
 
-/// Opens the socket. Clients without write permission can use the read-only socket beside it, for
-/// requests that change nothing.
+/// Opens the socket. Clients without write permission can use the sockets beside it, for requests
+/// that change nothing.
 fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
     UnixStream::connect(path).or_else(|error| {
-        let looking =
-            error.kind() == ErrorKind::PermissionDenied && Access::ReadOnly.allows(request);
-        let beside = looking.then(|| UnixStream::connect(read_only(path)).ok()).flatten();
+        let denied = error.kind() == ErrorKind::PermissionDenied;
+        let others = [(Access::ReadOnly, read_only(path)), (Access::Search, search(path))];
+        let mut fitting = others.iter().filter(|(access, _)| denied && access.allows(request));
+        let beside = fitting.find_map(|(_, beside)| UnixStream::connect(beside).ok());
         beside.ok_or_else(|| describe_connect_error(path, &error))
     })
 }

@@ -10,11 +10,13 @@ mod never;
 mod parse;
 mod problems;
 mod raw;
+mod search;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use effective::{Origin, Setting};
+pub use search::SearchSocket;
 
 use crate::log::{Level, LogPaths};
 use crate::search::journal::{JOURNALCTL, JournalOffer};
@@ -76,6 +78,8 @@ pub struct Config {
     pub limits: Limits,
     /// The path of the control socket.
     pub control_socket: PathBuf,
+    /// The socket for searches, and what its clients may search.
+    pub search: SearchSocket,
     /// The file of the group's keys. Without one nothing is sealed.
     pub key_file: Option<PathBuf>,
     /// Whether the file is a copy that systemd made at the start of the service: systemd.exec(5),
@@ -207,11 +211,13 @@ impl Config {
             journal_namespaces,
             log_level,
             log_searches,
+            search,
             key_file,
             key_is_credential,
             key_place,
             ..
         } = new;
+        let search = SearchSocket { restriction: search.restriction, ..self.search.clone() };
         let new = Config {
             tags,
             introducers,
@@ -222,6 +228,7 @@ impl Config {
             journal_namespaces,
             log_level,
             log_searches,
+            search,
             key_file,
             key_is_credential,
             key_place,

@@ -18,6 +18,8 @@ pub struct Connections {
     pub control: Crowd,
     /// Clients of the read-only socket.
     pub control_read: Crowd,
+    /// Clients of the socket for searches.
+    pub control_search: Crowd,
     /// Scrapers of metrics.
     pub metrics: Crowd,
 }
@@ -29,15 +31,17 @@ impl Connections {
             members: PeerServer::crowd(),
             control: server::crowd(),
             control_read: server::crowd(),
+            control_search: server::crowd(),
             metrics: http::crowd(),
         }
     }
 
-    fn counts(&self) -> [(&'static str, CrowdCounts); 4] {
+    fn counts(&self) -> [(&'static str, CrowdCounts); 5] {
         [
             ("members", self.members.counts()),
             ("control", self.control.counts()),
             ("control_read", self.control_read.counts()),
+            ("control_search", self.control_search.counts()),
             ("metrics", self.metrics.counts()),
         ]
     }

@@ -209,7 +209,7 @@ async fn bind(config: &Config) -> anyhow::Result<Bound> {
         ),
         None => None,
     };
-    let control = Sockets::open(&config.control_socket)?;
+    let control = Sockets::open(&config.control_socket, &config.search)?;
     Ok(Bound { udp, tcp, control, metrics })
 }
 

@@ -44,6 +44,6 @@ pub async fn handle(
         Request::Ring => ring::handle(client, services).await,
         Request::Forget(which) => forget::handle(which, client, services).await,
         Request::Reload => reload::handle(client, services).await,
-        Request::Files(request) => files::handle(request, client, services).await,
+        Request::Files(request) => files::handle(request, client, policy, services).await,
     }
 }

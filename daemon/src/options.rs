@@ -16,7 +16,8 @@ Exit status: 0 after a signal, 1 if it cannot start or continue, or if something
 
 Files: /etc/memberd/memberd.toml the settings, /var/log/memberd/machine.i.log the log, \
 /var/lib/memberd the state,
-/run/memberd/control.sock for memberctl, /run/memberd/control-read.sock for all users, read-only."
+/run/memberd/control.sock for memberctl, /run/memberd/control-read.sock for all users, read-only,
+/run/memberd/control-search.sock for searches only, if it is enabled."
 )]
 pub struct Options {
     /// The settings

@@ -28,6 +28,13 @@ pub const NARROWED_GREP: RequestKind = RequestKind::new(2);
 /// Lists this machine's files that can be searched; a listing answers it.
 pub const FILES: RequestKind = RequestKind::new(3);
 
+/// A search like [`GREP`] that is limited to some of the files. Members that do not know such
+/// limits would search all of them. They refuse the kind.
+pub const LIMITED_GREP: RequestKind = RequestKind::new(4);
+
+/// A listing like [`FILES`] that is limited in the same way.
+pub const LIMITED_FILES: RequestKind = RequestKind::new(5);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -43,6 +50,10 @@ pub fn services(
     searcher: Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
     let lister = Arc::clone(&searcher);
+    let files = move |bytes: Vec<u8>, source| {
+        let searcher = Arc::clone(&lister);
+        async move { listing::answer(&searcher, &bytes, source).await }
+    };
     let grep = move |asked: StreamRequest, stream| {
         let searcher = Arc::clone(&searcher);
         async move {
@@ -68,11 +79,10 @@ pub fn services(
             async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
         })?
         .with_stream(GREP, GrepRequest::CAP, grep.clone())?
-        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep)?
-        .with_call(FILES, FilesRequest::CAP, move |bytes, source| {
-            let searcher = Arc::clone(&lister);
-            async move { listing::answer(&searcher, &bytes, source).await }
-        })
+        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep.clone())?
+        .with_call(FILES, FilesRequest::CAP, files.clone())?
+        .with_stream(LIMITED_GREP, GrepRequest::CAP, grep)?
+        .with_call(LIMITED_FILES, FilesRequest::CAP, files)
 }
 
 /// Answers a call of the membership protocol. The protocol's thread decodes and encodes nothing: it

@@ -50,6 +50,7 @@ mod reload;
 mod replay;
 mod sealed;
 mod search_memory;
+mod search_socket;
 mod secrets;
 mod stalls;
 mod startup;

@@ -153,6 +153,10 @@ impl Drop for OldMember {
 #[test]
 fn a_member_too_old_for_an_option_is_not_searched() {
     let mut fleet = Fleet::new(2);
+    let socket = memberd_control::socket::search(&fleet[1].settings.socket);
+    let group = nix::unistd::getegid();
+    fleet[1].settings.search =
+        vec![format!("socket = {socket:?}"), format!("group = '{group}'"), "files = ['/a']".into()];
     fleet[1].start();
     assert!(fleet[1].ctl(&["join"]).status.success());
     let old = OldMember::new(fleet[2].settings.address, fleet[1].settings.address);
@@ -173,6 +177,17 @@ fn a_member_too_old_for_an_option_is_not_searched() {
     assert_eq!((kind, status), (2, Some(3)), "{words}");
     let reason = "its memberd is too old for --boot: upgrade it, or leave the option out";
     assert!(words.contains(&format!("vm9: did not answer: {reason}")), "{words}");
+    // So they would leave out the limit of a user who may only search.
+    let searching = memberd_control::socket::search(&fleet[1].settings.socket);
+    let searching = searching.to_str().unwrap();
+    for (command, expected) in [(&["grep", "x"][..], 4), (&["files"], 5)] {
+        let output = fleet[1]
+            .ctl(&[&command[..1], &["--socket", searching, "--on", "vm9"], &command[1..]].concat());
+        let kind = old.kinds.iter().find(|kind| *kind & 0x7f != 0).unwrap();
+        assert_eq!((kind & 0x7f, output.status.code()), (expected, Some(3)), "{output:?}");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.contains("its memberd is too old for the limit of files at"), "{words}");
+    }
     // Another grep is asked as ever.
     let (kind, words, status) = grep(&[]);
     assert_eq!((kind, status), (1, Some(3)), "{words}");

@@ -33,6 +33,8 @@ pub struct Settings {
     pub journal: bool,
     /// `[limits]`, as lines.
     pub limits: Vec<&'static str>,
+    /// `[search]`, as lines.
+    pub search: Vec<String>,
     /// `logs.level`
     pub level: &'static str,
     /// `control.socket`
@@ -62,6 +64,7 @@ impl Settings {
             files: Vec::new(),
             journal: false,
             limits: Vec::new(),
+            search: Vec::new(),
             level: "info",
             socket: directory.join("control.sock"),
             allow_plaintext: !address.ip().is_loopback(),
@@ -100,6 +103,7 @@ impl Settings {
              [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n\
              [limits]\n{}\n\
              [control]\nsocket = {:?}\n\
+             [search]\n{}\n\
              [security]\nallow_plaintext = {}\n",
             self.address.ip(),
             self.address.port(),
@@ -113,6 +117,7 @@ impl Settings {
             self.level,
             self.limits.join("\n"),
             self.socket,
+            self.search.join("\n"),
             self.allow_plaintext,
         );
         if let Some(key_file) = &self.key_file {

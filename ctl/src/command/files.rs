@@ -106,6 +106,7 @@ impl Files {
                 tags: self.tag.clone(),
             },
             globs: self.globs.clone(),
+            ..FilesRequest::default()
         };
         let answers = ask(daemon, request)?;
         let mut output = Output::new();

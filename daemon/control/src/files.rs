@@ -20,6 +20,13 @@ pub struct FilesRequest {
     /// Globs over the exposed files. An empty list selects all of them.
     #[serde(deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>")]
     pub globs: Vec<String>,
+    /// As [`GrepFiles::only`](crate::grep::GrepFiles::only).
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>"
+    )]
+    pub only: Vec<String>,
 }
 
 impl Message for FilesRequest {
@@ -96,6 +103,10 @@ mod tests {
             bytes.escape_ascii().to_string(),
             "\\xa2gmembers\\xa3bon\\x80fnot_on\\x80dtags\\x80eglobs\\x81e*.log"
         );
+        assert_eq!(decode::<FilesRequest>(&bytes).unwrap(), request);
+        let request = FilesRequest { only: vec!["a".to_owned()], ..request };
+        let bytes = encode(&request).unwrap().split_off(HEADER_BYTES);
+        assert!(bytes.ends_with(b"eglobs\x81e*.logdonly\x81aa"));
         assert_eq!(decode::<FilesRequest>(&bytes).unwrap(), request);
         let listing = FileListing {
             files: vec![FileRecord { path: "/a".to_owned(), ..FileRecord::default() }],

@@ -155,6 +155,16 @@ pub struct GrepFiles {
     pub until: Option<i64>,
     /// `--follow`: lines written from now on, until the client closes the connection.
     pub follow: bool,
+    /// The files that the asker may search at all: globs as above. One of them must match, and a
+    /// file that none matches counts as not exposed; an empty list allows all files. The client's
+    /// daemon sets it, whatever the client sends. Daemons that do not know it would leave it out,
+    /// so they are asked in a way that they refuse.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "cut_after::<_, _, MAX_FILTER_GLOBS>"
+    )]
+    pub only: Vec<String>,
 }
 
 /// What is printed, and how.

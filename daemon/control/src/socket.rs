@@ -1,4 +1,4 @@
-//! The two control sockets: one for all requests, and a read-only one beside it.
+//! The control sockets: one for all requests, and beside it one to look and one to search.
 
 use crate::message::Request;
 use std::ffi::OsString;
@@ -12,6 +12,8 @@ pub enum Access {
     /// Read, and change nothing: the list, the status without the patterns of greps, the ring,
     /// events, metrics and the level of the log.
     ReadOnly,
+    /// Read as above, and search the logs as far as the daemon's settings allow it.
+    Search,
 }
 
 impl Access {
@@ -29,9 +31,8 @@ impl Access {
             | Request::Leave
             | Request::Reload
             | Request::Forget(_)
-            | Request::Grep(_)
-            | Request::Files(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
+            Request::Grep(_) | Request::Files(_) => self != Access::ReadOnly,
         }
     }
 }
@@ -39,8 +40,18 @@ impl Access {
 /// The path of the read-only socket beside the other one: `/run/memberd/control-read.sock` for
 /// `/run/memberd/control.sock`.
 pub fn read_only(socket: &Path) -> PathBuf {
+    beside(socket, "-read")
+}
+
+/// The path beside the other ones at which memberctl looks for the socket for searches:
+/// `/run/memberd/control-search.sock` for `/run/memberd/control.sock`.
+pub fn search(socket: &Path) -> PathBuf {
+    beside(socket, "-search")
+}
+
+fn beside(socket: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = socket.file_stem().unwrap_or_default().to_owned();
-    name.push("-read");
+    name.push(suffix);
     if let Some(extension) = socket.extension() {
         name.push(".");
         name.push(extension);
@@ -51,7 +62,8 @@ pub fn read_only(socket: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{ChangeKinds, EventsFrom, Follow};
+    use crate::files::FilesRequest;
+    use crate::message::{ChangeKinds, EventsFrom, Follow, Forget};
 
     #[test]
     fn the_read_only_socket_lies_beside_the_other() {
@@ -61,23 +73,28 @@ mod tests {
             ("/a.b/vm.1.sock", "/a.b/vm.1-read.sock"),
         ] {
             assert_eq!(read_only(Path::new(socket)), Path::new(beside));
+            let searching = beside.replace("-read", "-search");
+            assert_eq!(search(Path::new(socket)), Path::new(&searching));
         }
     }
 
     #[test]
-    fn read_only_clients_change_nothing_and_read_no_logs() {
+    fn each_socket_allows_what_its_users_may() {
+        let of = |request: &Request| {
+            [Access::Full, Access::Search, Access::ReadOnly].map(|access| access.allows(request))
+        };
         let changes = [
             Request::Join { introducers: Vec::new() },
             Request::Leave,
             Request::Reload,
-            Request::Grep(Box::default()),
+            Request::Forget(Forget::Failed),
             Request::Log { filter: Some("debug".to_owned()) },
         ];
         for request in &changes {
-            assert!(
-                Access::Full.allows(request) && !Access::ReadOnly.allows(request),
-                "{request:?}"
-            );
+            assert_eq!(of(request), [true, false, false], "{request:?}");
+        }
+        for request in [Request::Grep(Box::default()), Request::Files(FilesRequest::default())] {
+            assert_eq!(of(&request), [true, true, false], "{request:?}");
         }
         let follow = |kinds, until| Follow { from: EventsFrom::Last(1), kinds, until };
         let looks = [
@@ -93,10 +110,7 @@ mod tests {
             Request::Log { filter: None },
         ];
         for request in &looks {
-            assert!(
-                Access::Full.allows(request) && Access::ReadOnly.allows(request),
-                "{request:?}"
-            );
+            assert_eq!(of(request), [true; 3], "{request:?}");
         }
     }
 }

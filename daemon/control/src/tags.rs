@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 /// A member's tags, by key.
@@ -33,6 +34,16 @@ impl FromStr for TagFilter {
             Err(TagFilterError)
         } else {
             Ok(TagFilter { key: key.to_owned(), value })
+        }
+    }
+}
+
+impl fmt::Display for TagFilter {
+    /// As it is written for `--tag`.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(formatter, "{}={value}", self.key),
+            None => formatter.write_str(&self.key),
         }
     }
 }

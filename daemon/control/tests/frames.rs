@@ -75,14 +75,14 @@ prop_compose! {
 
 prop_compose! {
     fn files()(
-        globs in vec(vec(any::<String>(), 0..4), 5),
+        globs in vec(vec(any::<String>(), 0..4), 6),
         flags in any::<[bool; 3]>(),
         priority in any::<Option<String>>(),
         span in any::<(Option<i64>, Option<i64>)>(),
     ) -> GrepFiles {
         let [rotated, journal, follow] = flags;
-        let [globs, include, exclude, units, matches] =
-            <[Vec<String>; 5]>::try_from(globs).unwrap();
+        let [globs, include, exclude, units, matches, only] =
+            <[Vec<String>; 6]>::try_from(globs).unwrap();
         let boot = priority.clone().filter(|_| rotated);
         let identifiers = if follow { units.clone() } else { Vec::new() };
         let journal = journal.then_some(GrepJournal {
@@ -90,7 +90,7 @@ prop_compose! {
             facilities: exclude.clone(), namespace: None, matches,
         });
         let (since, until) = span;
-        GrepFiles { globs, include, exclude, rotated, journal, since, until, follow }
+        GrepFiles { globs, include, exclude, rotated, journal, since, until, follow, only }
     }
 }
 

@@ -84,6 +84,24 @@ fn links_lead_over_links_into_the_allowed_directories_only() {
     assert_eq!(found.problems.len(), 2);
 }
 
+/// A link counts by its own name and by that of the file, so no link leads round a limit.
+#[test]
+fn links_lead_no_further_than_a_limit() {
+    let node = Node::new();
+    let exposed = node.exposed("containers/*.log", &["pods", "docker"]);
+    let read = |only: &[&str]| {
+        let only: Vec<_> = only.iter().map(|glob| node.path(glob).display().to_string()).collect();
+        node.read(&exposed.files(&FileFilter::default().only(&only).unwrap()))
+    };
+    let said = "containers/docker.log: is a symbolic link that leads to a file which search.files \
+                leaves out";
+    let pod = "containers/pod.log:pod\n".to_owned();
+    assert_eq!(read(&["containers/*", "pods/**"]), (pod.clone(), vec![said.to_owned()]));
+    assert_eq!(read(&["containers/pod.log", "pods/**", "docker/**"]), (pod, vec![]));
+    assert_eq!(read(&["pods/**", "docker/**"]), (String::new(), vec![]));
+    assert_eq!(read(&["containers/*"]).0, "");
+}
+
 /// The file is printed under each of its names, as `grep -R` does.
 #[test]
 fn a_file_with_two_names_is_searched_under_both() {

@@ -1,7 +1,8 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
-use super::Config;
 use super::source::Source;
+use super::{Config, SearchSocket};
+use crate::search::Restriction;
 use crate::search::limits::Limits;
 use memberd_membership::{Detection, GroupSettings, SwimSettings};
 use std::collections::BTreeMap;
@@ -54,6 +55,7 @@ impl Config {
             log_searches,
             limits,
             control_socket,
+            search,
             key_file,
             key_is_credential: _,
             key_place: _,
@@ -84,18 +86,15 @@ impl Config {
             ("logs.level", Some(text(&log_level.to_string()))),
             ("logs.searches", Some(log_searches.to_string())),
         ];
-        let behind_limits = [
-            ("control.socket", path(control_socket)),
+        let control = [("control.socket", path(control_socket))];
+        let last = [
             ("security.key_file", key_file.as_deref().and_then(path)),
             ("security.allow_plaintext", Some(allow_plaintext.to_string())),
             ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
         ];
-        let rows = before_group
-            .into_iter()
-            .chain(shared(group))
-            .chain(before_limits)
-            .chain(limits_of(limits))
-            .chain(behind_limits);
+        let rows = before_group.into_iter().chain(shared(group)).chain(before_limits);
+        let rows =
+            rows.chain(limits_of(limits)).chain(control).chain(search_of(search)).chain(last);
         rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
@@ -164,6 +163,19 @@ fn limits_of(limits: &Limits) -> [(&'static str, Option<String>); 6] {
     ]
 }
 
+fn search_of(search: &SearchSocket) -> [(&'static str, Option<String>); 5] {
+    let SearchSocket { socket, group, restriction } = search;
+    let Restriction { files, tags, journal } = restriction;
+    let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
+    [
+        ("search.socket", socket.as_ref().map(|path| text(&path.display().to_string()))),
+        ("search.group", Some(text(group))),
+        ("search.files", Some(list(files))),
+        ("search.tags", Some(list(&tags))),
+        ("search.journal", Some(journal.to_string())),
+    ]
+}
+
 fn list(entries: &[String]) -> String {
     let entries: Vec<String> = entries.iter().map(|entry| text(entry)).collect();
     format!("[{}]", entries.join(", "))
@@ -215,7 +227,8 @@ mod tests {
         let path = directory.path().join("m.toml");
         let lines = "# about this machine\n[node]\nname = \"vm3\"\naddress = '127.0.0.3'\n\n\
                      [group]\nintroducers = [\n  \"vm1:8946\",\n  \"vm2:8946\",\n]\n\
-                     forget_after = \"48h\"\n[node.tags]\nrole = 'web\"'\n";
+                     forget_after = \"48h\"\n[node.tags]\nrole = 'web\"'\n\
+                     [search]\ntags = ['zone', 'role=web']\n";
         fs::write(&path, lines).unwrap();
         let (config, text) = Config::load_with_text(&path).unwrap();
         let origins = config.origins(&text);
@@ -236,6 +249,8 @@ mod tests {
         assert_eq!(of("group.heartbeat_interval"), (some("\"600ms\""), Origin::Default));
         assert_eq!(of("limits.search_output"), (some("\"16GiB\""), Origin::Default));
         assert_eq!(of("metrics.listen"), (None, Origin::Default));
+        assert_eq!(of("search.socket"), (None, Origin::Default));
+        assert_eq!(of("search.tags"), (some("[\"zone\", \"role=web\"]"), Origin::Line(15)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, group, limits, logs};
+use super::{Config, ConfigError, group, limits, logs, search};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let journal_namespaces = logs::journal_namespaces(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
+    let search = search::search(raw.search, &control_socket, &mut problems);
     let key_line = raw.security.key_file.as_ref().map(|set| set.span().start);
     let key_place = source.error(key_line, Some("security.key_file"), "");
     let key_file = key_file(raw.security.key_file, system, &mut problems);
@@ -82,6 +83,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 log_searches: raw.logs.searches.is_none_or(toml::Spanned::into_inner),
                 limits,
                 control_socket,
+                search,
                 key_file,
                 key_is_credential,
                 key_place,
@@ -223,12 +225,21 @@ fn directory(set: Set<PathBuf>, key: &str, default: &str, problems: &mut Problem
 
 fn control_socket(set: Set<PathBuf>, problems: &mut Problems) -> PathBuf {
     let Some(set) = set else { return PathBuf::from("/run/memberd/control.sock") };
+    socket_path(set, "control.socket", problems)
+}
+
+/// Checks the path of a socket.
+pub(super) fn socket_path(
+    set: toml::Spanned<PathBuf>,
+    key: &str,
+    problems: &mut Problems,
+) -> PathBuf {
     if !set.get_ref().is_absolute() {
-        problems.add(&set, "control.socket", format!("{:?} is not absolute", set.get_ref()));
+        problems.add(&set, key, format!("{:?} is not absolute", set.get_ref()));
     } else if set.get_ref().as_os_str().len() > LONGEST_SOCKET_PATH {
         problems.add(
             &set,
-            "control.socket",
+            key,
             format!("longer than {LONGEST_SOCKET_PATH} bytes, too long for a socket's path"),
         );
     }

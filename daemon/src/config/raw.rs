@@ -24,6 +24,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) control: Control,
     #[serde(default)]
+    pub(super) search: Search,
+    #[serde(default)]
     pub(super) security: Security,
     #[serde(default)]
     pub(super) metrics: Metrics,
@@ -95,6 +97,16 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields)]
 pub(super) struct Control {
     pub(super) socket: Set<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    pub(super) socket: Set<PathBuf>,
+    pub(super) group: Set<String>,
+    pub(super) files: Set<Vec<Spanned<String>>>,
+    pub(super) tags: Set<Vec<Spanned<String>>>,
+    pub(super) journal: Set<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

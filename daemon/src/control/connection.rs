@@ -8,6 +8,7 @@ use crate::dispatch::handle;
 use crate::services::Services;
 use memberd_control::frame::FrameError;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, RefusalKind, Reply, RequestRefusal};
+use memberd_control::socket::Access;
 use memberd_transport::Arrival;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -19,10 +20,13 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 /// How long a request waits for a place. memberctl waits longer for a reply.
 const TURN_LIMIT: Duration = Duration::from_secs(3);
 
-/// The reply to a request that would change something through the read-only socket.
+/// The replies to a request that another socket than the full one does not allow.
 const LOOKING_ONLY: &str = "this socket is for looking only (list, status, events, metrics, top, \
 wait, log without a level): use the control socket, which is for members of group memberd \
                             (sudo usermod -aG memberd $USER, then log in again)";
+const SEARCHING_ONLY: &str = "this socket is for searching and looking only (grep, files, list, \
+status, events, metrics, top, wait, log without a level): use the control socket, which is for \
+                              members of group memberd";
 
 /// Serves one client.
 ///
@@ -68,9 +72,8 @@ pub async fn serve_client(
         Err(error) => return Err(error),
     };
     if !policy.access.allows(&request) {
-        let refusal =
-            RequestRefusal { kind: RefusalKind::NotPermitted, message: LOOKING_ONLY.to_owned() };
-        return client.send(&Reply::Refused(refusal)).await;
+        let words = if policy.access == Access::Search { SEARCHING_ONLY } else { LOOKING_ONLY };
+        return client.send(&refused(RefusalKind::NotPermitted, words)).await;
     }
     let _served = match arrival.serve_within(TURN_LIMIT).await {
         Ok(place) => place,

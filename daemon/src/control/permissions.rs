@@ -42,13 +42,14 @@ impl ListenerPolicy {
         match self.access {
             Access::Full => "control",
             Access::ReadOnly => "control-read",
+            Access::Search => "control-search",
         }
     }
 
     /// The longest request of a client, in bytes. Only greps have long ones.
     pub fn request_cap(&self) -> usize {
         match self.access {
-            Access::Full => REQUEST_CAP,
+            Access::Full | Access::Search => REQUEST_CAP,
             Access::ReadOnly => SMALL_REQUEST_CAP,
         }
     }

@@ -30,12 +30,15 @@ pub fn crowd() -> Crowd {
     Crowd::new("control clients", SILENT, served)
 }
 
-/// Serves the clients of both sockets, with a task for each socket.
+/// Serves the clients of all sockets, with a task for each socket.
 pub fn start(sockets: Sockets, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
-    let Sockets { full, read_only, .. } = sockets;
-    let Connections { control, control_read, .. } = &services.connections;
-    let sockets =
-        [(Some(full), Access::Full, control), (read_only, Access::ReadOnly, control_read)];
+    let Sockets { full, read_only, search, .. } = sockets;
+    let Connections { control, control_read, control_search, .. } = &services.connections;
+    let sockets = [
+        (Some(full), Access::Full, control),
+        (read_only, Access::ReadOnly, control_read),
+        (search, Access::Search, control_search),
+    ];
     sockets
         .into_iter()
         .filter_map(|(listener, access, crowd)| {

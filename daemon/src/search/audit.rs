@@ -270,10 +270,7 @@ fn options(request: &GrepRequest) -> String {
     for (option, globs) in [("--on", &members.on), ("--not-on", &members.not_on)] {
         words.extend(globs.iter().take(LONGEST).map(|glob| format!("{option}={glob}")));
     }
-    words.extend(members.tags.iter().take(LONGEST).map(|tag| match &tag.value {
-        Some(value) => format!("--tag={}={value}", tag.key),
-        None => format!("--tag={}", tag.key),
-    }));
+    words.extend(members.tags.iter().take(LONGEST).map(|tag| format!("--tag={tag}")));
     words.extend(file_options(files));
     words.join(" ")
 }

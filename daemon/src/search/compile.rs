@@ -81,9 +81,9 @@ fn query(request: &GrepRequest) -> Query {
 
 /// The filter that selects a request's files among the exposed ones.
 fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
-    let GrepFiles { globs, include, exclude, rotated, .. } = &request.files;
-    let narrow =
-        FileFilter::new(globs).and_then(|narrow| narrow.include(include)?.exclude(exclude));
+    let GrepFiles { globs, include, exclude, rotated, only, .. } = &request.files;
+    let narrow = FileFilter::new(globs)
+        .and_then(|narrow| narrow.include(include)?.exclude(exclude)?.only(only));
     Ok(narrow.map_err(|error| error.to_string())?.rotated(*rotated))
 }
 

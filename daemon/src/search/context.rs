@@ -82,9 +82,8 @@ impl QueryContext {
             let query = LocalQuery { request, source, compiled, from: None };
             ReplySource::Local(serve_here(&self.searcher, query))
         } else {
-            let narrowing_option = self.request.narrowing_option();
-            let (caller, encoded) = (&self.asker.caller, &self.encoded);
-            ReplySource::connect(caller, member.address, encoded, narrowing_option).await?
+            let caller = &self.asker.caller;
+            ReplySource::connect(caller, member.address, &self.request, &self.encoded).await?
         };
         Ok(MemberReplies::new(source, check, &self.progress))
     }

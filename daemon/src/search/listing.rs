@@ -2,16 +2,16 @@
 //! other members for theirs. It owns no state.
 
 use super::local::LocalSearcher;
-use super::reply_source::describe_error;
+use super::reply_source::{TOO_OLD_FOR_LIMIT, describe_error};
 use crate::blocking::run_low_priority;
-use crate::peer::FILES;
+use crate::peer::{FILES, LIMITED_FILES};
 use memberd_control::files::{
     FileListing, FileRecord, FilesRequest, JournalRecord, LISTING_CAP, MAX_LISTED_FILES,
 };
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_membership::Identity;
 use memberd_search::{FileFilter, ListedFile, ListingLimits};
-use memberd_transport::{Alert, Caller, Source};
+use memberd_transport::{Alert, Caller, RequestKind, Source};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +79,25 @@ pub async fn answer(
     Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
 }
 
+/// A request as other members receive it.
+#[derive(Debug)]
+pub(crate) struct EncodedListing {
+    kind: RequestKind,
+    body: Vec<u8>,
+}
+
+impl EncodedListing {
+    /// Encodes a request. One with a limit is of a kind that members without limits refuse.
+    ///
+    /// # Errors
+    /// When the request cannot be encoded. Encoding to memory does not fail in practice.
+    pub(crate) fn new(request: &FilesRequest) -> io::Result<Self> {
+        let kind = if request.only.is_empty() { FILES } else { LIMITED_FILES };
+        let body = encode(request).map_err(io::Error::other)?.split_off(HEADER_BYTES);
+        Ok(EncodedListing { kind, body })
+    }
+}
+
 /// Asks another member for its files.
 ///
 /// # Errors
@@ -86,13 +105,15 @@ pub async fn answer(
 pub(crate) async fn ask(
     caller: &Caller,
     member: &Identity,
-    request: &[u8],
+    request: &EncodedListing,
 ) -> Result<FileListing, String> {
-    let called = caller.call(member.address, FILES, request, LISTING_CAP, ANSWER_LIMIT).await;
+    let EncodedListing { kind, body } = request;
+    let called = caller.call(member.address, *kind, body, LISTING_CAP, ANSWER_LIMIT).await;
     let bytes = called.map_err(|error| {
         let is_refusal =
             error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
         match is_refusal {
+            true if *kind == LIMITED_FILES => TOO_OLD_FOR_LIMIT.to_owned(),
             true => "its memberd is too old for memberctl files: upgrade it".to_owned(),
             false => describe_error(&error),
         }
@@ -101,7 +122,8 @@ pub(crate) async fn ask(
 }
 
 fn list(searcher: &LocalSearcher, request: &FilesRequest, cancel: &AtomicBool) -> FileListing {
-    let filter = match FileFilter::new(&request.globs) {
+    let filter = FileFilter::new(&request.globs).and_then(|filter| filter.only(&request.only));
+    let filter = match filter {
         Ok(filter) => filter,
         Err(error) => {
             return FileListing { refused: Some(error.to_string()), ..FileListing::default() };

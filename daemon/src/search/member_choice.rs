@@ -20,6 +20,8 @@ pub struct MemberChoice {
     on: Option<NameGlobs>,
     not_on: NameGlobs,
     tags: Vec<TagFilter>,
+    /// The tags without which the asker may not search a member.
+    limit: Vec<TagFilter>,
 }
 
 /// The members of the list that a grep asks, in the order of their names: `vm2` before `vm10`.
@@ -47,7 +49,33 @@ impl MemberChoice {
             on: (!members.on.is_empty()).then_some(on),
             not_on,
             tags: members.tags.clone(),
+            limit: Vec::new(),
         })
+    }
+
+    /// Limits it to members that have all these tags, too.
+    #[must_use]
+    pub fn limited_to(self, tags: &[TagFilter]) -> Self {
+        MemberChoice { limit: tags.to_vec(), ..self }
+    }
+
+    /// What of the choice is only for members beyond the limit: one line.
+    pub fn beyond_limit(&self, list: &[Member]) -> Option<String> {
+        let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
+        let within = || there().filter(|member| self.is_allowed(member));
+        let missed = match &self.on {
+            _ if within().next().is_none() => "no such member is there".to_owned(),
+            None => return None,
+            // A glob that matches nobody at all has a message of its own.
+            Some(on) if on.first_unmatched(there().map(name)).is_some() => return None,
+            Some(on) => format!("--on {} is not for them", on.first_unmatched(within().map(name))?),
+        };
+        let tags: Vec<String> = self.limit.iter().map(ToString::to_string).collect();
+        Some(format!("this socket searches only members tagged {}: {missed}", tags.join(" ")))
+    }
+
+    fn is_allowed(&self, member: &Member) -> bool {
+        self.limit.iter().all(|tag| has_tag(&member.tags, tag))
     }
 
     /// Whether the grep asks this member.
@@ -55,7 +83,8 @@ impl MemberChoice {
         let name = member.identity.name.as_str();
         let named =
             self.on.as_ref().is_none_or(|on| on.matches(name)) && !self.not_on.matches(name);
-        named && self.tags.iter().all(|tag| has_tag(&member.tags, tag))
+        let allowed = self.is_allowed(member);
+        named && allowed && self.tags.iter().all(|tag| has_tag(&member.tags, tag))
     }
 
     /// Chooses from the list.
@@ -96,6 +125,10 @@ impl MemberChoice {
                 .collect(),
         })
     }
+}
+
+fn name(member: &Member) -> &str {
+    member.identity.name.as_str()
 }
 
 /// Whether one of these tags is as the filter wants it.
@@ -197,6 +230,35 @@ mod tests {
         assert_eq!(choose(&["zone", "role=db"]), Ok((names(&["db1"]), 0)));
         let nobody = "--tag: no member to ask has such tags: see memberctl list --tags";
         assert_eq!(choose(&["zone=b", "role=db"]), Err(nobody.to_owned()));
+    }
+
+    /// What is only for others is refused, and the rest is narrowed.
+    #[test]
+    fn members_beyond_the_limit_are_not_chosen() {
+        let mut list = list();
+        for (member, role) in list.iter_mut().zip(["db", "web", "web", "web"]) {
+            let tag = (TagKey::new("role").unwrap(), TagValue::new(role).unwrap());
+            member.tags = VersionedTags::first(Tags::new([tag]).unwrap());
+        }
+        let choose = |on: &[&str], limit: &str| {
+            let on = on.iter().map(|glob| (*glob).to_owned()).collect();
+            let members = GrepMembers { on, ..GrepMembers::default() };
+            let choice = MemberChoice::new(&members)?.limited_to(&[limit.parse().unwrap()]);
+            if let Some(words) = choice.beyond_limit(&list) {
+                return Err(words);
+            }
+            let chosen = choice.choose_members(&list)?;
+            Ok(chosen.up.iter().map(|member| member.name.to_string()).collect::<Vec<_>>())
+        };
+        let said = "this socket searches only members tagged";
+        assert_eq!(choose(&[], "role=web"), Ok(names(&["web1"])));
+        assert_eq!(choose(&["*1"], "role=web"), Ok(names(&["web1"])));
+        assert_eq!(
+            choose(&["web1", "db*"], "role=web"),
+            Err(format!("{said} role=web: --on db* is not for them"))
+        );
+        assert_eq!(choose(&[], "zone"), Err(format!("{said} zone: no such member is there")));
+        assert!(choose(&["vm9"], "role=web").unwrap_err().starts_with("--on vm9: no member"));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use super::answer_check::AnswerCheck;
 use super::progress::Progress;
 use super::reply::{MAX_PIECE, PeerReply, Replies};
-use crate::peer::{GREP, NARROWED_GREP};
+use crate::peer::{GREP, LIMITED_GREP, NARROWED_GREP};
+use memberd_control::grep::GrepRequest;
 use memberd_transport::{Alert, Caller, PeerStream};
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,10 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(4);
 /// of the others wait.
 const LINE_LIMIT: Duration = Duration::from_secs(30);
 
+/// What is said of a member that does not know limits of files.
+pub(super) const TOO_OLD_FOR_LIMIT: &str = "its memberd is too old for the limit of files at this \
+                                            socket (search.files): upgrade it";
+
 /// The source of a member's replies.
 pub(super) enum ReplySource {
     /// This daemon's own search, without a network.
@@ -30,33 +35,41 @@ pub(super) enum ReplySource {
     /// A connection to another member.
     Remote {
         replies: Replies<PeerStream>,
-        /// The option for which an older member refuses the request.
-        narrowing_option: Option<&'static str>,
+        /// Why an older member refuses the request.
+        too_old: Option<String>,
     },
 }
 
 impl ReplySource {
-    /// Sends the encoded request to another member. `narrowing_option` is the request's option that
-    /// the first versions do not know.
+    /// Sends a request, which is encoded already, to another member. If older members would leave
+    /// out a part of it and find more, it is of a kind that they refuse.
     ///
     /// # Errors
     /// When it cannot be reached.
     pub(super) async fn connect(
         caller: &Caller,
         to: SocketAddr,
-        request: &[u8],
-        narrowing_option: Option<&'static str>,
+        request: &GrepRequest,
+        encoded: &[u8],
     ) -> io::Result<Self> {
-        let kind = if narrowing_option.is_some() { NARROWED_GREP } else { GREP };
-        let stream = caller.open(to, kind, request, CONNECT_LIMIT).await?;
-        Ok(ReplySource::Remote { replies: Replies::new(stream), narrowing_option })
+        let (kind, too_old) = if request.files.only.is_empty() {
+            let option = request.narrowing_option();
+            let words = |option| {
+                format!("its memberd is too old for {option}: upgrade it, or leave the option out")
+            };
+            (if option.is_some() { NARROWED_GREP } else { GREP }, option.map(words))
+        } else {
+            (LIMITED_GREP, Some(TOO_OLD_FOR_LIMIT.to_owned()))
+        };
+        let stream = caller.open(to, kind, encoded, CONNECT_LIMIT).await?;
+        Ok(ReplySource::Remote { replies: Replies::new(stream), too_old })
     }
 
     async fn next(&mut self) -> io::Result<PeerReply> {
         match self {
-            ReplySource::Remote { replies, narrowing_option } => {
+            ReplySource::Remote { replies, too_old } => {
                 let reply = timeout(SILENCE_LIMIT, replies.next()).await?;
-                reply.map_err(|error| explain_refusal(error, *narrowing_option))
+                reply.map_err(|error| explain_refusal(error, too_old.as_deref()))
             }
             ReplySource::Local(replies) => {
                 replies.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
@@ -66,14 +79,11 @@ impl ReplySource {
 }
 
 /// Says what it is that an older member does not understand.
-fn explain_refusal(error: io::Error, narrowing_option: Option<&'static str>) -> io::Error {
+fn explain_refusal(error: io::Error, too_old: Option<&str>) -> io::Error {
     let is_refusal =
         error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
-    match narrowing_option.filter(|_| is_refusal) {
-        Some(option) => io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!("its memberd is too old for {option}: upgrade it, or leave the option out"),
-        ),
+    match too_old.filter(|_| is_refusal) {
+        Some(words) => io::Error::new(io::ErrorKind::Unsupported, words),
         None => error,
     }
 }
@@ -159,7 +169,6 @@ pub(super) fn describe_error(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_control::grep::GrepRequest;
     use memberd_membership::Name;
 
     /// The lines of the others wait meanwhile.

@@ -4,7 +4,9 @@
 use super::greps::{GrepCounts, Greps};
 use super::local::LocalSearcher;
 use super::ordered::room_for_waiting_output;
+use super::restriction::Restriction;
 use crate::config::Config;
+use crate::lock::{read, write};
 use crate::log::AuditTrail;
 use crate::membership::Ended;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
@@ -14,7 +16,7 @@ use memberd_control::grep::GrepRequest;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_transport::{Admission, Caller, Permit, Source};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use tracing::error;
 
 /// The most connections that all greps by time and all following greps of one user hold open
@@ -34,6 +36,8 @@ pub struct SearchService {
     pub searcher: Arc<LocalSearcher>,
     /// The greps of this machine's clients.
     pub greps: Greps,
+    /// What clients of the search socket may search.
+    restriction: RwLock<Arc<Restriction>>,
     /// The names of those clients.
     pub(super) users: Users,
     /// One place for each connection that a grep may hold open until all members are done.
@@ -57,6 +61,7 @@ impl SearchService {
         Ok(SearchService {
             searcher: Arc::new(searcher),
             greps: Greps::new(config.limits.greps),
+            restriction: RwLock::new(Arc::new(config.search.restriction.clone())),
             users: Users::default(),
             held_connections: held_connections(MAX_HELD_CONNECTIONS),
             waiting_output: room_for_waiting_output(),
@@ -66,6 +71,15 @@ impl SearchService {
 }
 
 impl SearchService {
+    /// What clients with this access may search.
+    pub(super) fn restriction(&self, access: Access) -> Arc<Restriction> {
+        match access {
+            Access::Search => Arc::clone(&read(&self.restriction)),
+            // Clients of the read-only socket have no searches to restrict.
+            Access::Full | Access::ReadOnly => Arc::new(Restriction::NONE),
+        }
+    }
+
     /// Reserves a connection for each member if the grep needs all members at once. Other greps
     /// need no reservation.
     ///
@@ -105,6 +119,7 @@ impl Subsystem for SearchService {
                 Err(error) => error!(%error, "logs.files was not reloaded"),
             }
             self.searcher.set_journal(settings.new.journal_offer());
+            *write(&self.restriction) = Arc::new(settings.new.search.restriction.clone());
             Ok(())
         })
     }

@@ -39,6 +39,7 @@ fn full_request() -> GrepRequest {
             since: Some(-1),
             until: Some(1_763_688_033_123),
             follow: true,
+            only: Vec::new(),
         },
         printing: GrepPrinting {
             what: GrepPrint::FilesWithoutMatch,

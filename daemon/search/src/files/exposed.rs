@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::circle::{self, Heads};
-use super::filter::{FileFilter, Tracker};
+use super::filter::{FileFilter, Limit, Tracker};
 use super::glob::ExposedGlob;
 use super::glob_error::GlobError;
 use super::links::Links;
@@ -134,6 +134,7 @@ impl ExposedFiles {
         let mut collector = Collector {
             cancel,
             tracker: filter.tracker(),
+            limit: filter.limit(),
             files: BTreeMap::new(),
             finds_files: false,
             finds_links: false,
@@ -141,7 +142,8 @@ impl ExposedFiles {
             entries_left: entries,
             cut: false,
         };
-        let links = (!self.links.is_empty()).then(|| Arc::new(Links::into(&self.links)));
+        let links =
+            (!self.links.is_empty()).then(|| Arc::new(Links::into(&self.links, filter.limit())));
         let rules = Rules { links, never: Arc::clone(&self.never) };
         let mut only_links = Vec::new();
         for glob in &self.globs {
@@ -184,6 +186,8 @@ type Member = (Age, bool, ExposedFile);
 struct Collector<'n> {
     cancel: &'n AtomicBool,
     tracker: Tracker<'n>,
+    /// Of what lies beyond it, nothing is said.
+    limit: &'n Limit,
     files: BTreeMap<PathBuf, ExposedFile>,
     /// Whether the current glob has found any file, and any link that is wanted.
     finds_files: bool,
@@ -265,7 +269,7 @@ impl Collector<'_> {
             Ok(siblings) => siblings,
             Err(error) => {
                 if !is_missing(&error) {
-                    self.problem(file.directory().to_owned(), reason(&error));
+                    self.unread(file.directory().to_owned(), reason(&error));
                 }
                 Vec::new()
             }
@@ -297,6 +301,15 @@ fn in_order(chain: Vec<Member>, live: ExposedFile, heads: &Heads<'_>) -> Vec<Exp
     ordered
 }
 
+impl Collector<'_> {
+    fn report(&mut self, path: PathBuf, reason: String) {
+        let problem = Problem { path, reason };
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
 impl Visitor for Collector<'_> {
     fn link(&mut self, path: PathBuf) {
         self.finds_links |= self.tracker.selects(&path);
@@ -320,9 +333,14 @@ impl Visitor for Collector<'_> {
     }
 
     fn problem(&mut self, path: PathBuf, reason: String) {
-        let problem = Problem { path, reason };
-        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if self.limit.allows(&path) {
+            self.report(path, reason);
+        }
+    }
+
+    fn unread(&mut self, directory: PathBuf, reason: String) {
+        if self.limit.reaches(&directory) {
+            self.report(directory, reason);
         }
     }
 

@@ -14,6 +14,9 @@ pub(crate) enum FileError {
     /// It is a link, and the settings do not allow where it leads.
     #[error("is a symbolic link that leads out of logs.follow_links, and is not followed")]
     LeadsOut,
+    /// It is a link, and who asks may not search where it leads.
+    #[error("is a symbolic link that leads to a file which search.files leaves out")]
+    BeyondLimit,
     /// It is a link, and a directory on the way is one, too.
     #[error("is a symbolic link over a directory that is one, too, and is not followed")]
     LinkedDirectory,

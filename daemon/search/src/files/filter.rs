@@ -1,6 +1,8 @@
-//! Selects the exposed files that a search wants: FILE arguments, `--include` and `--exclude`.
+//! Selects the exposed files that a search wants: FILE arguments, `--include` and `--exclude`. It
+//! also limits them to those that its asker may search.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use globset::GlobMatcher;
 use memberd_control::grep::MAX_FILTER_GLOBS;
@@ -14,7 +16,15 @@ pub struct FileFilter {
     globs: Vec<FilterGlob>,
     include: Vec<FilterGlob>,
     exclude: Vec<FilterGlob>,
+    limit: Limit,
     rotated: bool,
+}
+
+/// The files that the asker of a search may search, whatever is exposed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limit {
+    /// None of them allows all files.
+    globs: Arc<[FilterGlob]>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +52,12 @@ impl FileFilter {
         Ok(FileFilter { exclude: parse(globs)?, ..self })
     }
 
+    /// Limits it to the files that match one of these globs, and the files rotated away from them.
+    /// All others count as not exposed, and links lead to none of them. An empty list is no limit.
+    pub fn only<S: AsRef<str>>(self, globs: &[S]) -> Result<FileFilter, GlobError> {
+        Ok(FileFilter { limit: Limit { globs: parse(globs)?.into() }, ..self })
+    }
+
     /// `--rotated`: each wanted file brings the files that were rotated away from it, the oldest
     /// first.
     #[must_use]
@@ -59,6 +75,11 @@ impl FileFilter {
         self.exclude.iter().any(|glob| glob.matches(path))
     }
 
+    /// The files to which it is limited.
+    pub(crate) fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
     /// A tracker that remembers which globs have matched.
     pub(crate) fn tracker(&self) -> Tracker<'_> {
         Tracker { filter: self, matched: vec![false; self.globs.len()] }
@@ -70,6 +91,24 @@ fn parse<S: AsRef<str>>(globs: &[S]) -> Result<Vec<FilterGlob>, GlobError> {
         return Err(GlobError::TooMany { limit: MAX_FILTER_GLOBS });
     }
     globs.iter().map(|glob| FilterGlob::parse(glob.as_ref())).collect()
+}
+
+impl Limit {
+    /// Whether the file at `path` may be searched.
+    pub(crate) fn allows(&self, path: &Path) -> bool {
+        self.globs.is_empty() || self.globs.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Whether files that may be searched can lie in this directory, or below it.
+    pub(crate) fn reaches(&self, directory: &Path) -> bool {
+        let path = directory.as_os_str().as_encoded_bytes();
+        let reaches = |glob: &FilterGlob| {
+            let fixed = glob.written.split(['*', '?', '[', '{', '\\']).next().unwrap_or("");
+            let fixed = fixed.as_bytes();
+            !glob.whole_path || path.starts_with(fixed) || fixed.starts_with(path)
+        };
+        self.globs.is_empty() || self.globs.iter().any(reaches)
+    }
 }
 
 impl FilterGlob {
@@ -97,6 +136,9 @@ pub(crate) struct Tracker<'n> {
 impl Tracker<'_> {
     /// Whether the file at `path` is wanted.
     pub(crate) fn wants(&mut self, path: &Path) -> bool {
+        if !self.filter.limit.allows(path) {
+            return false;
+        }
         let include = &self.filter.include;
         let passes = (include.is_empty() || include.iter().any(|glob| glob.matches(path)))
             && !self.filter.excludes(path);
@@ -115,7 +157,8 @@ impl Tracker<'_> {
         let FileFilter { globs, include, .. } = self.filter;
         let any =
             |globs: &[FilterGlob]| globs.is_empty() || globs.iter().any(|glob| glob.matches(path));
-        any(globs) && any(include) && !self.filter.excludes(path)
+        let allowed = self.filter.limit.allows(path) && !self.filter.excludes(path);
+        allowed && any(globs) && any(include)
     }
 
     /// The globs that matched no file, as written.
@@ -181,5 +224,27 @@ mod tests {
         assert!(tracker.wants(Path::new("/x/abc")));
         assert!(!tracker.wants(Path::new("/x/cba")));
         assert_eq!(tracker.unmatched(), ["b*", "/etc/shadow"]);
+    }
+
+    /// Who asks for a file beyond the limit learns that there is none.
+    #[test]
+    fn a_file_beyond_the_limit_is_none() {
+        let filter = FileFilter::new(&["a.log", "b.log"]).unwrap();
+        let filter = filter.only(&["/var/log/a/*", "b.log"]).unwrap();
+        let mut tracker = filter.tracker();
+        for (path, wanted) in [
+            ("/var/log/a/a.log", true),
+            ("/var/log/a/x/a.log", false),
+            ("/srv/a.log", false),
+            ("/srv/c.log", false),
+        ] {
+            assert_eq!(tracker.selects(Path::new(path)), wanted, "{path}");
+            assert_eq!(tracker.wants(Path::new(path)), wanted, "{path}");
+        }
+        assert_eq!(tracker.unmatched(), ["b.log"]);
+        let limit = FileFilter::default().only(&["/var/log/a/*.log"]).unwrap().limit;
+        for (path, reached) in [("/var", true), ("/var/log/a/x", true), ("/srv/a.log", false)] {
+            assert_eq!(limit.reaches(Path::new(path)), reached, "{path}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
 
 use super::file_error::FileError;
+use super::filter::Limit;
 use super::root::{Root, Rules};
 
 /// How many links in a row are followed. Kubernetes has two.
@@ -24,22 +25,24 @@ const MAX_HOPS: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     allowed: Vec<(PathBuf, OnceLock<Option<Root>>)>,
+    /// The files to which they may lead there.
+    limit: Limit,
 }
 
 impl Links {
-    pub(super) fn into(directories: &[PathBuf]) -> Links {
+    pub(super) fn into(directories: &[PathBuf], limit: &Limit) -> Links {
         let mut allowed: Vec<_> =
             directories.iter().map(|directory| (directory.clone(), OnceLock::new())).collect();
         // Of directories within each other, the innermost counts: it may be a link itself.
         allowed.sort_by_key(|(directory, _)| std::cmp::Reverse(directory.components().count()));
-        Links { allowed }
+        Links { allowed, limit: limit.clone() }
     }
 
     /// Opens what the link at `below` leads to.
     ///
     /// # Errors
-    /// [`FileError`] when it leads out, over a linked directory, or over too many links. ELOOP when
-    /// it lies behind a link, and ENOENT when it is gone.
+    /// [`FileError`] when it leads out or beyond the limit, over a linked directory, or over too
+    /// many links. ELOOP when it lies behind a link, and ENOENT when it is gone.
     pub(super) fn open(&self, root: &Root, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let (mut link, mut text) = (root.path().join(below), read_link(root, below)?);
         for _ in 0..MAX_HOPS {
@@ -52,6 +55,7 @@ impl Links {
                         false => error,
                     })?;
                 }
+                Ok(_) if !self.limit.allows(&target) => return Err(FileError::BeyondLimit.into()),
                 opened => return opened,
             }
             link = target;

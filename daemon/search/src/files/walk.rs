@@ -22,8 +22,10 @@ pub(crate) trait Visitor {
     fn file(&mut self, file: ExposedFile);
     /// A link that would be exposed if it were a file.
     fn link(&mut self, path: PathBuf);
-    /// A path that could not be read, and why.
+    /// A file that could not be read, and why.
     fn problem(&mut self, path: PathBuf, reason: String);
+    /// A directory that could not be read, and why.
+    fn unread(&mut self, directory: PathBuf, reason: String);
     /// A directory or one of its entries is about to be examined. False ends the walk.
     fn may_go_on(&mut self) -> bool;
 }
@@ -37,7 +39,7 @@ pub(crate) fn walk(glob: &ExposedGlob, rules: &Rules, visitor: &mut dyn Visitor)
             walk.below(Path::new(""), &glob.components, 0);
         }
         Err(error) if is_missing(&error) => {}
-        Err(error) => visitor.problem(glob.root.clone(), reason(&error)),
+        Err(error) => visitor.unread(glob.root.clone(), reason(&error)),
     }
 }
 
@@ -125,7 +127,7 @@ impl Walk<'_> {
             Ok(entries) => entries,
             Err(error) => {
                 if !is_missing(&error) {
-                    self.visitor.problem(self.root.path().join(below), reason(&error));
+                    self.visitor.unread(self.root.path().join(below), reason(&error));
                 }
                 Vec::new()
             }

@@ -1,14 +1,14 @@
 //! Answers `memberctl files`: it chooses the members, asks each for its searchable files, and
 //! passes the listings on. It owns no state.
 
+use super::grep::choose;
 use crate::control::client::{Client, ClientError};
-use crate::control::refusal::{ended, not_in_group, refused};
-use crate::membership::Command;
-use crate::search::listing::{ask, list_here};
-use crate::search::{Chosen, MemberChoice};
+use crate::control::permissions::ListenerPolicy;
+use crate::control::refusal::refused;
+use crate::search::Chosen;
+use crate::search::listing::{EncodedListing, ask, list_here};
 use crate::services::Services;
 use memberd_control::files::{FileListing, FilesRequest};
-use memberd_control::frame::{HEADER_BYTES, encode};
 use memberd_control::grep::{GrepMembers, GrepOutcome};
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::Identity;
@@ -26,25 +26,32 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn handle(
     request: FilesRequest,
     client: &mut Client,
+    policy: &ListenerPolicy,
     services: &Services,
 ) -> Result<(), ClientError> {
-    let Chosen { up, failed } = match choose(&request, services).await {
-        Ok(chosen) => chosen,
+    let restriction = services.search.restriction(policy.access);
+    if let Err(error) = FileFilter::new(&request.globs) {
+        return client.send(&refused(RefusalKind::Usage, error.to_string())).await;
+    }
+    let Chosen { up, failed } = match choose(&request.members, &restriction, services).await {
+        Ok((_, chosen)) => chosen,
         Err(refusal) => return client.send(&refusal).await,
     };
     for (member, failed) in failed {
         let outcome = GrepOutcome::NotAsked { failed };
         client.send(&Reply::GrepMember { member, outcome }).await?;
     }
-    let request = FilesRequest { members: GrepMembers::default(), ..request };
-    let body = encode(&request).map_err(io::Error::other)?.split_off(HEADER_BYTES);
-    let (request, body) = (Arc::new(request), Arc::new(body));
+    let mut request = FilesRequest { members: GrepMembers::default(), ..request };
+    restriction.restrict_listing(&mut request);
+    let encoded = Arc::new(EncodedListing::new(&request)?);
+    let request = Arc::new(request);
     let user = client.source();
     let places = Admission::unanswered("members asked for files", AT_ONCE);
     // Dropping the set ends the tasks.
     let mut tasks = JoinSet::new();
     for member in up {
-        let (request, body, places) = (Arc::clone(&request), Arc::clone(&body), places.clone());
+        let (request, encoded, places) =
+            (Arc::clone(&request), Arc::clone(&encoded), places.clone());
         let (caller, searcher) =
             (services.search.caller.clone(), Arc::clone(&services.search.searcher));
         tasks.spawn(async move {
@@ -53,7 +60,7 @@ pub(crate) async fn handle(
             let listed = if member.address == caller.address {
                 Ok(list_here(&searcher, (*request).clone(), user).await)
             } else {
-                ask(&caller, &member, &body).await
+                ask(&caller, &member, &encoded).await
             };
             (member, listed, place)
         });
@@ -64,7 +71,12 @@ pub(crate) async fn handle(
             () = client.gone() => return Ok(()),
         };
         let Some(task) = task else { break };
-        let (member, listed, _place) = task.map_err(io::Error::other)?;
+        let (member, mut listed, _place) = task.map_err(io::Error::other)?;
+        if let Ok(listing) = &mut listed
+            && !restriction.journal
+        {
+            listing.journal = None;
+        }
         client.send(&reply(&member, listed)).await?;
     }
     client.send(&Reply::Done).await
@@ -79,18 +91,4 @@ fn reply(member: &Identity, listed: Result<FileListing, String>) -> Reply {
         },
         Err(reason) => Reply::GrepMember { member, outcome: GrepOutcome::Lost(reason) },
     }
-}
-
-/// Checks the globs and chooses the members, or returns the reply that refuses the request.
-async fn choose(request: &FilesRequest, services: &Services) -> Result<Chosen, Reply> {
-    let usage = |message: String| refused(RefusalKind::Usage, message);
-    FileFilter::new(&request.globs).map_err(|error| usage(error.to_string()))?;
-    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
-        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
-        Ok(None) => return Err(not_in_group()),
-        Err(error) => return Err(ended(error)),
-    };
-    MemberChoice::new(&request.members)
-        .and_then(|choice| choice.choose_members(&list))
-        .map_err(usage)
 }

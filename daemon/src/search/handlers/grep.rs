@@ -7,9 +7,9 @@ use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
 use crate::search::audit::AuditedSearch;
-use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice};
+use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Restriction};
 use crate::services::Services;
-use memberd_control::grep::{GrepAsker, GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepAsker, GrepMembers, GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::Identity;
 use memberd_transport::Source;
@@ -36,7 +36,8 @@ pub(crate) async fn handle(
     request.asker = Some(asker(client, services).await);
     let mut audited =
         AuditedSearch::of_client(&services.search.searcher.audit, &request, policy.name());
-    let result = grep(request, client, &mut audited, services).await;
+    let restriction = services.search.restriction(policy.access);
+    let result = grep((request, &restriction), client, &mut audited, services).await;
     match (&result, &mut audited) {
         (Ok(Ended::Done), Some(audited)) => audited.note_end("done"),
         (Ok(Ended::Refused(reason)), Some(audited)) => audited.note_end(reason),
@@ -74,7 +75,7 @@ async fn asker(client: &Client, services: &Services) -> GrepAsker {
 }
 
 async fn grep(
-    request: GrepRequest,
+    (request, restriction): (GrepRequest, &Restriction),
     client: &mut Client,
     audited: &mut Option<AuditedSearch>,
     services: &Services,
@@ -85,7 +86,8 @@ async fn grep(
             return refuse(client, refused(RefusalKind::Failed, full.to_string())).await;
         }
     };
-    let (plan, failed) = match plan(request, client.source(), services).await {
+    let planned = plan((request, restriction), client.source(), services).await;
+    let (plan, failed) = match planned {
         Ok(planned) => planned,
         Err(refusal) => return refuse(client, refusal).await,
     };
@@ -119,19 +121,15 @@ async fn grep(
 
 /// Compiles the request and chooses its members, or returns the reply that refuses it.
 async fn plan(
-    request: GrepRequest,
+    (mut request, restriction): (GrepRequest, &Restriction),
     user: Source,
     services: &Services,
 ) -> Result<(GrepPlan, Failed), Reply> {
-    let usage = |message: String| refused(RefusalKind::Usage, message);
+    let not_permitted = |message: String| refused(RefusalKind::NotPermitted, message);
+    restriction.restrict(&mut request).map_err(not_permitted)?;
     let (mut compiled, mut request) = compile(request, user, services).await?;
-    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
-        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
-        Ok(None) => return Err(not_in_group()),
-        Err(error) => return Err(ended(error)),
-    };
-    let choice = MemberChoice::new(&request.members).map_err(usage)?;
-    let Chosen { up: members, failed } = choice.choose_members(&list).map_err(usage)?;
+    let (choice, chosen) = choose(&request.members, restriction, services).await?;
+    let Chosen { up: members, failed } = chosen;
     let connections = services
         .search
         .reserve_connections(&request, members.len(), user)
@@ -141,6 +139,26 @@ async fn plan(
         compiled.set_name_width(*width);
     }
     Ok((GrepPlan { request, user, compiled, choice, members, connections }, failed))
+}
+
+/// Chooses the members, or returns the reply that refuses the request.
+pub(super) async fn choose(
+    members: &GrepMembers,
+    restriction: &Restriction,
+    services: &Services,
+) -> Result<(MemberChoice, Chosen), Reply> {
+    let usage = |message: String| refused(RefusalKind::Usage, message);
+    let list = match services.membership.handle.ask(|reply| Command::List { reply }).await {
+        Ok(Some(list)) => list.members().collect::<Vec<_>>(),
+        Ok(None) => return Err(not_in_group()),
+        Err(error) => return Err(ended(error)),
+    };
+    let choice = MemberChoice::new(members).map_err(usage)?.limited_to(&restriction.tags);
+    if let Some(message) = choice.beyond_limit(&list) {
+        return Err(refused(RefusalKind::NotPermitted, message));
+    }
+    let chosen = choice.choose_members(&list).map_err(usage)?;
+    Ok((choice, chosen))
 }
 
 /// Compiles the request, so that an invalid pattern is refused before anything is sent. This may
