@@ -53,6 +53,7 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
         "usr/lib/systemd/system/memberd.service",
         "usr/lib/systemd/system/memberd.socket",
         "usr/lib/systemd/system/memberd-read.socket",
+        "usr/lib/systemd/system/memberd-search.socket",
         "usr/lib/sysusers.d/memberd.conf",
         "usr/lib/tmpfiles.d/memberd.conf",
         "etc/logrotate.d/memberd",

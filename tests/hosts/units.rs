@@ -30,9 +30,13 @@ const PLAIN: [&str; 3] = ["Description", "Documentation", "WantedBy"];
 /// A comment is for the directives below it, to the next blank line.
 #[test]
 fn every_directive_of_the_units_has_its_reason_above() {
-    for unit in
-        ["memberd.service", "memberd.socket", "memberd-read.socket", "memberd-hooks@.service"]
-    {
+    for unit in [
+        "memberd.service",
+        "memberd.socket",
+        "memberd-read.socket",
+        "memberd-search.socket",
+        "memberd-hooks@.service",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd").join(unit);
         let mut explained = false;
         for line in std::fs::read_to_string(path).unwrap().lines() {
