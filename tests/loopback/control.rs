@@ -123,5 +123,5 @@ fn wait_ends_when_the_list_is_as_asked_for_or_time_is_up() {
     // The option may also come before the command. The time is in seconds.
     failed(&fleet[1].ctl(&["--timeout", "1", "wait", "--members", "3"]), 124, "after 1.00 s: ");
     failed(&fleet[1].ctl(&["wait", "--members", "3", "--timeout", "1"]), 124, "after 1.00 s: ");
-    failed(&fleet[1].ctl(&["wait"]), 2, "<--members <N>|--at-least <N>|--name <GLOB>|--tag <");
+    failed(&fleet[1].ctl(&["wait"]), 2, "<NAME|--members <N>|--at-least <N>|--name <GLOB>|");
 }
