@@ -179,8 +179,7 @@ impl Detector {
                 let way = self.watches.clock(by).and_then(|clock| {
                     Some(now.mono.since(clock.to_local(now.mono, message.sent.mono)?))
                 });
-                let by_wall = now.wall.0.saturating_sub(message.sent.wall.0);
-                let way = way.unwrap_or(Duration::from_millis(by_wall));
+                let way = way.unwrap_or_else(|| peer_clock::way_by_wall(now, message.sent));
                 let age = Duration::from_millis(*age).saturating_add(way);
                 self.watches.hearsay(name, *incarnation, *sent, Some(age), now.mono);
             }
@@ -197,6 +196,19 @@ impl Detector {
     pub(crate) fn on_refutation(&mut self, suspicion: &Suspicion, now: Instant) {
         let Suspicion { name, incarnation, sent, .. } = suspicion;
         self.watches.hearsay(name, *incarnation, *sent, None, now);
+    }
+
+    /// Whether a watched member cannot have sent anything at this moment of its clock yet.
+    pub(crate) fn is_ahead(&self, name: &Name, sent: u64, now: Instant) -> bool {
+        self.watches.is_ahead(name, sent, now)
+    }
+
+    /// This machine hears others again, and a doubted member has until then to be heard too. Pings
+    /// are rare, so it is looked for meanwhile. Heartbeats come by themselves.
+    pub(crate) fn watch_again(&mut self, name: &Name, until: Instant, now: Instant) {
+        if matches!(self.implementation, DetectorImpl::Swim(_)) {
+            self.watches.watch_again(name, until, now);
+        }
     }
 
     /// The newest send time known of a watched member by its own clock, and its age.

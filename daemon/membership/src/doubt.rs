@@ -43,9 +43,14 @@ impl Doubts {
         }
     }
 
-    /// A member was heard, so it is no longer doubted. The others get more time. If the fault was
-    /// this machine's, they will be heard soon as well.
-    pub(crate) fn on_heard(&mut self, name: &Name, members: &mut Members, context: &mut Context) {
+    /// A member was heard, so it is no longer doubted. The others get more time: until the returned
+    /// moment. If the fault was this machine's, they will be heard soon as well.
+    pub(crate) fn on_heard(
+        &mut self,
+        name: &Name,
+        members: &mut Members,
+        context: &mut Context,
+    ) -> Vec<(Name, Instant)> {
         if self.doubted.remove(name).is_some() {
             members.end_doubt(name, context);
         }
@@ -55,10 +60,13 @@ impl Doubts {
             *other = latest.take();
         }
         *latest = Some((name.clone(), now));
-        let declare_at = now + context.group().failure_timeout;
-        for at in self.doubted.values_mut() {
-            at.get_or_insert(declare_at);
+        let declare_at = now + context.group().patience();
+        let mut timed = Vec::new();
+        for (name, at) in self.doubted.iter_mut().filter(|(_, at)| at.is_none()) {
+            *at = Some(declare_at);
+            timed.push((name.clone(), declare_at));
         }
+        timed
     }
 
     /// Handles the deadline of a member, and returns the update that declares it failed. Without a

@@ -34,7 +34,7 @@ pub enum Event {
         /// The age of its newest datagram that this node knows of, if it watches the member.
         silent: Option<Duration>,
     },
-    /// A suspicion is over, because the member was heard.
+    /// A suspicion is over: the member was heard, or nobody has repeated it.
     Cleared {
         /// The member.
         member: Identity,

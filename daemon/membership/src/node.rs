@@ -31,7 +31,7 @@ use crate::members::Members;
 use crate::outputs::Output;
 use crate::rejoin::Rejoin;
 use crate::rejoin::announce::Announcer;
-use crate::settings::{PROTOCOL_VERSION, Settings};
+use crate::settings::{Detection, PROTOCOL_VERSION, Settings};
 use crate::suspicion::Suspicions;
 use crate::time::{Instant, Now};
 use crate::wire::{self, CallReply, CallRequest, DecodeError, JoinRefusal};
@@ -387,6 +387,9 @@ impl Node {
     /// Judges all that the detector found, and all doubts that have lasted.
     fn judge(&mut self) {
         let mut gap = false;
+        // One that leaves pings nobody any more, so it accuses nobody either.
+        let silent = matches!(self.phase, Phase::Leaving(_))
+            && matches!(self.context.group().detection, Detection::Swim(_));
         for finding in self.detector.poll(self.context.now.mono) {
             let (members, context) = (&mut self.members, &mut self.context);
             match finding {
@@ -395,6 +398,7 @@ impl Node {
                     let hears = self.doubts.heard_another_since(&missing.name, lately);
                     self.detector.seek(&missing, hears, members, &mut self.gossip, context);
                 }
+                Finding::Suspect(_) | Finding::Silent(_) if silent => {}
                 Finding::Suspect(silence) => self.suspect(&silence),
                 Finding::Unanswered(name, incarnation) => {
                     doubt::probe(&name, incarnation, members, context);

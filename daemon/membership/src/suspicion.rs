@@ -7,6 +7,7 @@
 //! Nobody but the member itself can bring a newer one about.
 
 use crate::context::Context;
+use crate::detector::peer_clock::AGREEMENT;
 use crate::event::Event;
 use crate::gossip::Source;
 use crate::gossip::broadcast::{Broadcasts, FANOUT, Fact};
@@ -18,6 +19,9 @@ use crate::settings::GroupSettings;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// The shortest time between two refutations of one member.
+const REFUTE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a member says of the silence of another, or of its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,12 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
+    /// Of two facts the larger one stays. A suspicion is later knowledge than that the member was
+    /// heard at the same moment: nothing was heard of it since.
+    pub(crate) fn newness(&self) -> (u64, bool) {
+        (self.sent, self.by.is_some())
+    }
+
     /// The most bytes that this takes in a datagram.
     fn wire_size(&self) -> usize {
         let by = self.by.as_ref().map_or(1, |by| 2 + by.as_str().len());
@@ -59,7 +69,11 @@ struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Suspicions {
     held: BTreeMap<Name, Held>,
+    /// No fact ends before this.
+    next_end: Option<Instant>,
     broadcasts: Broadcasts<Suspicion>,
+    /// When this member refuted last.
+    refuted_at: Option<Instant>,
 }
 
 impl Suspicions {
@@ -85,12 +99,15 @@ impl Suspicions {
         };
         let held = self.held.get(&fact.name);
         let held = held.filter(|held| held.fact.incarnation == fact.incarnation);
-        if held.is_some_and(|held| held.fact.sent >= fact.sent) {
+        if held.is_some_and(|held| held.fact.newness() >= fact.newness()) {
             return false;
         }
         let (now, member) = (context.now.mono, entry.identity.clone());
         let suspected = held.and_then(|held| Some((held.fact.by.clone()?, held.since)));
         let since = suspected.as_ref().map_or(now, |(_, since)| *since);
+        // That a member is up is news only where it was suspected, or from itself.
+        let is_news =
+            fact.by.is_some() || suspected.is_some() || matches!(source, Source::FirstHand);
         match (fact.by.clone(), suspected) {
             (Some(by), None) => context.report(Event::Suspected { member, by, silent }),
             (None, Some((suspected_by, since))) => {
@@ -101,16 +118,41 @@ impl Suspicions {
             (Some(_), Some(_)) | (None, None) => {}
         }
         let until = now + kept(context.group());
+        self.next_end = Some(self.next_end.map_or(until, |end| end.min(until)));
         self.held.insert(fact.name.clone(), Held { fact: fact.clone(), since, until });
-        self.broadcasts.learn(fact, source, members.up(), Duration::ZERO, now);
+        if is_news {
+            self.broadcasts.learn(fact, source, members.up(), Duration::ZERO, now);
+        }
         true
     }
 
-    /// Whether this member must still refute a suspicion of itself.
-    pub(crate) fn refutes(&self, fact: &Suspicion) -> bool {
-        self.held.get(&fact.name).is_none_or(|held| {
-            held.fact.incarnation != fact.incarnation || held.fact.sent <= fact.sent
-        })
+    /// What is held of the same incarnation and is newer than this fact.
+    pub(crate) fn newer_than(&self, fact: &Suspicion) -> Option<Suspicion> {
+        let held = &self.held.get(&fact.name)?.fact;
+        let newer = held.incarnation == fact.incarnation && held.newness() > fact.newness();
+        newer.then(|| held.clone())
+    }
+
+    /// Whether this member may refute a suspicion of itself now: not too often.
+    pub(crate) fn may_refute(&mut self, now: Instant) -> bool {
+        let may = self.refuted_at.is_none_or(|at| now.since(at) >= REFUTE_AGAIN);
+        if may {
+            self.refuted_at = Some(now);
+        }
+        may
+    }
+
+    /// A member itself was heard at this moment of its clock. Whatever is said of a later one
+    /// cannot be.
+    pub(crate) fn on_direct(&mut self, name: &Name, incarnation: Incarnation, sent: u64) {
+        let latest = sent.saturating_add(AGREEMENT.unsigned_abs());
+        if self
+            .held
+            .get(name)
+            .is_some_and(|held| held.fact.incarnation == incarnation && held.fact.sent > latest)
+        {
+            self.held.remove(name);
+        }
     }
 
     /// A member was heard, or heard of, that was up at this moment of its clock. Returns the
@@ -139,7 +181,7 @@ impl Suspicions {
     /// Sends the facts that are due, and drops those that count no more.
     pub(crate) fn tell_if_due(&mut self, members: &Members, context: &mut Context) {
         let now = context.now.mono;
-        self.held.retain(|_, held| now < held.until);
+        self.end_old(members, context);
         let Some(round) = self.broadcasts.round(members.up(), now) else { return };
         for (count, facts) in [(usize::MAX, round.everyone), (FANOUT, round.few)] {
             if facts.is_empty() {
@@ -154,6 +196,23 @@ impl Suspicions {
         }
     }
 
+    /// Drops facts that count no more. It may be that only the news of their end was lost.
+    fn end_old(&mut self, members: &Members, context: &mut Context) {
+        let now = context.now.mono;
+        if self.next_end.is_none_or(|end| now < end) {
+            return;
+        }
+        for (name, held) in self.held.iter().filter(|(_, held)| held.until <= now) {
+            let member = members.get(name).map(|entry| entry.identity.clone());
+            if let (Some(member), Some(suspected_by)) = (member, held.fact.by.clone()) {
+                let after = now.since(held.since);
+                context.report(Event::Cleared { member, suspected_by, after });
+            }
+        }
+        self.held.retain(|_, held| now < held.until);
+        self.next_end = self.held.values().map(|held| held.until).min();
+    }
+
     /// Ends suspicions of members that are gone, or have another incarnation: nothing of an old
     /// incarnation is held against the new one.
     pub(crate) fn drop_settled(&mut self, list: &List) {
@@ -166,8 +225,7 @@ impl Suspicions {
 
     /// The next moment at which something is to be sent or dropped.
     pub(crate) fn next_at(&self) -> Option<Instant> {
-        let ends = self.held.values().map(|held| held.until);
-        ends.chain(self.broadcasts.next_at()).min()
+        self.next_end.into_iter().chain(self.broadcasts.next_at()).min()
     }
 }
 
@@ -226,11 +284,55 @@ mod tests {
         assert!(!learn(&mut suspicions, &mut fixture, fact(500, None)), "no newer");
         assert!(learn(&mut suspicions, &mut fixture, fact(501, None)));
         assert_eq!(suspicions.suspected_by(&name(1)), None);
-        assert!(!learn(&mut suspicions, &mut fixture, fact(501, Some(3))));
+        assert!(!learn(&mut suspicions, &mut fixture, fact(500, Some(3))), "refuted already");
         let told = events(&mut fixture);
         let after = Duration::from_millis(300);
         let cleared = Event::Cleared { member: identity(1), suspected_by: name(2), after };
         assert_eq!(told[1..], [cleared], "{told:?}");
+    }
+
+    /// It fell silent again just after that.
+    #[test]
+    fn a_member_is_suspected_again_from_the_moment_that_refuted() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        learn(&mut suspicions, &mut fixture, fact(500, Some(2)));
+        learn(&mut suspicions, &mut fixture, fact(700, None));
+        assert!(learn(&mut suspicions, &mut fixture, fact(700, Some(3))));
+        assert_eq!(suspicions.suspected_by(&name(1)), Some(&name(3)));
+        assert_eq!(suspicions.newer_than(&fact(700, None)), Some(fact(700, Some(3))));
+    }
+
+    #[test]
+    fn what_cannot_be_goes_when_the_member_is_heard() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        learn(&mut suspicions, &mut fixture, fact(u64::MAX, Some(2)));
+        let incarnation = identity(1).incarnation;
+        suspicions.on_direct(&name(1), incarnation, 1_000);
+        assert_eq!(suspicions.suspected_by(&name(1)), None);
+        learn(&mut suspicions, &mut fixture, fact(1_200, Some(2)));
+        suspicions.on_direct(&name(1), incarnation, 1_000);
+        assert!(suspicions.suspected_by(&name(1)).is_some(), "datagrams overtake each other");
+    }
+
+    #[test]
+    fn a_member_refutes_at_most_twice_a_second() {
+        let mut suspicions = Suspicions::default();
+        let at = |ms| crate::testing::at(ms).mono;
+        assert!(suspicions.may_refute(at(1_000)));
+        assert!(!suspicions.may_refute(at(1_499)));
+        assert!(suspicions.may_refute(at(1_500)));
+    }
+
+    /// Nobody needs to hear that somebody is up whom nobody suspected.
+    #[test]
+    fn only_news_is_passed_on() {
+        let mut fixture = Fixture::new(4);
+        let mut suspicions = Suspicions::default();
+        assert!(learn(&mut suspicions, &mut fixture, fact(500, None)));
+        suspicions.tell_if_due(&fixture.members, &mut fixture.context);
+        assert_eq!(fixture.sent(), []);
     }
 
     #[test]
@@ -283,8 +385,11 @@ mod tests {
         let kept = kept(fixture.context.group());
         assert!(suspicions.next_at().is_some());
         fixture.pass(millis(kept));
+        events(&mut fixture);
         suspicions.tell_if_due(&fixture.members, &mut fixture.context);
         assert_eq!(suspicions.suspected_by(&name(1)), None);
+        let cleared = Event::Cleared { member: identity(1), suspected_by: name(2), after: kept };
+        assert_eq!(events(&mut fixture), [cleared], "its end is told");
     }
 
     proptest! {
@@ -293,10 +398,8 @@ mod tests {
         fn facts_are_commutative_and_idempotent(
             facts in prop::collection::vec((0..6_u64, prop::option::of(2..4_u8)), 0..12),
         ) {
-            // At one send time there is one fact: whoever says another holds a newer one.
-            let mut facts: Vec<Suspicion> =
-                facts.into_iter().map(|(sent, by)| fact(sent * 2 + u64::from(by.is_some()), by))
-                    .collect();
+            let facts = facts.into_iter().map(|(sent, by)| fact(sent, by));
+            let mut facts: Vec<Suspicion> = facts.collect();
             let held = |facts: &[Suspicion]| {
                 let (mut fixture, mut suspicions) = (Fixture::new(4), Suspicions::default());
                 for fact in facts {

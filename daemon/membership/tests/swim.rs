@@ -250,3 +250,46 @@ fn any_number_of_crashes_is_noticed() {
         }
     }
 }
+
+/// The clocks of a third of the members are an hour off, and some links are dead in one direction:
+/// helpers whose clocks cannot be compared still show that a member is up.
+#[test]
+fn clocks_that_are_off_make_nobody_fail() {
+    for seed in seeds(1..4) {
+        let mut world = World::formed(30, seed, with_suspicion());
+        for i in (0..30).step_by(3) {
+            world.set_wall_clock(i, [3_600_000, -3_600_000][i % 2]);
+        }
+        let ring = world.ring(0);
+        for (from, to) in [(0, 1), (6, 4), (10, 9), (20, 22)] {
+            world.set_link_loss(ring[from], ring[to], 1.0);
+        }
+        let start = world.now;
+        world.run_for(SECOND * 60);
+        // The ring moves, and new neighbours have no clock of each other.
+        world.crash(ring[15]);
+        world.crash(ring[5]);
+        world.run_for(SECOND * 60);
+        let gone = [name(ring[15]), name(ring[5])];
+        let mut failures = world.failures_since(start).into_iter();
+        let falsely = failures.find(|(.., failed)| !gone.contains(failed));
+        assert_eq!(falsely, None, "seed {seed}");
+    }
+}
+
+/// A member that was deaf hears the others again before it says of any that it failed.
+#[test]
+fn one_that_hears_again_gives_the_others_time() {
+    for seed in seeds(1..11) {
+        let mut world = World::formed(30, seed, with_suspicion());
+        world.network = Network { loss: 0.1, ..Network::default() };
+        let deaf = 17 * seed as usize % 30;
+        world.deafen(deaf, true);
+        world.run_for(SECOND * 20);
+        world.deafen(deaf, false);
+        let start = world.now;
+        world.run_for(SECOND * 30);
+        assert_eq!(world.node(deaf).counters().accusations, 0, "seed {seed}");
+        assert_eq!(world.failures_since(start), [], "seed {seed}");
+    }
+}

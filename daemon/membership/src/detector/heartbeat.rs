@@ -35,10 +35,8 @@ const PROBE_OTHERS: Duration = Duration::from_millis(525);
 /// interval, and a fifth of one for jitter. A newcomer's heartbeat is due at once, so it has an
 /// interval less. This is the time of a member that stopped an interval after its last heartbeat.
 pub(super) fn timing(group: &GroupSettings) -> Timing {
-    let missed_after = group.interval().mul_f64(1.2);
     Timing {
-        missed_after,
-        missed_after_at_most: missed_after.max(group.failure_timeout.saturating_sub(PROBE_OTHERS)),
+        missed_after: group.interval().mul_f64(1.2),
         newcomer_missed_after: PROBE_AGAIN,
         patience: group.failure_timeout,
         newcomer_patience: group.failure_timeout.saturating_sub(group.interval()),

@@ -149,6 +149,14 @@ pub(crate) fn sent_at(now: Now, began: Instant) -> SentAt {
     SentAt { mono: millis(now.mono.since(began)), wall: now.wall }
 }
 
+/// How long a datagram was on its way by the wall clocks of two machines that have not compared
+/// them. If they seem to disagree, nothing is known of it, which counts as no time.
+pub(crate) fn way_by_wall(now: Now, sent: SentAt) -> Duration {
+    let way = signed(now.wall.0).saturating_sub(signed(sent.wall.0));
+    let way = if way <= AGREEMENT { way.max(0) } else { 0 };
+    Duration::from_millis(way.unsigned_abs())
+}
+
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }

@@ -8,7 +8,7 @@
 use super::plain_heartbeat;
 use super::watches::{Missing, Timing, Watches};
 use crate::context::Context;
-use crate::detector::peer_clock::PeerClock;
+use crate::detector::peer_clock::{self, PeerClock};
 use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Entry, Update};
@@ -52,15 +52,12 @@ const MOST_ERRANDS: usize = 64;
 
 /// When evidence is missing, and when its absence is final.
 pub(super) fn timing(group: &GroupSettings, swim: &SwimSettings) -> Timing {
-    let missed_after = swim.ping_interval + SLACK;
-    let last_rounds = group.failure_timeout.saturating_sub(PING_AGAIN * 3);
     Timing {
-        missed_after,
-        missed_after_at_most: missed_after.max(last_rounds),
+        missed_after: swim.ping_interval + SLACK,
         newcomer_missed_after: PING_AGAIN,
         patience: group.patience(),
         newcomer_patience: group.patience(),
-        probed_patience: group.failure_timeout,
+        probed_patience: group.patience(),
         suspicion: swim.suspicion_timeout,
         probe_again: PING_AGAIN,
         probe_again_late: PING_SUSPECTED_AGAIN,
@@ -354,7 +351,7 @@ impl Pings {
             let known = around.watches.newest(name, incarnation, now.mono);
             let age = known.filter(|(newest, _)| *newest == sent).map(|(_, age)| millis(age));
             // Of one that it does not watch, a member knows no better than the wall clocks.
-            let age = age.unwrap_or_else(|| now.wall.0.saturating_sub(message.sent.wall.0));
+            let age = age.unwrap_or_else(|| millis(peer_clock::way_by_wall(now, message.sent)));
             let name = name.clone();
             let reply = Body::ProbeReply { name, incarnation, sent, age };
             around.context.send(errand.requester, reply);

@@ -10,11 +10,8 @@ use std::time::Duration;
 /// Says when evidence is missing and when silence is final. Each detector has its own timing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// The time after the newest evidence from which further evidence is missing, if the known
-    /// latency is zero.
+    /// The time after the newest evidence from which further evidence is missing.
     pub(super) missed_after: Duration,
-    /// The same time at most, whatever the latency.
-    pub(super) missed_after_at_most: Duration,
     /// The same time for a newcomer that was never heard.
     pub(super) newcomer_missed_after: Duration,
     /// The time after the newest evidence from which silence is final.
@@ -140,14 +137,19 @@ impl Watch {
         (self.evidence() + self.patience(timing)).max(self.not_before)
     }
 
-    /// The time from which the next evidence is missed. What is always late is not missing.
+    /// The time from which the next evidence is missed.
     fn missed_at(&self, timing: &Timing) -> Instant {
-        let due = if self.is_new() {
-            timing.newcomer_missed_after
-        } else {
-            (timing.missed_after + self.clock.latency()).min(timing.missed_after_at_most)
-        };
+        let due = if self.is_new() { timing.newcomer_missed_after } else { timing.missed_after };
         self.evidence() + due
+    }
+
+    /// The time from which it is asked for. What is always late is not missing. But the answer must
+    /// come before the deadline, so over long ways a member is asked early.
+    fn asked_at(&self, timing: &Timing) -> Instant {
+        let latency = self.clock.latency();
+        let there_and_back = timing.patience.saturating_sub(latency * 2 + timing.probe_again);
+        let missed_at = self.missed_at(timing);
+        (missed_at + latency).min(self.evidence() + there_and_back).max(missed_at)
     }
 
     /// The time from which the member is suspected.
@@ -272,7 +274,7 @@ impl Watches {
             declared: false,
         };
         watch.not_before = now + watch.patience(&self.timing);
-        watch.probe_at = watch.missed_at(&self.timing);
+        watch.probe_at = watch.asked_at(&self.timing);
         watch
     }
 
@@ -284,7 +286,9 @@ impl Watches {
             return;
         };
         let local = watch.clock.observe(now, sent);
-        watch.newest_sent = watch.newest_sent.max(Some(sent.mono));
+        // Others may have said what cannot be.
+        let known = watch.newest_sent.filter(|known| !watch.clock.is_ahead(now.mono, *known));
+        watch.newest_sent = known.max(Some(sent.mono));
         self.note(name, local);
     }
 
@@ -316,7 +320,10 @@ impl Watches {
             return;
         }
         let local = watch.clock.to_local(now, sent).or_else(|| Some(now - age?));
-        let Some(local) = local else { return };
+        let Some(local) = local.filter(|local| watch.newest.is_none_or(|newest| *local > newest))
+        else {
+            return;
+        };
         watch.newest_sent = Some(sent);
         self.note(name, local);
     }
@@ -334,7 +341,7 @@ impl Watches {
         watch.newest = Some(sent);
         watch.declared = false;
         watch.round = 0;
-        watch.probe_at = watch.missed_at(&self.timing);
+        watch.probe_at = watch.asked_at(&self.timing);
         if watch.reason == Reason::Probed && sent > watch.since {
             self.watches.remove(name);
         }
@@ -351,9 +358,23 @@ impl Watches {
         Some((watch.newest_sent?, now.since(watch.newest?)))
     }
 
+    /// Whether a watched member cannot have sent anything at this moment of its clock yet.
+    pub(super) fn is_ahead(&self, name: &Name, sent: u64, now: Instant) -> bool {
+        self.watches.get(name).is_some_and(|watch| watch.clock.is_ahead(now, sent))
+    }
+
+    /// Looks again for a member whose deadline has passed, until another one.
+    pub(super) fn watch_again(&mut self, name: &Name, until: Instant, now: Instant) {
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.declared = false;
+            watch.not_before = until.max(watch.not_before);
+            watch.probe_at = now;
+        }
+    }
+
     /// Whether evidence of a watched member is missing.
     pub(super) fn is_missing(&self, name: &Name, now: Instant) -> bool {
-        self.watches.get(name).is_some_and(|watch| watch.missed_at(&self.timing) <= now)
+        self.watches.get(name).is_some_and(|watch| watch.asked_at(&self.timing) <= now)
     }
 
     /// Whether this watch has heard this incarnation of the member.

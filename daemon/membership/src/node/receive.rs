@@ -186,7 +186,10 @@ impl Node {
 
     fn receive_from_member(&mut self, from: SocketAddr, name: &Name, message: &Message) {
         self.detector.on_evidence(name, message, self.context.now);
-        self.doubts.on_heard(name, &mut self.members, &mut self.context);
+        let now = self.context.now.mono;
+        for (doubted, until) in self.doubts.on_heard(name, &mut self.members, &mut self.context) {
+            self.detector.watch_again(&doubted, until, now);
+        }
         self.finish_activating(name, message.incarnation);
         for update in message.body.updates() {
             self.take_update(update, Source::SecondHand, from);
@@ -198,6 +201,7 @@ impl Node {
         self.doubts.drop_settled(&self.members);
         let (members, gossip, context) = (&self.members, &mut self.gossip, &mut self.context);
         self.detector.on_message((name, from), message, members, gossip, context);
+        self.suspicions.on_direct(name, message.incarnation, message.sent.mono);
         self.clear_suspicion(name, message.incarnation, message.sent.mono);
         let (members, context) = (&self.members, &mut self.context);
         match &message.body {
@@ -230,7 +234,7 @@ impl Node {
                 self.clear_suspicion(name, *incarnation, *sent);
                 self.take_evidence(name, *incarnation, from);
             }
-            Body::Suspicions(facts) => self.take_suspicions(facts, from),
+            Body::Suspicions(facts) => self.take_suspicions(facts),
             Body::Updates(_)
             | Body::DeclaredFailed { .. }
             | Body::Probe { .. }

@@ -6,9 +6,10 @@ use crate::detector::{Silence, introduced_heartbeat};
 use crate::gossip::Source;
 use crate::identity::{Incarnation, Name};
 use crate::message::Body;
+use crate::settings::Detection;
 use crate::suspicion::Suspicion;
 use crate::time::millis;
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Node {
@@ -32,14 +33,42 @@ impl Node {
     }
 
     /// A member says what it knows of suspected ones.
-    pub(super) fn take_suspicions(&mut self, facts: &[Suspicion], from: SocketAddr) {
-        for fact in facts {
+    pub(super) fn take_suspicions(&mut self, facts: &[Suspicion]) {
+        if !matches!(self.context.group().detection, Detection::Swim(_)) {
+            return;
+        }
+        // Each member once, so that no datagram makes this one send many.
+        let mut newest: BTreeMap<&Name, &Suspicion> = BTreeMap::new();
+        for fact in facts.iter().filter(|fact| self.is_credible(fact)) {
+            let held = newest.entry(&fact.name).or_insert(fact);
+            if fact.newness() > held.newness() {
+                *held = fact;
+            }
+        }
+        for fact in newest.into_values() {
             if fact.name == self.context.local.name {
-                self.refute(fact, from);
+                self.refute(fact);
             } else {
                 self.take_suspicion(fact);
             }
         }
+    }
+
+    /// Whether a fact can be: its monitor is another member of the group, and its time has come.
+    /// What this member itself suspects it need not hear.
+    fn is_credible(&self, fact: &Suspicion) -> bool {
+        let local = &self.context.local;
+        let now = self.context.now;
+        let is_ahead = if fact.name == local.name {
+            fact.sent > local.sent_at(now).mono
+        } else {
+            self.detector.is_ahead(&fact.name, fact.sent, now.mono)
+        };
+        let monitor_stands = fact.by.as_ref().is_none_or(|by| {
+            let entry = self.members.get(by);
+            *by != fact.name && *by != local.name && entry.is_some_and(|by| by.is_alive_to_others())
+        });
+        !is_ahead && monitor_stands
     }
 
     fn take_suspicion(&mut self, fact: &Suspicion) {
@@ -54,9 +83,8 @@ impl Node {
                 let (members, context) = (&self.members, &mut self.context);
                 let source = Source::SecondHand;
                 if !self.suspicions.learn(fact.clone(), source, silent, members, context) {
-                    return;
-                }
-                if by.is_some() {
+                    self.tell_newer(fact);
+                } else if by.is_some() {
                     self.detector.ping(name, members, &mut self.gossip, context);
                 } else {
                     self.detector.on_refutation(fact, now);
@@ -65,9 +93,19 @@ impl Node {
         }
     }
 
+    /// A monitor suspects a member of which newer is known. It hears that.
+    fn tell_newer(&mut self, fact: &Suspicion) {
+        let newer = self.suspicions.newer_than(fact).filter(|newer| newer.by.is_none());
+        let monitor = fact.by.as_ref().and_then(|by| self.members.get(by));
+        let address = monitor.map(|entry| entry.identity.address);
+        if let (Some(newer), Some(address)) = (newer, address) {
+            self.context.send(address, Body::Suspicions(vec![newer]));
+        }
+    }
+
     /// This very member is suspected. The monitor hears that it is up, and all hear when it was up
-    /// at the latest.
-    fn refute(&mut self, fact: &Suspicion, from: SocketAddr) {
+    /// at the latest. It says so twice a second at most.
+    fn refute(&mut self, fact: &Suspicion) {
         let local = &self.context.local;
         let Some(by) = fact.by.as_ref().filter(|_| fact.incarnation == local.incarnation) else {
             return;
@@ -76,13 +114,13 @@ impl Node {
         let refutation = Suspicion { sent, by: None, ..fact.clone() };
         let monitor = self.members.get(by).filter(|entry| entry.is_alive_to_others());
         let monitor = monitor.map(|entry| entry.identity.address);
-        let (members, context) = (&self.members, &mut self.context);
-        let is_new = self.suspicions.refutes(fact)
-            && self.suspicions.learn(refutation, Source::FirstHand, None, members, context);
-        if is_new {
-            context.counters.refutations += 1;
+        if !self.suspicions.may_refute(self.context.now.mono) {
+            return;
         }
-        if let Some(monitor) = monitor.filter(|monitor| is_new || *monitor == from) {
+        let (members, context) = (&self.members, &mut self.context);
+        self.suspicions.learn(refutation, Source::FirstHand, None, members, context);
+        context.counters.refutations += 1;
+        if let Some(monitor) = monitor {
             let introduction = context.local.introduction();
             context.send(monitor, introduced_heartbeat(members, introduction));
         }
@@ -91,7 +129,8 @@ impl Node {
     /// A member was up at this moment of its clock: it was heard, or heard of. Whoever suspects it
     /// hears of that.
     pub(super) fn clear_suspicion(&mut self, name: &Name, incarnation: Incarnation, sent: u64) {
-        if self.suspicions.suspected_by(name).is_none() {
+        let is_suspected = self.suspicions.suspected_by(name).is_some();
+        if !is_suspected || self.detector.is_ahead(name, sent, self.context.now.mono) {
             return;
         }
         let newest = self.detector.newest(name, incarnation, self.context.now.mono);
@@ -115,5 +154,82 @@ impl Node {
             let (name, age) = (name.clone(), millis(age));
             self.context.send(address, Body::ProbeReply { name, incarnation, sent, age });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outputs::Output;
+    use crate::settings::{GroupSettings, Settings};
+    use crate::testing::{address, at, identity, list, name};
+    use crate::{SimulatedGroup, wire};
+    use std::net::SocketAddr;
+
+    /// Member 0 of ten.
+    fn node(group: GroupSettings) -> Node {
+        let settings = Settings { group, ..Settings::default() };
+        let own = identity(0);
+        let mut node = Node::new(settings, own.name, own.address, Some(own.incarnation), 7);
+        let group = SimulatedGroup { list: list(10), incarnation: own.incarnation };
+        node.assume(at(100_000), group);
+        sent(&mut node);
+        node
+    }
+
+    fn sent(node: &mut Node) -> Vec<(SocketAddr, Body)> {
+        let (mut payload, mut sent) = (Vec::new(), Vec::new());
+        while let Some(output) = node.poll_output(&mut payload) {
+            if let Output::Transmit(transmit) = output {
+                sent.push((transmit.to, wire::decode(&payload).unwrap().body));
+            }
+        }
+        sent
+    }
+
+    fn fact(of: u8, sent: u64, by: u8) -> Suspicion {
+        let incarnation = identity(of).incarnation;
+        Suspicion { name: name(of), incarnation, sent, by: Some(name(by)) }
+    }
+
+    #[test]
+    fn a_group_of_the_ring_takes_no_suspicions() {
+        let mut node = node(GroupSettings::default());
+        node.take_suspicions(&[fact(1, 5, 2), fact(0, 0, 2)]);
+        assert_eq!(node.suspected_by(&name(1)), None);
+        assert_eq!(sent(&mut node), []);
+    }
+
+    #[test]
+    fn one_datagram_makes_a_member_refute_once() {
+        let mut node = node(GroupSettings::swim());
+        node.context.begin_step(at(200_000));
+        let facts: Vec<Suspicion> = (0..70).map(|sent| fact(0, sent, 2)).collect();
+        node.take_suspicions(&facts);
+        node.take_suspicions(&facts);
+        let sent = sent(&mut node);
+        assert!(matches!(&sent[..], [(to, Body::Heartbeat { .. })] if *to == address(2)));
+        assert_eq!(node.counters().refutations, 1);
+    }
+
+    #[test]
+    fn facts_that_cannot_be_are_ignored() {
+        let mut node = node(GroupSettings::swim());
+        let nobody = Suspicion { by: Some(name(99)), ..fact(1, 5, 2) };
+        for fact in [fact(0, u64::MAX, 2), fact(1, 5, 0), fact(1, 5, 1), nobody] {
+            node.take_suspicions(&[fact]);
+        }
+        assert_eq!(node.suspected_by(&name(1)), None);
+        assert_eq!(sent(&mut node), []);
+    }
+
+    #[test]
+    fn a_monitor_hears_what_is_newer_than_its_suspicion() {
+        let mut node = node(GroupSettings::swim());
+        node.take_suspicions(&[Suspicion { by: None, ..fact(1, 900, 2) }]);
+        sent(&mut node);
+        node.take_suspicions(&[fact(1, 800, 2)]);
+        let newer = Suspicion { by: None, ..fact(1, 900, 2) };
+        assert_eq!(sent(&mut node), [(address(2), Body::Suspicions(vec![newer]))]);
     }
 }
