@@ -470,3 +470,20 @@ fn a_file_that_gets_a_name_which_is_not_exposed_is_not_read() {
     assert_eq!(messages.len(), 1);
     assert_eq!(named(&directory, &plain), (vec!["b.log:new".to_owned()], vec![]));
 }
+
+/// Of `x.log` and `x.1.log`, both live, a limit may allow only the first. Whatever the asker leaves
+/// out, the second does not become a rotated file.
+#[test]
+fn a_live_file_beyond_the_limit_is_no_rotated_file() {
+    let directory = TempDir::new().unwrap();
+    let names_of = |filter: FileFilter| {
+        let found = found(&directory, "*.log", &filter.only(&["x.log"]).unwrap());
+        names(&found).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    write(&directory, &[("x.log", b"a\n"), ("x.1.log", b"b\n"), ("x.2.log", b"a\n")]);
+    // Without a rotated file of its own it is one, as it is without a limit.
+    assert_eq!(names_of(rotated()), ["x.2.log", "x.1.log", "x.log"]);
+    write(&directory, &[("x.1.log.1", b"b\n")]);
+    assert_eq!(names_of(rotated()), ["x.2.log", "x.log"]);
+    assert_eq!(names_of(rotated().exclude(&["x.1.log.1"]).unwrap()), ["x.2.log", "x.log"]);
+}

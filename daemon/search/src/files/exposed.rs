@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -136,6 +136,7 @@ impl ExposedFiles {
             tracker: filter.tracker(),
             limit: filter.limit(),
             files: BTreeMap::new(),
+            beyond: filter.wants_rotated().then(BTreeSet::new),
             finds_files: false,
             finds_links: false,
             problems: Vec::new(),
@@ -189,6 +190,9 @@ struct Collector<'n> {
     /// Of what lies beyond it, nothing is said.
     limit: &'n Limit,
     files: BTreeMap<PathBuf, ExposedFile>,
+    /// With `--rotated`: the files beyond the limit that are named like rotated files of some
+    /// within it. If there are more than [`MAX_FILES`], one is left over to tell it.
+    beyond: Option<BTreeSet<PathBuf>>,
     /// Whether the current glob has found any file, and any link that is wanted.
     finds_files: bool,
     finds_links: bool,
@@ -205,25 +209,29 @@ impl Collector<'_> {
         let directories: BTreeMap<PathBuf, ExposedFile> =
             live.values().map(|file| (file.directory().to_owned(), file.clone())).collect();
         let mut listed: BTreeMap<PathBuf, Arc<Beside>> = BTreeMap::new();
+        // A file with rotated files of its own is not a rotated file, even if it is named like one.
+        let mut origins = BTreeSet::new();
+        let beyond = self.beyond.take().unwrap_or_default();
+        let knows_beyond = beyond.len() <= MAX_FILES;
         for (directory, file) in directories {
             let siblings = self.siblings(&file);
             listed.insert(directory, Arc::new(Beside::new(&siblings, filter)));
             for sibling in siblings {
-                if filter.excludes(sibling.path()) {
-                    continue;
-                }
+                let is_wanted = !filter.excludes(sibling.path())
+                    && (knows_beyond || self.limit.allows(sibling.path()));
                 let name = sibling.path().file_name().map(OsStrExt::as_bytes).unwrap_or_default();
                 for Rotated { from, age, compressed } in rotated::parse(name) {
                     let from = sibling.path().with_file_name(OsStr::from_bytes(&from));
-                    if live.contains_key(&from) {
+                    if beyond.contains(&from) {
+                        origins.insert(from);
+                    } else if is_wanted && live.contains_key(&from) {
                         let member = sibling.rotated_from(&from);
                         chains.entry(from).or_default().push((age, compressed, member));
                     }
                 }
             }
         }
-        // A file with rotated files of its own is not a rotated file, even if it is named like one.
-        let origins: BTreeSet<PathBuf> = chains.keys().cloned().collect();
+        origins.extend(chains.keys().cloned());
         for chain in chains.values_mut() {
             chain.retain(|(_, _, rotated)| !origins.contains(rotated.path()));
         }
@@ -302,6 +310,21 @@ fn in_order(chain: Vec<Member>, live: ExposedFile, heads: &Heads<'_>) -> Vec<Exp
 }
 
 impl Collector<'_> {
+    /// Remembers a file beyond the limit, if it may be taken for a rotated file of one within it.
+    fn note_beyond(&mut self, path: &Path) {
+        let Some(beyond) = self.beyond.as_mut().filter(|beyond| beyond.len() <= MAX_FILES) else {
+            return;
+        };
+        let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+        let is_within = |rotated: Rotated| {
+            self.limit.allows(&path.with_file_name(OsStr::from_bytes(&rotated.from)))
+        };
+        if rotated::parse(name).into_iter().any(is_within) {
+            beyond.insert(path.to_owned());
+            self.cut |= beyond.len() > MAX_FILES;
+        }
+    }
+
     fn report(&mut self, path: PathBuf, reason: String) {
         let problem = Problem { path, reason };
         if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
@@ -317,6 +340,9 @@ impl Visitor for Collector<'_> {
 
     fn file(&mut self, file: ExposedFile) {
         self.finds_files = true;
+        if !self.limit.allows(file.path()) {
+            return self.note_beyond(file.path());
+        }
         if !self.tracker.wants(file.path()) {
             return;
         }
@@ -379,5 +405,20 @@ mod tests {
         // A listing that is cancelled is not cut by a limit.
         cancel.store(true, Ordering::Relaxed);
         assert_eq!((rotated(7).files.len(), rotated(7).cut), (0, false));
+    }
+    /// Then none of them is taken for a rotated file.
+    #[test]
+    fn too_many_files_beyond_the_limit_bring_out_none() {
+        let directory = tempfile::TempDir::new().unwrap();
+        std::fs::write(directory.path().join("x.log"), "").unwrap();
+        for number in 0..=MAX_FILES {
+            std::fs::write(directory.path().join(format!("x.{number}.log")), "").unwrap();
+        }
+        let exposed =
+            ExposedFiles::new(&[directory.path().join("*.log").to_str().unwrap()]).unwrap();
+        let list = exposed.files(&FileFilter::default().only(&["x.log"]).unwrap().rotated(true));
+        assert!(list.cut);
+        let paths: Vec<_> = list.files.iter().map(ExposedFile::path).collect();
+        assert_eq!(paths, [directory.path().join("x.log")]);
     }
 }
