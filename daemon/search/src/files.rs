@@ -15,6 +15,7 @@ mod file_error;
 mod filter;
 mod fixed;
 mod glob;
+mod glob_class;
 mod glob_error;
 mod links;
 mod moved;

@@ -8,7 +8,12 @@ use globset::GlobMatcher;
 use memberd_control::grep::MAX_FILTER_GLOBS;
 
 use super::glob::compile;
+use super::glob_class::without_slash;
 use super::glob_error::GlobError;
+
+/// Why a glob over paths is refused.
+const SLASH_IN_CLASS: &str =
+    "a class [...] is one character of a name, and has no / in it or in a range of it";
 
 /// Globs that select exposed files. Without any glob, every exposed file is wanted.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +42,10 @@ struct FilterGlob {
 
 impl FileFilter {
     /// Parses FILE globs: `*`, `?`, `[...]`, `{a,b}`, and `**` across directories. A glob without
-    /// `/` must match a file's base name, and one with `/` its whole path.
+    /// `/` must match a file's base name, and one with `/` its whole path. Only `**` crosses `/`.
+    ///
+    /// # Errors
+    /// When a glob is not valid, or is for a path and has a class with `/`, or there are too many.
     pub fn new<S: AsRef<str>>(globs: &[S]) -> Result<FileFilter, GlobError> {
         Ok(FileFilter { globs: parse(globs)?, ..FileFilter::default() })
     }
@@ -113,11 +121,17 @@ impl Limit {
 
 impl FilterGlob {
     fn parse(written: &str) -> Result<FilterGlob, GlobError> {
-        Ok(FilterGlob {
-            written: written.to_owned(),
-            matcher: compile(written, written)?,
-            whole_path: written.contains('/'),
-        })
+        let whole_path = written.contains('/');
+        let matcher = if whole_path {
+            let plain = without_slash(written).ok_or_else(|| GlobError::Syntax {
+                glob: written.to_owned(),
+                reason: SLASH_IN_CLASS.to_owned(),
+            })?;
+            compile(&plain, written)?
+        } else {
+            compile(written, written)?
+        };
+        Ok(FilterGlob { written: written.to_owned(), matcher, whole_path })
     }
 
     fn matches(&self, path: &Path) -> bool {
@@ -201,6 +215,23 @@ mod tests {
         assert!(wants(&["/var/**"], "/var/log/a.log"));
         assert!(!wants(&["log/a.log"], "/var/log/a.log"));
         assert!(wants(&["**/a.log"], "/var/log/a.log"));
+    }
+
+    /// `[!0-9]` is any character of a name.
+    #[test]
+    fn a_class_matches_no_slash() {
+        for glob in ["/a[!b]*", "/a[^b]x", "/a[!]]x", "/a[!b-]x", "/a[!-]x", "/a[!--]x"] {
+            assert!(!wants(&[glob], "/a/x"), "{glob}");
+            assert!(wants(&[glob], "/acx"), "{glob}");
+            let negated: &[_] = if glob.contains('-') { &["/a-x"] } else { &[] };
+            assert!(negated.iter().all(|path| !wants(&[glob], path)), "{glob}");
+        }
+        assert!(!wants(&["/{a,b[!0-9]}x"], "/b/x") && !wants(&[r"/a\\[!b]x"], r"/a\/x"));
+        assert!(wants(&[r"/a\[!b]x"], "/a[!b]x") && wants(&[r"/a[!\]x]y"], "/acx]y"));
+        assert!(wants(&["/a[+--0-9]x"], "/a-x") && wants(&["[ -~]x"], "/a/bx"));
+        for glob in ["/a[.-9]x", "/a[--9]x", "/a[b/]x", "/a[]-/]x", "/{a,b[ -~]}x"] {
+            assert!(matches!(FileFilter::new(&[glob]), Err(GlobError::Syntax { .. })), "{glob}");
+        }
     }
 
     #[test]
