@@ -102,6 +102,25 @@ fn links_lead_no_further_than_a_limit() {
     assert_eq!(read(&["containers/*"]).0, "");
 }
 
+/// A message about a link says nothing about what lies beyond the limit.
+#[test]
+fn all_links_beyond_a_limit_look_the_same() {
+    let node = Node::new();
+    symlink(node.path("pods/a"), node.path("pods/linked")).unwrap();
+    symlink(node.path("secret"), node.path("pods/a/out.log")).unwrap();
+    let targets = ["pods/a/1.log", "pods/a/gone.log", "pods/a", "pods/linked/1.log"];
+    for target in targets.into_iter().chain(["pods/a/out.log", "pods/none/1.log"]) {
+        node.link("one.log", &node.path(target));
+        let exposed = node.exposed("containers/one.log", &["pods"]);
+        let filter = FileFilter::default().only(&[node.path("containers/*").display().to_string()]);
+        let said = "containers/one.log: is a symbolic link that leads to a file which \
+                    search.files leaves out";
+        let found = node.read(&exposed.files(&filter.unwrap()));
+        assert_eq!(found, (String::new(), vec![said.to_owned()]), "{target}");
+        std::fs::remove_file(node.path("containers/one.log")).unwrap();
+    }
+}
+
 /// The file is printed under each of its names, as `grep -R` does.
 #[test]
 fn a_file_with_two_names_is_searched_under_both() {

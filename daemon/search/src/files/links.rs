@@ -4,7 +4,7 @@
 //! beneath an allowed directory, by names that cannot lead out of it. So a link that is swapped at
 //! any moment leads to no other place.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -29,6 +29,14 @@ pub(crate) struct Links {
     limit: Limit,
 }
 
+/// What a link leads to.
+enum Hop {
+    /// Another link: its path and its text.
+    Link(PathBuf, OsString),
+    /// What was opened.
+    End(OwnedFd),
+}
+
 impl Links {
     pub(super) fn into(directories: &[PathBuf], limit: &Limit) -> Links {
         let mut allowed: Vec<_> =
@@ -42,25 +50,44 @@ impl Links {
     ///
     /// # Errors
     /// [`FileError`] when it leads out or beyond the limit, over a linked directory, or over too
-    /// many links. ELOOP when it lies behind a link, and ENOENT when it is gone.
+    /// many links. ELOOP when it lies behind a link, and ENOENT when it is gone. Whatever lies
+    /// beyond the limit, or is missing there, gives the same error.
     pub(super) fn open(&self, root: &Root, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let (mut link, mut text) = (root.path().join(below), read_link(root, below)?);
+        let mut is_beyond = false;
         for _ in 0..MAX_HOPS {
-            let target = target(&link, Path::new(&text)).ok_or(FileError::LeadsOut)?;
-            let (root, below) = self.beneath(&target).ok_or(FileError::LeadsOut)?;
-            match root.open_below(below, flags) {
-                Err(error) if is_link(&error) => {
-                    text = read_link(root, below).map_err(|error| match is_link(&error) {
-                        true => FileError::LinkedDirectory.into(),
-                        false => error,
-                    })?;
-                }
-                Ok(_) if !self.limit.allows(&target) => return Err(FileError::BeyondLimit.into()),
-                opened => return opened,
+            let hop = self.hop(&link, &text, flags, &mut is_beyond);
+            match hop {
+                Err(_) if is_beyond => return Err(FileError::BeyondLimit.into()),
+                Ok(Hop::Link(target, next)) => (link, text) = (target, next),
+                Ok(Hop::End(opened)) => return Ok(opened),
+                Err(error) => return Err(error),
             }
-            link = target;
         }
-        Err(FileError::TooManyLinks.into())
+        Err(if is_beyond { FileError::BeyondLimit } else { FileError::TooManyLinks }.into())
+    }
+
+    /// Follows one link with this text. `is_beyond` becomes whether it leads beyond the limit. What
+    /// lies there may be a link back, but is opened for nothing else.
+    fn hop(
+        &self,
+        link: &Path,
+        text: &OsStr,
+        flags: OFlag,
+        is_beyond: &mut bool,
+    ) -> io::Result<Hop> {
+        let target = target(link, Path::new(text)).ok_or(FileError::LeadsOut)?;
+        let (root, below) = self.beneath(&target).ok_or(FileError::LeadsOut)?;
+        *is_beyond = !self.limit.allows(&target);
+        match root.open_below(below, if *is_beyond { OFlag::O_PATH } else { flags }) {
+            Err(error) if is_link(&error) => match read_link(root, below) {
+                Ok(text) => Ok(Hop::Link(target, text)),
+                Err(error) if is_link(&error) => Err(FileError::LinkedDirectory.into()),
+                Err(error) => Err(error),
+            },
+            Ok(_) if *is_beyond => Err(FileError::BeyondLimit.into()),
+            opened => opened.map(Hop::End),
+        }
     }
 
     /// The allowed directory in which a path lies, and the path below it.
