@@ -221,7 +221,7 @@ fn serve_all(
     services: &Arc<Services>,
 ) -> Result<Vec<JoinHandle<()>>, KindTaken> {
     let membership = &services.membership;
-    let peers = peer::services(membership.handle.clone(), Arc::clone(&services.search.searcher))?;
+    let peers = peer::services(membership.handle.clone(), &services.search.searcher)?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
     let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];
     servers.extend(server::start(control, services));

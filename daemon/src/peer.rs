@@ -12,6 +12,7 @@ use memberd_membership::{CallReply, MAX_CALL};
 use memberd_transport::{KindTaken, PeerServices, RequestKind, SMALL_REQUEST_BYTES, StreamRequest};
 use std::io;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 // The numbers are part of the protocol between members. ONLY APPEND TO THIS LIST.
 
@@ -47,30 +48,20 @@ const _: () = assert!(SMALL_REQUEST_CAP + PASSED_ON_BYTES <= SMALL_REQUEST_BYTES
 /// When two services have the same number.
 pub fn services(
     membership: Handle,
-    searcher: Arc<LocalSearcher>,
+    searcher: &Arc<LocalSearcher>,
 ) -> Result<PeerServices, KindTaken> {
-    let lister = Arc::clone(&searcher);
-    let files = move |bytes: Vec<u8>, source| {
-        let searcher = Arc::clone(&lister);
-        async move { listing::answer(&searcher, &bytes, source).await }
+    let files = |kind| {
+        let searcher = Arc::clone(searcher);
+        move |bytes: Vec<u8>, source| {
+            let searcher = Arc::clone(&searcher);
+            async move { listing::answer(&searcher, kind, &bytes, source).await }
+        }
     };
-    let grep = move |asked: StreamRequest, stream| {
-        let searcher = Arc::clone(&searcher);
-        async move {
-            let StreamRequest { body, turn, source, from } = asked;
-            let request = decode::<GrepRequest>(&body);
-            // The search may follow the logs for days.
-            drop(body);
-            match request {
-                Ok(request) => {
-                    let asked = Asked { source, turn, from };
-                    serve::serve(stream, request, asked, &searcher).await
-                }
-                Err(error) => {
-                    drop(turn);
-                    serve::refuse(stream, error.to_string()).await
-                }
-            }
+    let grep = |kind| {
+        let searcher = Arc::clone(searcher);
+        move |asked, stream| {
+            let searcher = Arc::clone(&searcher);
+            async move { answer_grep(&searcher, kind, asked, stream).await }
         }
     };
     PeerServices::default()
@@ -78,11 +69,46 @@ pub fn services(
             let membership = membership.clone();
             async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
         })?
-        .with_stream(GREP, GrepRequest::CAP, grep.clone())?
-        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep.clone())?
-        .with_call(FILES, FilesRequest::CAP, files.clone())?
-        .with_stream(LIMITED_GREP, GrepRequest::CAP, grep)?
-        .with_call(LIMITED_FILES, FilesRequest::CAP, files)
+        .with_stream(GREP, GrepRequest::CAP, grep(GREP))?
+        .with_stream(NARROWED_GREP, GrepRequest::CAP, grep(NARROWED_GREP))?
+        .with_call(FILES, FilesRequest::CAP, files(FILES))?
+        .with_stream(LIMITED_GREP, GrepRequest::CAP, grep(LIMITED_GREP))?
+        .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))
+}
+
+/// Checks that a request of a limited kind has its limit, `only`. A later member may have it in
+/// another field, which is unknown here.
+///
+/// # Errors
+/// When it has none: one line.
+pub fn check_limit(kind: RequestKind, only: &[String]) -> Result<(), String> {
+    match kind {
+        LIMITED_GREP | LIMITED_FILES if only.is_empty() => {
+            Err("a request that is limited to some files names none of them".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Answers a search of this kind.
+async fn answer_grep(
+    searcher: &Arc<LocalSearcher>,
+    kind: RequestKind,
+    StreamRequest { body, turn, source, from }: StreamRequest,
+    stream: impl AsyncRead + AsyncWrite + Send,
+) -> io::Result<()> {
+    let request = decode::<GrepRequest>(&body).map_err(|error| error.to_string());
+    let request =
+        request.and_then(|request| check_limit(kind, &request.files.only).map(|()| request));
+    // The search may follow the logs for days.
+    drop(body);
+    match request {
+        Ok(request) => serve::serve(stream, request, Asked { source, turn, from }, searcher).await,
+        Err(reason) => {
+            drop(turn);
+            serve::refuse(stream, reason).await
+        }
+    }
 }
 
 /// Answers a call of the membership protocol. The protocol's thread decodes and encodes nothing: it
@@ -96,4 +122,37 @@ async fn answer_call(membership: &Handle, bytes: Vec<u8>) -> anyhow::Result<Vec<
         CallReply::Forgotten(_) | CallReply::Refused(_) => 0,
     };
     Ok(beside_if_large(length, move || encode_versioned(&reply)).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::limits::Limits;
+    use crate::search::reply::{PeerReply, Replies};
+    use memberd_control::frame::{HEADER_BYTES, encode};
+    use memberd_search::ExposedFiles;
+    use memberd_transport::Source;
+
+    /// A limit that is not understood must not become none.
+    #[tokio::test]
+    async fn a_limited_request_without_a_limit_is_refused() {
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
+        for (kind, only, is_refused) in [
+            (LIMITED_GREP, vec![], true),
+            (LIMITED_GREP, vec!["/a".to_owned()], false),
+            (GREP, vec![], false),
+        ] {
+            let mut request = GrepRequest::default();
+            request.files.only = only;
+            let body = encode(&request).unwrap().split_off(HEADER_BYTES);
+            let asked = StreamRequest { body, turn: None, source: Source::Anyone, from: None };
+            let (client, server) = tokio::io::duplex(4096);
+            let answered = answer_grep(&searcher, kind, asked, server);
+            let mut replies = Replies::new(client);
+            let (answered, reply) = tokio::join!(answered, replies.next());
+            answered.unwrap();
+            assert_eq!(matches!(reply.unwrap(), PeerReply::Refused(_)), is_refused, "{kind:?}");
+        }
+    }
 }

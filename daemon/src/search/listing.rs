@@ -4,7 +4,7 @@
 use super::local::LocalSearcher;
 use super::reply_source::{TOO_OLD_FOR_LIMIT, describe_error};
 use crate::blocking::run_low_priority;
-use crate::peer::{FILES, LIMITED_FILES};
+use crate::peer::{FILES, LIMITED_FILES, check_limit};
 use memberd_control::files::{
     FileListing, FileRecord, FilesRequest, JournalRecord, LISTING_CAP, MAX_LISTED_FILES,
 };
@@ -65,17 +65,22 @@ impl Drop for UnderWay {
     }
 }
 
-/// Answers another member. The listing is counted for that machine.
+/// Answers another member's request of this kind. The listing is counted for that machine.
 ///
 /// # Errors
 /// When the request is not understood, or the reply is too long, which does not happen.
 pub async fn answer(
     searcher: &Arc<LocalSearcher>,
+    kind: RequestKind,
     bytes: &[u8],
     source: Source,
 ) -> io::Result<Vec<u8>> {
     let request = decode::<FilesRequest>(bytes).map_err(io::Error::other)?;
-    let frame = encode(&list_here(searcher, request, source).await).map_err(io::Error::other)?;
+    let listing = match check_limit(kind, &request.only) {
+        Ok(()) => list_here(searcher, request, source).await,
+        Err(reason) => FileListing { refused: Some(reason), ..FileListing::default() },
+    };
+    let frame = encode(&listing).map_err(io::Error::other)?;
     Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
 }
 
@@ -211,7 +216,20 @@ mod tests {
         let _listings = searcher.slots.try_enter_as(member(1)).unwrap();
         let request = encode(&FilesRequest::default()).unwrap().split_off(HEADER_BYTES);
         for (last, is_refused) in [(1, true), (2, false)] {
-            let reply = answer(&searcher, &request, member(last)).await.unwrap();
+            let reply = answer(&searcher, FILES, &request, member(last)).await.unwrap();
+            let listing: FileListing = decode(&reply).unwrap();
+            assert_eq!(listing.refused.is_some(), is_refused, "{listing:?}");
+        }
+    }
+    /// As with greps.
+    #[tokio::test]
+    async fn a_limited_listing_without_a_limit_is_refused() {
+        let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+        let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
+        for (only, is_refused) in [(vec![], true), (vec!["/a".to_owned()], false)] {
+            let request = FilesRequest { only, ..FilesRequest::default() };
+            let request = encode(&request).unwrap().split_off(HEADER_BYTES);
+            let reply = answer(&searcher, LIMITED_FILES, &request, Source::Anyone).await.unwrap();
             let listing: FileListing = decode(&reply).unwrap();
             assert_eq!(listing.refused.is_some(), is_refused, "{listing:?}");
         }
