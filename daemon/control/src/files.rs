@@ -2,7 +2,7 @@
 //! answer. It owns no state.
 
 use crate::bounded::{at_most, cut_after};
-use crate::frame::{Message, SMALL_REQUEST_CAP};
+use crate::frame::{Message, PASSED_ON_BYTES, SMALL_REQUEST_CAP};
 use crate::grep::{GrepMembers, MAX_FILTER_GLOBS};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct FilesRequest {
 }
 
 impl Message for FilesRequest {
-    const CAP: usize = SMALL_REQUEST_CAP;
+    const CAP: usize = SMALL_REQUEST_CAP + PASSED_ON_BYTES;
 }
 
 /// The files of one member.

@@ -13,7 +13,7 @@ mod reader;
 pub use decoder::{FrameDecoder, Part};
 pub use reader::{FrameReader, read_frame, write_frame};
 
-use crate::grep::{GrepRequest, MAX_PATTERN_BYTES};
+use crate::grep::{GrepRequest, MAX_ONLY_BYTES, MAX_PATTERN_BYTES};
 use crate::message::{Hello, Reply, Request};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -25,8 +25,9 @@ pub const SMALL_REQUEST_CAP: usize = 80 * 1024;
 /// they may make it longer than [`SMALL_REQUEST_CAP`].
 pub const REQUEST_CAP: usize = MAX_PATTERN_BYTES + 16 * 1024;
 
-/// What a daemon may add to a client's grep when it passes it on to other members, in bytes.
-pub const PASSED_ON_BYTES: usize = 1024;
+/// What a daemon may add to a client's request when it passes it on to other members, in bytes: a
+/// limit of files, and who asks.
+pub const PASSED_ON_BYTES: usize = MAX_ONLY_BYTES + 1024;
 
 /// The longest body of a [`Reply`], in bytes.
 pub const REPLY_CAP: usize = 1024 * 1024;
@@ -180,6 +181,8 @@ fn describe(error: ciborium::de::Error<std::io::Error>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::FilesRequest;
+    use crate::grep::{MAX_FILTER_GLOBS, ONLY_GLOB_BYTES, only_bytes};
 
     fn hello() -> Hello {
         Hello { protocol: 1, program: "memberctl 0.1.0".to_owned() }
@@ -226,6 +229,28 @@ mod tests {
         assert!(matches!(encode(&grep), Err(FrameError::TooLong { .. })));
         let join = Request::Join { introducers: vec![String::new(); SMALL_REQUEST_CAP] };
         assert!(matches!(encode(&join), Err(FrameError::TooLong { cap: SMALL_REQUEST_CAP, .. })));
+    }
+
+    /// With the longest limit of files, other members still take the longest request of a client.
+    #[test]
+    fn the_longest_limit_of_files_fits_into_each_request() {
+        let glob = "x".repeat(MAX_ONLY_BYTES / MAX_FILTER_GLOBS - ONLY_GLOB_BYTES);
+        let only = vec![glob; MAX_FILTER_GLOBS];
+        assert_eq!(only_bytes(&only), MAX_ONLY_BYTES);
+        let globs = vec![String::new(); 64 * 1024];
+        let mut grep = GrepRequest::default();
+        grep.files.globs.clone_from(&globs);
+        let length = |request: &Request| encode(request).unwrap().len() - HEADER_BYTES;
+        let left = SMALL_REQUEST_CAP - length(&Request::Grep(Box::new(grep.clone())));
+        grep.files.globs.extend(vec![String::new(); left]);
+        assert_eq!(length(&Request::Grep(Box::new(grep.clone()))), SMALL_REQUEST_CAP);
+        grep.files.only.clone_from(&only);
+        encode(&grep).unwrap();
+        let mut files = FilesRequest { globs, ..FilesRequest::default() };
+        let left = SMALL_REQUEST_CAP - length(&Request::Files(files.clone()));
+        files.globs.extend(vec![String::new(); left]);
+        files.only = only;
+        encode(&files).unwrap();
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub const MAX_PATTERN_BYTES: usize = 4 * 1024 * 1024;
 /// The most globs over files of each kind in one search. Of more, one more is decoded.
 pub const MAX_FILTER_GLOBS: usize = 256;
 
+/// The longest limit of files ([`GrepFiles::only`]), as [`only_bytes`] counts it.
+pub const MAX_ONLY_BYTES: usize = 8 * 1024;
+
+/// What is counted for each glob of a limit beside its own bytes.
+pub const ONLY_GLOB_BYTES: usize = 3;
+
 /// The most globs over names, and tags, in one search.
 const MAX_NAME_GLOBS: usize = 16 * 1024;
 
@@ -48,6 +54,11 @@ pub struct GrepRequest {
     /// other members. Absent, as from older clients, it is [`GrepOrder::Found`].
     #[serde(default, skip_serializing_if = "GrepOrder::is_found")]
     pub order: GrepOrder,
+}
+
+/// How many bytes a limit of files ([`GrepFiles::only`]) takes of each request, at most.
+pub fn only_bytes(globs: &[String]) -> usize {
+    globs.iter().map(|glob| glob.len() + ONLY_GLOB_BYTES).sum()
 }
 
 /// The order in which the output of members is printed, unless it is printed by time.

@@ -5,6 +5,7 @@ use super::parse::{socket_path, texts};
 use super::problems::Problems;
 use super::raw;
 use crate::search::Restriction;
+use memberd_control::grep::{MAX_ONLY_BYTES, ONLY_GLOB_BYTES, only_bytes};
 use memberd_control::socket::read_only;
 use memberd_control::tags::TagFilter;
 use memberd_membership::{TagKey, TagValue};
@@ -66,10 +67,18 @@ fn files(set: Option<&Spanned<Vec<Spanned<String>>>>, problems: &mut Problems) -
     }
     let Some(set) = set else { return Vec::new() };
     let globs = texts(set);
-    if problems.count() == before
-        && let Err(error) = FileFilter::new(&globs)
-    {
+    let bytes = only_bytes(&globs);
+    if problems.count() > before {
+        return globs;
+    }
+    if let Err(error) = FileFilter::new(&globs) {
         problems.add(set, key, error);
+    } else if bytes > MAX_ONLY_BYTES {
+        let problem = format!(
+            "these globs have {bytes} bytes, with {ONLY_GLOB_BYTES} more for each, and go along \
+            with each search, which takes {MAX_ONLY_BYTES} at most: write fewer or shorter ones"
+        );
+        problems.add(set, key, problem);
     }
     globs
 }

@@ -43,6 +43,20 @@ fn the_machine_is_the_digits_that_end_the_name_or_the_name() {
     assert_eq!(good("[node]\nmachine = 'a3'").machine, "a3");
 }
 
+/// They go along with each search, which must not become too long for other members.
+#[test]
+fn a_long_list_of_files_for_the_search_socket_is_refused() {
+    let files = |count| format!("[search]\nfiles = [{}]", "'/var/log/x/',".repeat(count));
+    assert_eq!(good(&files(256)).search.restriction.files.len(), 256);
+    let long = format!("[search]\nfiles = [{}]", format!("'/{}',", "x".repeat(2044)).repeat(4));
+    assert_eq!(good(&long).search.restriction.files.len(), 4);
+    assert_eq!(
+        bad(&long.replacen('x', "xyz", 1)),
+        "m.toml:2: search.files: these globs have 8194 bytes, with 3 more for each, and go along \
+        with each search, which takes 8192 at most: write fewer or shorter ones"
+    );
+}
+
 /// Invalid settings, and the error text of each.
 const WRONG: [(&str, &str); 24] = [
     (

@@ -12,11 +12,14 @@ use crate::lock::lock;
 use memberd_control::grep::{GrepOrder, GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
-use memberd_transport::{Caller, SMALL_REQUEST_BYTES, Source};
+use memberd_transport::{Caller, Source};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tracing::warn;
+
+/// The longest request that the oldest members take, in bytes.
+const OLDER_REQUEST_BYTES: usize = 81 * 1024;
 
 /// Who asks: this machine, for one of its users.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl QueryContext {
     pub(super) fn describe_error(&self, error: &io::Error) -> String {
         let text = describe_error(error);
         match self.encoded.len() {
-            bytes if bytes > SMALL_REQUEST_BYTES => format!(
+            bytes if bytes > OLDER_REQUEST_BYTES => format!(
                 "{text}; the patterns are long, and an older memberd takes 64 KiB of them at most"
             ),
             _ => text,

@@ -39,7 +39,7 @@ const KEPT_CONNECTIONS: usize = 64;
 const CONNECTION: &str = "connection";
 
 /// A request up to this many bytes is read without waiting for others.
-pub const SMALL_REQUEST_BYTES: usize = 81 * 1024;
+pub const SMALL_REQUEST_BYTES: usize = 89 * 1024;
 
 /// How many larger ones are in memory at once. They are shared out: a large request may arrive byte
 /// by byte, so one machine must not have all turns.
