@@ -114,12 +114,13 @@ impl SearchService {
 impl Subsystem for SearchService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
+            // Before the offer, so that no file is offered that the new limit leaves out.
+            *write(&self.restriction) = Arc::new(settings.new.search.restriction.clone());
             match settings.new.offer() {
                 Ok(offer) => self.searcher.set_offer(offer),
                 Err(error) => error!(%error, "logs.files was not reloaded"),
             }
             self.searcher.set_journal(settings.new.journal_offer());
-            *write(&self.restriction) = Arc::new(settings.new.search.restriction.clone());
             Ok(())
         })
     }
