@@ -14,6 +14,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Greps {
     places: Admission,
+    /// The places for clients of the search socket, who need one of each.
+    search_places: Admission,
     running: Mutex<Register>,
 }
 
@@ -37,12 +39,13 @@ struct Register {
 pub(crate) struct GrepGuard<'greps> {
     greps: &'greps Greps,
     number: u64,
-    _place: Permit,
+    _places: (Option<Permit>, Permit),
 }
 
 impl Greps {
     /// A register for at most `limit` concurrent greps of one user. All users together have at most
-    /// twice as many, so that one of them leaves places for the others.
+    /// twice as many, so that one of them leaves places for the others. All who may only search
+    /// have at most half as many together.
     pub fn new(limit: usize) -> Self {
         let answer = |_| {
             "too many greps are under way from this machine: end one of them, or raise \
@@ -56,21 +59,37 @@ impl Greps {
             )
         };
         let places = Admission::new("greps", limit.saturating_mul(2), answer).shared(share_answer);
-        Greps { places, running: Mutex::default() }
+        let search_answer = |taken| {
+            format!(
+                "users who may only search have {taken} greps under way from this machine, as many \
+                as they may together: end one, or raise limits.greps in its settings"
+            )
+        };
+        let search_places = Admission::new("greps of search", (limit / 2).max(1), search_answer)
+            .shared(share_answer);
+        Greps { places, search_places, running: Mutex::default() }
     }
 
-    /// Enters a grep of this user that begins. It runs until the guard is dropped.
+    /// Enters a grep of this user that begins, at a socket with this access. It runs until the
+    /// guard is dropped.
     ///
     /// # Errors
     /// When as many greps run as may.
-    pub(crate) fn enter(&self, request: &GrepRequest, user: Source) -> Result<GrepGuard<'_>, Full> {
+    pub(crate) fn enter(
+        &self,
+        request: &GrepRequest,
+        user: Source,
+        access: Access,
+    ) -> Result<GrepGuard<'_>, Full> {
+        let is_search = access == Access::Search;
+        let search_place = is_search.then(|| self.search_places.try_enter_as(user)).transpose()?;
         let place = self.places.try_enter_as(user)?;
         let pattern = shorten(&request.pattern);
         let mut register = self.register();
         register.started += 1;
         let number = register.started;
         register.running.insert(number, (pattern, Instant::now()));
-        Ok(GrepGuard { greps: self, number, _place: place })
+        Ok(GrepGuard { greps: self, number, _places: (search_place, place) })
     }
 
     /// The greps that run, the oldest first. Only clients with full access see the patterns.
@@ -111,13 +130,28 @@ mod tests {
     fn a_user_with_many_greps_leaves_places_for_others() {
         for limit in [1, 2, 16] {
             let (greps, request) = (Greps::new(limit), GrepRequest::default());
-            let enter = |uid| greps.enter(&request, Source::User(uid));
+            let enter = |uid| greps.enter(&request, Source::User(uid), Access::Full);
             let running: Vec<_> = (0..limit).map(|_| enter(1).unwrap()).collect();
             let words = enter(1).unwrap_err().to_string();
             assert!(words.starts_with(&format!("you have {limit} greps")), "{words}");
             let other = enter(2).unwrap();
             assert_eq!(greps.counts().running, u64::try_from(limit + 1).unwrap());
             drop((running, other));
+        }
+    }
+    /// However many they are, together they have half of what one other user may have.
+    #[test]
+    fn users_who_may_only_search_take_few_places() {
+        for (limit, most) in [(1, 1), (2, 1), (16, 8)] {
+            let (greps, request) = (Greps::new(limit), GrepRequest::default());
+            let enter = |uid, access| greps.enter(&request, Source::User(uid), access);
+            let many = (0..100).filter_map(|uid| enter(uid, Access::Search).ok());
+            let running: Vec<_> = many.collect();
+            assert_eq!(running.len(), most);
+            let words = enter(100, Access::Search).unwrap_err().to_string();
+            assert!(words.starts_with("users who may only search have "), "{words}");
+            drop((enter(100, Access::Full).unwrap(), running));
+            assert!(enter(100, Access::Search).is_ok());
         }
     }
 }

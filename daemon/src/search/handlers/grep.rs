@@ -37,7 +37,7 @@ pub(crate) async fn handle(
     let mut audited =
         AuditedSearch::of_client(&services.search.searcher.audit, &request, policy.name());
     let restriction = services.search.restriction(policy.access);
-    let result = grep((request, &restriction), client, &mut audited, services).await;
+    let result = grep((request, &restriction), client, policy, &mut audited, services).await;
     match (&result, &mut audited) {
         (Ok(Ended::Done), Some(audited)) => audited.note_end("done"),
         (Ok(Ended::Refused(reason)), Some(audited)) => audited.note_end(reason),
@@ -77,10 +77,12 @@ async fn asker(client: &Client, services: &Services) -> GrepAsker {
 async fn grep(
     (request, restriction): (GrepRequest, &Restriction),
     client: &mut Client,
+    policy: &ListenerPolicy,
     audited: &mut Option<AuditedSearch>,
     services: &Services,
 ) -> Result<Ended, ClientError> {
-    let _running = match services.search.greps.enter(&request, client.source()) {
+    let entry = services.search.greps.enter(&request, client.source(), policy.access);
+    let _running = match entry {
         Ok(entry) => entry,
         Err(full) => {
             return refuse(client, refused(RefusalKind::Failed, full.to_string())).await;
