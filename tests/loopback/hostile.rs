@@ -167,7 +167,7 @@ fn long_lists_in_greps_take_bounded_memory() {
         });
         asked.map(|thread| thread.join().unwrap())
     });
-    for (answer, cap) in answers.iter().zip([82_944, 82_944, 82_944, 82_944, 81_920, 81_920]) {
+    for (answer, cap) in answers.iter().zip([91_136, 91_136, 91_136, 91_136, 81_920, 81_920]) {
         assert!(answer.contains(&format!(" bytes; at most {cap} are allowed")), "{answer:?}");
     }
     assert_unharmed(&mut fleet, &mut followers, peak);

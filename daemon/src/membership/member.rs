@@ -191,8 +191,8 @@ impl Snapshot {
 mod tests {
     use super::*;
     use memberd_membership::{
-        Body, Claim, Incarnation, Instant, List, Message, SentAt, Settings, SimulatedGroup,
-        Suspicion, Update, wire,
+        Body, Claim, GroupSettings, Incarnation, Instant, List, Message, SentAt, Settings,
+        SimulatedGroup, Suspicion, Update, wire,
     };
     use std::net::SocketAddr;
 
@@ -232,7 +232,8 @@ mod tests {
             let identity = Identity { name: name(i), address: address(i), incarnation };
             list.set(Update::new(identity, Claim::Alive), now.mono);
         }
-        let mut node = Node::new(Settings::default(), name(3), address(3), None, 1);
+        let settings = Settings { group: GroupSettings::swim(), ..Settings::default() };
+        let mut node = Node::new(settings, name(3), address(3), None, 1);
         node.assume(now, SimulatedGroup { list, incarnation: Incarnation(7) });
         node
     }
