@@ -75,7 +75,7 @@ pub fn withstand<T>(
     let victims = victims(fleet);
     let mut followers = fleet.follow();
     // The first search opens the file of searches, which stays open.
-    wait_until_all_answer(fleet);
+    wait_until_all_answer(fleet, PRESSED);
     let before = Usage::of(&fleet[PRESSED]);
     let start = Instant::now();
     let pressure = press(fleet);
@@ -127,18 +127,18 @@ fn victims(fleet: &Fleet) -> [usize; 2] {
 /// than before.
 fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
     fleet.wait_until_whole();
-    wait_until_all_answer(fleet);
+    wait_until_all_answer(fleet, PRESSED);
     wait_until("all descriptors are closed", RECOVERED, || {
         let open = proc::open_files(fleet[PRESSED].pid());
         holds(open.len() <= descriptors, || format!("{descriptors} before: {open:?}"))
     });
 }
 
-/// Waits until the pressed member's grep is answered by all running members.
-fn wait_until_all_answer(fleet: &Fleet) {
+/// Waits until the grep of a member is answered by all running members.
+pub(super) fn wait_until_all_answer(fleet: &Fleet, asker: usize) {
     let members = fleet.running().count();
     wait_until("a grep is answered by all", SOON, || {
-        let output = fleet[PRESSED].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
+        let output = fleet[asker].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(answers == members, || format!("{output:?}"))
     });
