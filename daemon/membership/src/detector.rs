@@ -5,6 +5,7 @@
 //! is final.
 
 mod heartbeat;
+mod outbox;
 pub(crate) mod peer_clock;
 mod skew;
 mod swim;
@@ -22,12 +23,13 @@ use crate::settings::{Detection, GroupSettings};
 use crate::suspicion::Suspicion;
 use crate::time::{Instant, Now, millis};
 use heartbeat::Heartbeats;
+use outbox::Outbox;
 use peer_clock::PeerClock;
 use skew::Skews;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
-use swim::{Around, Pings};
+use swim::Pings;
 pub(crate) use watches::{Finding, Missing, Silence};
 use watches::{Target, Timing, Watches};
 
@@ -132,14 +134,13 @@ impl Detector {
         match &mut self.implementation {
             DetectorImpl::Heartbeat(heartbeats) => {
                 let new = heartbeats.set_monitors(&monitors.concat(), still_up, context);
-                for name in new {
-                    heartbeats.greet(&name, watches, members, gossip, context);
-                }
+                let outbox = &mut Outbox { watches, members, gossip, context };
+                new.iter().for_each(|name| heartbeats.greet(name, outbox));
             }
             DetectorImpl::Swim(pings) => {
                 let new = pings.set_neighbours(&monitors, k / 2);
-                let around = &mut Around { watches, members, gossip, context };
-                new.iter().for_each(|name| pings.ping(name, around));
+                let outbox = &mut Outbox { watches, members, gossip, context };
+                new.iter().for_each(|name| pings.ping(name, outbox));
             }
         }
     }
@@ -187,7 +188,7 @@ impl Detector {
         }
         if let DetectorImpl::Swim(pings) = &mut self.implementation {
             let watches = &self.watches;
-            pings.on_message(by, from, message, &mut Around { watches, members, gossip, context });
+            pings.on_message(by, from, message, &mut Outbox { watches, members, gossip, context });
         }
     }
 
@@ -236,7 +237,7 @@ impl Detector {
             }
             DetectorImpl::Swim(pings) => {
                 let watches = &self.watches;
-                pings.seek(missing, hears, &mut Around { watches, members, gossip, context });
+                pings.seek(missing, hears, &mut Outbox { watches, members, gossip, context });
             }
         }
     }
@@ -253,7 +254,7 @@ impl Detector {
         if let DetectorImpl::Swim(pings) = &self.implementation
             && watches.clock(name).is_some()
         {
-            pings.ping(name, &mut Around { watches, members, gossip, context });
+            pings.ping(name, &mut Outbox { watches, members, gossip, context });
         }
     }
 
@@ -264,14 +265,10 @@ impl Detector {
         gossip: &mut Gossip,
         context: &mut Context,
     ) {
+        let outbox = &mut Outbox { watches: &self.watches, members, gossip, context };
         match &mut self.implementation {
-            DetectorImpl::Heartbeat(heartbeats) => {
-                heartbeats.send_if_due(&self.watches, members, gossip, context);
-            }
-            DetectorImpl::Swim(pings) => {
-                let watches = &self.watches;
-                pings.send_if_due(&mut Around { watches, members, gossip, context });
-            }
+            DetectorImpl::Heartbeat(heartbeats) => heartbeats.send_if_due(outbox),
+            DetectorImpl::Swim(pings) => pings.send_if_due(outbox),
         }
     }
 
@@ -368,6 +365,12 @@ impl Detector {
             DetectorImpl::Swim(pings) => pings.monitors().cloned().collect(),
         }
     }
+}
+
+/// When to send next: a pause after `at`, which is due, but not in the past.
+fn next_turn(at: Instant, pause: Duration, now: Instant) -> Instant {
+    let next = at + pause;
+    if next > now { next } else { now + pause }
 }
 
 /// A heartbeat that compares lists and carries updates, for a member that need not watch.

@@ -37,11 +37,12 @@ impl Gossip {
         self.broadcasts.learn(update, source, members.up(), ride, context.now.mono);
     }
 
-    /// Adds new updates to a body that can carry some.
+    /// Adds new updates to a body that can carry some, but none about members that it has already.
     pub(crate) fn fill(&mut self, body: &mut Body, now: Instant) {
-        if let Some(updates) = body.updates_mut() {
-            updates.extend(self.broadcasts.riding(now));
-        }
+        let Some(updates) = body.updates_mut() else { return };
+        let mut riding = self.broadcasts.riding(now);
+        riding.retain(|new| updates.iter().all(|has| has.identity.name != new.identity.name));
+        updates.append(&mut riding);
     }
 
     /// Sends the updates that are due.

@@ -1,15 +1,12 @@
 //! The heartbeat detector: each member sends its monitors a heartbeat in every interval. It owns
 //! the receivers of heartbeats and the time of the next ones.
 
-use super::plain_heartbeat;
-use super::watches::{Timing, Watches};
+use super::next_turn;
+use super::outbox::Outbox;
+use super::watches::Timing;
 use crate::context::Context;
-use crate::detector::peer_clock::PeerClock;
-use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
 use crate::list::Entry;
-use crate::members::Members;
-use crate::message::Body;
 use crate::settings::GroupSettings;
 use crate::time::Instant;
 use rand::RngExt;
@@ -17,10 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// For this long after a change of its list, a member also compares lists with random members
-/// beyond its neighbours.
-const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
 
 /// The interval between a monitor's probes while a heartbeat is missing. Six rounds fit before
 /// `failure_timeout`, so that a live member is found in spite of 30 % loss. Heartbeats themselves
@@ -126,74 +119,26 @@ impl Heartbeats {
     }
 
     /// Sends a heartbeat out of turn.
-    pub(super) fn greet(
-        &self,
-        name: &Name,
-        watches: &Watches,
-        members: &Members,
-        gossip: &mut Gossip,
-        context: &mut Context,
-    ) {
+    pub(super) fn greet(&self, name: &Name, outbox: &mut Outbox) {
         if let Some(recipient) = self.recipients.get(name).filter(|_| !self.stopped) {
-            recipient.send(name, watches, members, gossip, context);
+            outbox.send_heartbeat(name, recipient.address);
         }
     }
 
     /// Sends the heartbeats of an interval if they are due.
-    pub(super) fn send_if_due(
-        &mut self,
-        watches: &Watches,
-        members: &Members,
-        gossip: &mut Gossip,
-        context: &mut Context,
-    ) {
-        let now = context.now.mono;
+    pub(super) fn send_if_due(&mut self, outbox: &mut Outbox) {
+        let now = outbox.context.now.mono;
         if self.next_at > now {
             return;
         }
-        let interval = context.group().interval();
-        let next = self.next_at + interval;
-        self.next_at = if next > now { next } else { now + interval };
+        self.next_at = next_turn(self.next_at, outbox.context.group().interval(), now);
         self.recipients.retain(|_, recipient| recipient.until.is_none_or(|until| now < until));
         if self.stopped {
             return;
         }
         for (name, recipient) in &self.recipients {
-            recipient.send(name, watches, members, gossip, context);
+            outbox.send_heartbeat(name, recipient.address);
         }
-        if now.since(members.last_change()) < COMPARE_AFTER_CHANGE
-            && members.up() > self.recipients.len() + 1
-        {
-            let except: BTreeSet<Name> = self.recipients.keys().cloned().collect();
-            for address in members.random(1, &except, &context.local, &mut context.rng) {
-                let mut body = plain_heartbeat(members);
-                gossip.fill(&mut body, now);
-                context.send(address, body);
-            }
-        }
-    }
-}
-
-impl Recipient {
-    /// A monitor that this member has not heard yet may not know it. So the heartbeat introduces
-    /// it.
-    fn send(
-        &self,
-        name: &Name,
-        watches: &Watches,
-        members: &Members,
-        gossip: &mut Gossip,
-        context: &mut Context,
-    ) {
-        let delay = watches.clock(name).and_then(PeerClock::delay);
-        let mut body = Body::Heartbeat { hash: members.digest().hash, delay, updates: Vec::new() };
-        gossip.fill(&mut body, context.now.mono);
-        if let Some(updates) = body.updates_mut()
-            && !watches.has_heard(name, self.incarnation)
-            && !updates.iter().any(|update| update.identity.name == context.local.name)
-        {
-            updates.push(context.local.introduction());
-        }
-        context.send(self.address, body);
+        outbox.compare_after_change(1, self.recipients.keys());
     }
 }

@@ -5,14 +5,13 @@
 //! other. The schedule is fixed: a slow acknowledgement delays no ping, and counts for its own send
 //! time. Only while evidence is missing are there more pings, also through other members.
 
-use super::plain_heartbeat;
-use super::watches::{Missing, Timing, Watches};
+use super::next_turn;
+use super::outbox::Outbox;
+use super::peer_clock;
+use super::watches::{Missing, Timing};
 use crate::context::Context;
-use crate::detector::peer_clock::{self, PeerClock};
-use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
-use crate::list::{Entry, Update};
-use crate::members::Members;
+use crate::list::Entry;
 use crate::message::{Body, Message};
 use crate::ring::Ring;
 use crate::settings::{GroupSettings, SwimSettings};
@@ -35,10 +34,7 @@ const PING_SUSPECTED_AGAIN: Duration = Duration::from_millis(500);
 /// How long before the deadline others are asked about a member that is only probed.
 const ASK_OTHERS: Duration = Duration::from_millis(1_500);
 
-/// For this long after a change of its list, a member also compares lists with random members.
-const COMPARE_AFTER_CHANGE: Duration = Duration::from_secs(10);
-
-/// With how many at each ping.
+/// With how many others lists are compared at each ping after a change.
 const COMPARED: usize = 2;
 
 /// How many members beyond its monitors may help to reach a silent one. They are asked in turn.
@@ -84,14 +80,6 @@ pub(super) struct Pings {
 struct Peer {
     name: Name,
     address: SocketAddr,
-}
-
-/// What pings are made from.
-pub(super) struct Around<'a> {
-    pub(super) watches: &'a Watches,
-    pub(super) members: &'a Members,
-    pub(super) gossip: &'a mut Gossip,
-    pub(super) context: &'a mut Context,
 }
 
 /// A ping that another member asked for.
@@ -176,66 +164,54 @@ impl Pings {
 
     /// Pings the next successor if that is due. Soon after a change it also compares lists with
     /// others.
-    pub(super) fn send_if_due(&mut self, around: &mut Around) {
-        let now = around.context.now.mono;
+    pub(super) fn send_if_due(&mut self, outbox: &mut Outbox) {
+        let now = outbox.context.now.mono;
         if self.next_at > now {
             return;
         }
         let successors = u32::try_from(self.successors.len()).unwrap_or(u32::MAX).max(1);
-        let pause = self.settings.ping_interval / successors;
-        let next = self.next_at + pause;
-        self.next_at = if next > now { next } else { now + pause };
+        self.next_at = next_turn(self.next_at, self.settings.ping_interval / successors, now);
         if self.stopped {
             return;
         }
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn.checked_rem(self.successors.len());
         if let Some(peer) = turn.and_then(|turn| self.successors.get(turn)) {
-            around.ping(&peer.name, peer.address);
+            outbox.send_ping(&peer.name, peer.address);
         }
-        let Around { members, gossip, context, .. } = around;
-        if now.since(members.last_change()) < COMPARE_AFTER_CHANGE
-            && members.up() > self.monitors.len() + 1
-        {
-            let except: BTreeSet<Name> = self.monitors().cloned().collect();
-            for address in members.random(COMPARED, &except, &context.local, &mut context.rng) {
-                let mut body = plain_heartbeat(members);
-                gossip.fill(&mut body, now);
-                context.send(address, body);
-            }
-        }
+        outbox.compare_after_change(COMPARED, self.monitors());
     }
 
     /// Pings a member out of turn.
-    pub(super) fn ping(&self, name: &Name, around: &mut Around) {
-        let address = around.members.get(name).map(|entry| entry.identity.address);
+    pub(super) fn ping(&self, name: &Name, outbox: &mut Outbox) {
+        let address = outbox.members.get(name).map(|entry| entry.identity.address);
         if let Some(address) = address.filter(|_| !self.stopped) {
-            around.ping(name, address);
+            outbox.send_ping(name, address);
         }
     }
 
     /// Looks for a silent member: pings it, and from the second round on asks others to do that
     /// too. If this member `hears` nobody at all, the fault may be its own, and it asks nobody.
-    pub(super) fn seek(&self, missing: &Missing, hears: bool, around: &mut Around) {
+    pub(super) fn seek(&self, missing: &Missing, hears: bool, outbox: &mut Outbox) {
         let Missing { name, incarnation, round, .. } = missing;
         if !hears && round % 2 == 1 {
             return;
         }
-        self.ping(name, around);
+        self.ping(name, outbox);
         let Some(round) = round.checked_sub(1).filter(|_| hears && !self.stopped) else { return };
-        let now = around.context.now.mono;
-        let sent = around.watches.newest(name, *incarnation, now).map_or(0, |(sent, _)| sent);
-        for helper in self.helpers(name, round, around) {
-            around.context.counters.indirect_pings += 1;
+        let now = outbox.context.now.mono;
+        let sent = outbox.watches.newest(name, *incarnation, now).map_or(0, |(sent, _)| sent);
+        for helper in self.helpers(name, round, outbox) {
+            outbox.context.counters.indirect_pings += 1;
             let (name, incarnation) = (name.clone(), *incarnation);
-            around.context.send(helper, Body::PingRequest { name, incarnation, sent });
+            outbox.context.send(helper, Body::PingRequest { name, incarnation, sent });
         }
     }
 
     /// The members to ask in a round: first the other monitors of the silent member, in further
     /// rounds the next ones on the ring, in turn. Nobody is asked whose own evidence is missing.
-    fn helpers(&self, of: &Name, round: u32, around: &Around) -> Vec<SocketAddr> {
-        let Around { watches, members, context, .. } = around;
+    fn helpers(&self, of: &Name, round: u32, outbox: &Outbox) -> Vec<SocketAddr> {
+        let Outbox { watches, members, context, .. } = outbox;
         let wanted = usize::from(self.settings.indirect_pings);
         let ring = Ring::of_up(members);
         let mut able = ring.monitors(of, context.monitors_wanted());
@@ -260,33 +236,34 @@ impl Pings {
         name: &Name,
         from: SocketAddr,
         message: &Message,
-        around: &mut Around,
+        outbox: &mut Outbox,
     ) {
-        self.finish_errands(name, message, around);
+        self.finish_errands(name, message, outbox);
         if self.stopped {
             return;
         }
         match &message.body {
             Body::Ping { .. } => {
-                let mut ack = around.heartbeat(name);
-                around.gossip.fill(&mut ack, around.context.now.mono);
-                around.acknowledge(from, ack);
+                outbox.context.counters.acks += 1;
+                outbox.send_heartbeat(name, from);
             }
             Body::PingRequest { name: silent, incarnation, sent } => {
-                let answer = self.answer(silent, *incarnation, *sent, around);
+                let answer = self.answer(silent, *incarnation, *sent, outbox);
                 // A heartbeat shows that this member hears the other.
-                let answer = answer.unwrap_or_else(|| around.heartbeat(name));
-                around.context.send(from, answer);
-                self.take_errand(name, from, (silent, *incarnation), around);
+                let answer = answer.unwrap_or_else(|| outbox.heartbeat(name));
+                outbox.context.send(from, answer);
+                self.take_errand(name, from, (silent, *incarnation), outbox);
             }
             Body::IndirectPing { requester } => {
-                let ack = around.heartbeat(name);
-                around.acknowledge(from, ack);
-                let requester = around.members.get(requester);
+                let requester = outbox.members.get(requester);
                 let requester = requester.filter(|entry| entry.is_alive_to_others());
-                if let Some(entry) = requester.filter(|entry| entry.identity.address != from) {
-                    let ack = around.heartbeat(&entry.identity.name);
-                    around.acknowledge(entry.identity.address, ack);
+                let requester = requester.filter(|entry| entry.identity.address != from);
+                let requester =
+                    requester.map(|entry| (&entry.identity.name, entry.identity.address));
+                for (name, address) in [(name, from)].into_iter().chain(requester) {
+                    outbox.context.counters.acks += 1;
+                    let ack = outbox.heartbeat(name);
+                    outbox.context.send(address, ack);
                 }
             }
             _ => {}
@@ -300,9 +277,9 @@ impl Pings {
         silent: &Name,
         incarnation: Incarnation,
         sent: u64,
-        around: &Around,
+        outbox: &Outbox,
     ) -> Option<Body> {
-        let Around { watches, members, context, .. } = around;
+        let Outbox { watches, members, context, .. } = outbox;
         let entry = members.get(silent)?;
         if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
             return Some(Body::Updates(vec![entry.to_update()]));
@@ -318,17 +295,17 @@ impl Pings {
         requester: &Name,
         from: SocketAddr,
         (silent, incarnation): (&Name, Incarnation),
-        around: &mut Around,
+        outbox: &mut Outbox,
     ) {
-        let now = around.context.now.mono;
-        let entry = around.members.get(silent).filter(|entry| {
+        let now = outbox.context.now.mono;
+        let entry = outbox.members.get(silent).filter(|entry| {
             entry.is_alive_to_others()
                 && entry.identity.incarnation == incarnation
-                && *silent != around.context.local.name
+                && *silent != outbox.context.local.name
         });
         let Some(entry) = entry else { return };
-        let heard = around.watches.newest(silent, incarnation, now).is_some()
-            && !around.watches.is_missing(silent, now);
+        let heard = outbox.watches.newest(silent, incarnation, now).is_some()
+            && !outbox.watches.is_missing(silent, now);
         self.errands.retain(|errand| now < errand.until);
         let same = |errand: &Errand| errand.requester == from && errand.name == *silent;
         if heard || self.errands.iter().any(same) || self.errands.len() >= MOST_ERRANDS {
@@ -337,54 +314,25 @@ impl Pings {
         let (name, until) = (silent.clone(), now + ERRAND);
         self.errands.push(Errand { name, incarnation, requester: from, until });
         let ping = Body::IndirectPing { requester: requester.clone() };
-        around.context.send(entry.identity.address, ping);
+        outbox.context.send(entry.identity.address, ping);
     }
 
     /// Passes on that a member was heard, to those that asked for it.
-    fn finish_errands(&mut self, name: &Name, message: &Message, around: &mut Around) {
-        let (now, incarnation) = (around.context.now, message.incarnation);
+    fn finish_errands(&mut self, name: &Name, message: &Message, outbox: &mut Outbox) {
+        let (now, incarnation) = (outbox.context.now, message.incarnation);
         let is_done =
             |errand: &mut Errand| errand.name == *name && errand.incarnation == incarnation;
         for errand in self.errands.extract_if(.., is_done).filter(|errand| now.mono < errand.until)
         {
             let sent = message.sent.mono;
-            let known = around.watches.newest(name, incarnation, now.mono);
+            let known = outbox.watches.newest(name, incarnation, now.mono);
             let age = known.filter(|(newest, _)| *newest == sent).map(|(_, age)| millis(age));
             // Of one that it does not watch, a member knows no better than the wall clocks.
             let age = age.unwrap_or_else(|| millis(peer_clock::way_by_wall(now, message.sent)));
             let name = name.clone();
             let reply = Body::ProbeReply { name, incarnation, sent, age };
-            around.context.send(errand.requester, reply);
+            outbox.context.send(errand.requester, reply);
         }
-    }
-}
-
-impl Around<'_> {
-    /// A heartbeat for one member. One that was not heard yet may not know this member, which
-    /// therefore introduces itself.
-    fn heartbeat(&self, to: &Name) -> Body {
-        let (delay, updates) = self.parts(to);
-        Body::Heartbeat { hash: self.members.digest().hash, delay, updates }
-    }
-
-    fn ping(&mut self, name: &Name, to: SocketAddr) {
-        let (delay, updates) = self.parts(name);
-        let mut ping = Body::Ping { hash: self.members.digest().hash, delay, updates };
-        self.gossip.fill(&mut ping, self.context.now.mono);
-        self.context.counters.pings += 1;
-        self.context.send(to, ping);
-    }
-
-    fn acknowledge(&mut self, to: SocketAddr, ack: Body) {
-        self.context.counters.acks += 1;
-        self.context.send(to, ack);
-    }
-
-    fn parts(&self, to: &Name) -> (Option<i64>, Vec<Update>) {
-        let clock = self.watches.clock(to);
-        let heard = clock.is_some_and(|clock| clock.delay().is_some());
-        let introduction = (!heard).then(|| self.context.local.introduction());
-        (clock.and_then(PeerClock::delay), introduction.into_iter().collect())
     }
 }
 
@@ -392,7 +340,7 @@ impl Around<'_> {
 mod tests {
     use super::*;
     use crate::detector::peer_clock::{SentAt, sent_at};
-    use crate::detector::watches::Target;
+    use crate::detector::watches::{Target, Watches};
     use crate::settings::Settings;
     use crate::testing::{Fixture, address, identity, name};
 
@@ -423,10 +371,10 @@ mod tests {
             World { fixture, watches, pings }
         }
 
-        fn around<T>(&mut self, act: impl FnOnce(&mut Pings, &mut Around) -> T) -> T {
+        fn outbox<T>(&mut self, act: impl FnOnce(&mut Pings, &mut Outbox) -> T) -> T {
             let Fixture { members, gossip, context, .. } = &mut self.fixture;
             let watches = &self.watches;
-            act(&mut self.pings, &mut Around { watches, members, gossip, context })
+            act(&mut self.pings, &mut Outbox { watches, members, gossip, context })
         }
 
         fn hear(&mut self, i: u8) {
@@ -437,8 +385,8 @@ mod tests {
 
         fn receive(&mut self, from: u8, sent: SentAt, body: Body) {
             let message = Message { incarnation: identity(from).incarnation, sent, body };
-            self.around(|pings, around| {
-                pings.on_message(&name(from), address(from), &message, around);
+            self.outbox(|pings, outbox| {
+                pings.on_message(&name(from), address(from), &message, outbox);
             });
         }
     }
@@ -456,7 +404,7 @@ mod tests {
         let mut pinged = Vec::new();
         for _ in 0..1_000 {
             world.fixture.pass(10);
-            world.around(Pings::send_if_due);
+            world.outbox(Pings::send_if_due);
             pinged.extend(world.fixture.sent().into_iter().map(|(to, _)| to));
         }
         assert_eq!(pinged.len(), 8, "10 s are four intervals");
@@ -480,11 +428,11 @@ mod tests {
     #[test]
     fn who_was_never_heard_gets_an_introduction_with_the_ping() {
         let mut world = World::new(3);
-        world.around(|pings, around| pings.ping(&name(1), around));
+        world.outbox(|pings, outbox| pings.ping(&name(1), outbox));
         let introduction = world.fixture.context.local.introduction();
         assert_eq!(world.fixture.sent()[0].1.updates(), [introduction]);
         world.hear(1);
-        world.around(|pings, around| pings.ping(&name(1), around));
+        world.outbox(|pings, outbox| pings.ping(&name(1), outbox));
         assert_eq!(world.fixture.sent()[0].1.updates(), []);
     }
 
@@ -499,7 +447,7 @@ mod tests {
         let mut asked = Vec::new();
         for round in 0..4 {
             let missing = missing(round, &world);
-            world.around(|pings, around| pings.seek(&missing, true, around));
+            world.outbox(|pings, outbox| pings.seek(&missing, true, outbox));
             let sent = world.fixture.sent();
             let requests = sent.iter().filter(|(_, body)| matches!(body, Body::PingRequest { .. }));
             asked.push(requests.map(|(to, _)| *to).collect::<Vec<_>>());
@@ -516,7 +464,7 @@ mod tests {
         let mut world = World::new(12);
         for round in 0..4 {
             let missing = missing(round, &world);
-            world.around(|pings, around| pings.seek(&missing, false, around));
+            world.outbox(|pings, outbox| pings.seek(&missing, false, outbox));
         }
         let to: Vec<SocketAddr> = world.fixture.sent().into_iter().map(|(to, _)| to).collect();
         assert_eq!(to, [address(1), address(1)], "half as often");
