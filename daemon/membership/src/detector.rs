@@ -21,7 +21,7 @@ use crate::message::{Body, Message};
 use crate::ring::Ring;
 use crate::settings::{Detection, GroupSettings};
 use crate::suspicion::Suspicion;
-use crate::time::{Instant, Now, millis};
+use crate::time::{Instant, Now};
 use heartbeat::Heartbeats;
 use outbox::Outbox;
 use peer_clock::PeerClock;
@@ -324,12 +324,9 @@ impl Detector {
             context.send(to, body);
             return;
         }
-        let Some(entry) = members.get(name) else { return };
-        if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
-            context.send(to, Body::Updates(vec![entry.to_update()]));
-        } else if let Some((sent, age)) = self.watches.newest(name, incarnation, context.now.mono) {
-            let (name, age) = (name.clone(), millis(age));
-            context.send(to, Body::ProbeReply { name, incarnation, sent, age });
+        let known = self.watches.known(name, incarnation, None, members, context.now.mono);
+        if let Some(known) = known {
+            context.send(to, known);
         }
     }
 

@@ -248,9 +248,10 @@ impl Pings {
                 outbox.send_heartbeat(name, from);
             }
             Body::PingRequest { name: silent, incarnation, sent } => {
-                let answer = self.answer(silent, *incarnation, *sent, outbox);
+                let (members, now) = (outbox.members, outbox.context.now.mono);
+                let known = outbox.watches.known(silent, *incarnation, Some(*sent), members, now);
                 // A heartbeat shows that this member hears the other.
-                let answer = answer.unwrap_or_else(|| outbox.heartbeat(name));
+                let answer = known.unwrap_or_else(|| outbox.heartbeat(name));
                 outbox.context.send(from, answer);
                 self.take_errand(name, from, (silent, *incarnation), outbox);
             }
@@ -268,25 +269,6 @@ impl Pings {
             }
             _ => {}
         }
-    }
-
-    /// What is known of a silent member, if that is news: its end, its next incarnation, or newer
-    /// evidence.
-    fn answer(
-        &self,
-        silent: &Name,
-        incarnation: Incarnation,
-        sent: u64,
-        outbox: &Outbox,
-    ) -> Option<Body> {
-        let Outbox { watches, members, context, .. } = outbox;
-        let entry = members.get(silent)?;
-        if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
-            return Some(Body::Updates(vec![entry.to_update()]));
-        }
-        let (newest, age) = watches.newest(silent, incarnation, context.now.mono)?;
-        let (name, age) = (silent.clone(), millis(age));
-        (newest > sent).then_some(Body::ProbeReply { name, incarnation, sent: newest, age })
     }
 
     /// Pings a member for another one, unless it was heard lately, or somebody has asked already.

@@ -3,6 +3,8 @@
 
 use super::peer_clock::{PeerClock, SentAt};
 use crate::identity::{Incarnation, Name};
+use crate::members::Members;
+use crate::message::Body;
 use crate::time::{Instant, Now, millis};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -356,6 +358,26 @@ impl Watches {
     ) -> Option<(u64, Duration)> {
         let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
         Some((watch.newest_sent?, now.since(watch.newest?)))
+    }
+
+    /// What a monitor that asks about a member is to know: that it is gone, or has another
+    /// incarnation, or else the newest evidence, if that was sent after `after`.
+    pub(super) fn known(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        after: Option<u64>,
+        members: &Members,
+        now: Instant,
+    ) -> Option<Body> {
+        let entry = members.get(name)?;
+        if entry.identity.incarnation > incarnation || !entry.is_alive_to_others() {
+            return Some(Body::Updates(vec![entry.to_update()]));
+        }
+        let newest = self.newest(name, incarnation, now);
+        let (sent, age) = newest.filter(|(sent, _)| Some(*sent) > after)?;
+        let (name, age) = (name.clone(), millis(age));
+        Some(Body::ProbeReply { name, incarnation, sent, age })
     }
 
     /// Whether a watched member cannot have sent anything at this moment of its clock yet.
