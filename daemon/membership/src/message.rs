@@ -197,21 +197,37 @@ impl Forgotten {
 /// Splits updates into parts that fit into a datagram each. All begin with the introduction, if
 /// there is one.
 pub fn pack(updates: &[Update], introduction: Option<&Update>) -> Vec<Vec<Update>> {
-    let mut pieces: Vec<Vec<Update>> = Vec::new();
-    let mut room = 0;
-    for update in updates.iter().filter(|update| Some(*update) != introduction) {
-        let size = update.wire_size();
-        if size > room || pieces.is_empty() {
-            pieces.push(introduction.into_iter().cloned().collect());
-            room = UPDATES_ROOM - introduction.map_or(0, Update::wire_size);
-        }
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(update.clone());
-            room -= size;
-        }
+    let others = updates.iter().filter(|update| Some(*update) != introduction).cloned().collect();
+    let room = UPDATES_ROOM - introduction.map_or(0, Update::wire_size);
+    let mut pieces = pieces(others, room, Update::wire_size);
+    for piece in &mut pieces {
+        piece.splice(0..0, introduction.cloned());
     }
     if pieces.is_empty() && !updates.is_empty() {
         pieces.push(updates.to_vec());
     }
     pieces
+}
+
+/// Splits what is sent into parts that fit into a datagram each. `room` and `size` are in bytes.
+pub(crate) fn pieces<T>(mut items: Vec<T>, room: usize, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut pieces = Vec::new();
+    while !items.is_empty() {
+        let rest = items.split_off(fitting(&items, room, &size));
+        pieces.push(items);
+        items = rest;
+    }
+    pieces
+}
+
+/// How many of these fit into this room in bytes. One always does.
+pub(crate) fn fitting<T>(items: &[T], mut room: usize, size: impl Fn(&T) -> usize) -> usize {
+    let fits = |item: &&T| match room.checked_sub(size(item)) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    items.iter().take_while(fits).count().max(1)
 }

@@ -14,7 +14,7 @@ use crate::gossip::broadcast::{Broadcasts, FANOUT, Fact};
 use crate::identity::{Incarnation, Name};
 use crate::list::List;
 use crate::members::Members;
-use crate::message::{Body, UPDATES_ROOM};
+use crate::message::{Body, UPDATES_ROOM, pieces};
 use crate::settings::GroupSettings;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -188,7 +188,7 @@ impl Suspicions {
                 continue;
             }
             let chosen = members.random(count, &BTreeSet::new(), &context.local, &mut context.rng);
-            for piece in pack(facts) {
+            for piece in pieces(facts, UPDATES_ROOM, Suspicion::wire_size) {
                 for address in &chosen {
                     context.send(*address, Body::Suspicions(piece.clone()));
                 }
@@ -232,24 +232,6 @@ impl Suspicions {
 /// How long a fact counts: by then its member has been heard everywhere, or was declared failed.
 fn kept(group: &GroupSettings) -> Duration {
     group.patience() * 2
-}
-
-/// Splits facts into parts that fit into a datagram each.
-fn pack(facts: Vec<Suspicion>) -> Vec<Vec<Suspicion>> {
-    let mut pieces: Vec<Vec<Suspicion>> = Vec::new();
-    let mut room = 0;
-    for fact in facts {
-        let size = fact.wire_size();
-        if size > room {
-            pieces.push(Vec::new());
-            room = UPDATES_ROOM;
-        }
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(fact);
-            room -= size;
-        }
-    }
-    pieces
 }
 
 #[cfg(test)]

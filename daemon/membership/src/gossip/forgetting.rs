@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::forgotten::Forgotten;
 use crate::identity::Name;
 use crate::members::Members;
-use crate::message::{Body, UPDATES_ROOM};
+use crate::message::{Body, UPDATES_ROOM, fitting, pieces};
 use crate::time::Instant;
 use crate::wire::CallRequest;
 use rand::RngExt;
@@ -123,14 +123,11 @@ pub(crate) fn tell<'n>(
     context: &mut Context,
 ) {
     let now = context.now.mono;
-    let mut records: Vec<Forgotten> =
-        names.filter_map(|name| members.forgotten.get(name, now)).collect();
-    while !records.is_empty() {
-        let rest = records.split_off(fitting(&records));
+    let records = names.filter_map(|name| members.forgotten.get(name, now)).collect();
+    for records in pieces(records, UPDATES_ROOM, Forgotten::wire_size) {
         for address in to {
             context.send(*address, Body::Forgotten { hash: None, records: records.clone() });
         }
-        records = rest;
     }
 }
 
@@ -142,19 +139,6 @@ fn some_records(members: &Members, context: &mut Context) -> Vec<Forgotten> {
     let now = context.now.mono;
     let mut records: Vec<Forgotten> =
         names.take(MOST_AT_ONCE).filter_map(|name| forgotten.get(name, now)).collect();
-    records.truncate(fitting(&records));
+    records.truncate(fitting(&records, UPDATES_ROOM, Forgotten::wire_size));
     records
-}
-
-/// How many of these records fit into a datagram. One always does.
-fn fitting(records: &[Forgotten]) -> usize {
-    let mut room = UPDATES_ROOM;
-    let fits = |record: &&Forgotten| match room.checked_sub(record.wire_size()) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    };
-    records.iter().take_while(fits).count().max(1)
 }
