@@ -17,6 +17,21 @@ const CLEARED: &str = "3a27737d1f3c4afea3f4b83ef68c134a";
 const DETECTED: &str = "ffce4ad31b3347529634ae803d3f0f87";
 const TOLD: &str = "69c61f83d2214c80aae511197da9aa75";
 
+/// Logs a line about a member: its message id, its kind, the member's identity, and further fields.
+macro_rules! line {
+    ($words:literal, $message_id:expr, $event:expr, $member:expr $(, $($fields:tt)+)?) => {
+        info!(
+            message_id = $message_id,
+            memberd_event = $event,
+            memberd_name = $member.name.as_str(),
+            memberd_id = %$member,
+            memberd_incarnation = $member.incarnation.0,
+            $($($fields)+,)?
+            $words
+        )
+    };
+}
+
 /// Logs a membership change. The line and the journal leave out fields that have no value.
 pub fn member_event(event: &MemberEvent) {
     let (kind, message_id, evidence, reason) = match &event.kind {
@@ -25,95 +40,57 @@ pub fn member_event(event: &MemberEvent) {
         MemberEventKind::Restarted => ("failed", FAILED, None, Some("restarted")),
         MemberEventKind::Left => ("left", LEFT, None, None),
     };
-    info!(
+    line!(
+        "member {kind}",
         message_id,
-        memberd_event = kind,
-        memberd_name = event.member.name.as_str(),
-        memberd_id = %event.member,
-        memberd_incarnation = event.member.incarnation.0,
+        kind,
+        event.member,
         memberd_noticed_by = evidence.map(|evidence| evidence.detected_by.as_str()),
         memberd_silent_ms = evidence.map(|evidence| evidence.silent_ms),
-        memberd_reason = reason,
-        "member {kind}"
+        memberd_reason = reason
     );
 }
 
 /// Logs that the monitor `by` suspects a member. `silent` is the age of its newest evidence here.
 pub fn member_suspected(member: &Identity, by: &Name, silent: Option<Duration>) {
-    info!(
-        message_id = SUSPECTED,
-        memberd_event = "suspected",
-        memberd_name = member.name.as_str(),
-        memberd_id = %member,
-        memberd_incarnation = member.incarnation.0,
+    line!(
+        "member suspected",
+        SUSPECTED,
+        "suspected",
+        member,
         memberd_suspected_by = by.as_str(),
-        memberd_last_sent_ms = silent.map(millis),
-        "member suspected"
+        memberd_last_sent_ms = silent.map(millis)
     );
 }
 
 /// Logs that a member is not suspected any more.
 pub fn member_cleared(member: &Identity, suspected_by: &Name, after: Duration) {
-    info!(
-        message_id = CLEARED,
-        memberd_event = "cleared",
-        memberd_name = member.name.as_str(),
-        memberd_id = %member,
-        memberd_incarnation = member.incarnation.0,
+    line!(
+        "member cleared",
+        CLEARED,
+        "cleared",
+        member,
         memberd_suspected_by = suspected_by.as_str(),
-        memberd_after_ms = millis(after),
-        "member cleared"
+        memberd_after_ms = millis(after)
     );
 }
 
 /// Logs that this machine itself detected a failure.
 pub fn failure_detected(member: &Identity, silent_ms: u64) {
-    info!(
-        message_id = DETECTED,
-        memberd_event = "detected",
-        memberd_name = member.name.as_str(),
-        memberd_id = %member,
-        memberd_incarnation = member.incarnation.0,
-        memberd_silent_ms = silent_ms,
-        "failure detected"
-    );
+    line!("failure detected", DETECTED, "detected", member, memberd_silent_ms = silent_ms);
 }
 
 /// Logs that a failure was told to so many members.
 pub fn failure_told(member: &Identity, members: usize) {
-    info!(
-        message_id = TOLD,
-        memberd_event = "told",
-        memberd_name = member.name.as_str(),
-        memberd_id = %member,
-        memberd_incarnation = member.incarnation.0,
-        memberd_to = members,
-        "failure told"
-    );
+    line!("failure told", TOLD, "told", member, memberd_to = members);
 }
 
 /// Logs that an operator had a member forgotten, through the member `by`.
 pub fn member_forgotten(entry: &Entry, by: &Name) {
-    info!(
-        message_id = FORGOTTEN,
-        memberd_event = "forgotten",
-        memberd_name = entry.identity.name.as_str(),
-        memberd_id = %entry.identity,
-        memberd_incarnation = entry.identity.incarnation.0,
-        memberd_by = by.as_str(),
-        "member forgotten"
-    );
+    line!("member forgotten", FORGOTTEN, "forgotten", entry.identity, memberd_by = by.as_str());
 }
 
 /// Logs that a member has changed its tags, with the new tags.
 pub fn member_tagged(entry: &Entry) {
-    info!(
-        message_id = TAGGED,
-        memberd_event = "tagged",
-        memberd_name = entry.identity.name.as_str(),
-        memberd_id = %entry.identity,
-        memberd_incarnation = entry.identity.incarnation.0,
-        memberd_tags = %entry.tags,
-        "member tagged"
-    );
+    line!("member tagged", TAGGED, "tagged", entry.identity, memberd_tags = %entry.tags);
 }
