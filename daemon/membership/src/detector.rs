@@ -7,12 +7,12 @@
 mod heartbeat;
 mod outbox;
 pub(crate) mod peer_clock;
+mod probe;
 mod skew;
 mod swim;
 mod watches;
 
 use crate::context::Context;
-use crate::doubt;
 use crate::gossip::Gossip;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Entry, Update};
@@ -25,6 +25,7 @@ use crate::time::{Instant, Now};
 use heartbeat::Heartbeats;
 use outbox::Outbox;
 use peer_clock::PeerClock;
+pub(crate) use probe::probe;
 use skew::Skews;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -123,11 +124,7 @@ impl Detector {
             let watched = ring.targets(own, k);
             targets.extend(watched.into_iter().map(|entry| target(entry, context)));
         }
-        let still_up = |name: &Name, incarnation: Incarnation| {
-            members.get(name).is_some_and(|entry| {
-                entry.is_alive_to_others() && entry.identity.incarnation == incarnation
-            })
-        };
+        let still_up = |name: &Name, incarnation| members.alive_as(name, incarnation).is_some();
         self.watches.watch(targets, still_up, context.now.mono);
         let watches = &self.watches;
         self.skews.retain(|name| watches.clock(name).is_some());
@@ -233,7 +230,7 @@ impl Detector {
     ) {
         match &self.implementation {
             DetectorImpl::Heartbeat(_) => {
-                doubt::probe_all(&missing.name, missing.incarnation, members, context);
+                probe::probe_all(&missing.name, missing.incarnation, members, context);
             }
             DetectorImpl::Swim(pings) => {
                 let watches = &self.watches;

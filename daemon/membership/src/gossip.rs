@@ -13,9 +13,7 @@ use crate::message::{Body, pack};
 use crate::settings::Detection;
 use crate::time::Instant;
 use broadcast::Broadcasts;
-pub(crate) use broadcast::FANOUT;
 pub(crate) use broadcast::Source;
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// The gossip of one member.
@@ -48,13 +46,9 @@ impl Gossip {
     /// Sends the updates that are due.
     pub(crate) fn broadcast_if_due(&mut self, members: &Members, context: &mut Context) {
         let Some(round) = self.broadcasts.round(members.up(), context.now.mono) else { return };
-        for (count, updates) in [(usize::MAX, round.everyone), (FANOUT, round.few)] {
-            if !updates.is_empty() {
-                let nobody = BTreeSet::new();
-                let chosen = members.random(count, &nobody, &context.local, &mut context.rng);
-                send_updates(&chosen, &updates, context);
-                report_told(&updates, chosen.len(), context);
-            }
+        for (to, updates) in round.addressed(members, context) {
+            send_updates(&to, &updates, context);
+            report_told(&updates, to.len(), context);
         }
     }
 
@@ -94,6 +88,7 @@ pub(crate) fn send_updates(to: &[SocketAddr], updates: &[Update], context: &mut 
 
 #[cfg(test)]
 mod tests {
+    use super::broadcast::FANOUT;
     use super::*;
     use crate::testing::{Fixture, address, update};
 

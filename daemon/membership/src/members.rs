@@ -15,6 +15,7 @@ use rand::rngs::SmallRng;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The list. It is read as a [`List`] and changed only here, so that every change is reported.
@@ -84,6 +85,13 @@ impl Members {
         self.list
             .get(name)
             .is_some_and(|entry| entry.is_up() && entry.identity.incarnation == incarnation)
+    }
+
+    /// The entry of a member that is alive to others in this very incarnation.
+    pub(crate) fn alive_as(&self, name: &Name, incarnation: Incarnation) -> Option<&Arc<Entry>> {
+        self.list
+            .get(name)
+            .filter(|entry| entry.is_alive_to_others() && entry.identity.incarnation == incarnation)
     }
 
     /// Whether the member at an address counts as failed in this very incarnation.

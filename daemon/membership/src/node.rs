@@ -15,8 +15,8 @@ pub use status::{Counters, Neighbour, PhaseName};
 use crate::calls::{CallError, CallId, CallPurpose, UnderWay, read_reply};
 use crate::candidates::Candidates;
 use crate::context::Context;
-use crate::detector::{Detector, Finding};
-use crate::doubt::{self, Doubts};
+use crate::detector::{self, Detector, Finding};
+use crate::doubt::Doubts;
 use crate::event::Event;
 use crate::gossip::anti_entropy::{self, AntiEntropy};
 use crate::gossip::forgetting::Forgetting;
@@ -388,7 +388,7 @@ impl Node {
     fn judge(&mut self) {
         let mut gap = false;
         // One that leaves pings nobody any more, so it accuses nobody either.
-        let silent = matches!(self.phase, Phase::Leaving(_))
+        let accuses_nobody = matches!(self.phase, Phase::Leaving(_))
             && matches!(self.context.group().detection, Detection::Swim(_));
         for finding in self.detector.poll(self.context.now.mono) {
             let (members, context) = (&mut self.members, &mut self.context);
@@ -398,10 +398,10 @@ impl Node {
                     let hears = self.doubts.heard_another_since(&missing.name, lately);
                     self.detector.seek(&missing, hears, members, &mut self.gossip, context);
                 }
-                Finding::Suspect(_) | Finding::Silent(_) if silent => {}
+                Finding::Suspect(_) | Finding::Silent(_) if accuses_nobody => {}
                 Finding::Suspect(silence) => self.suspect(&silence),
                 Finding::Unanswered(name, incarnation) => {
-                    doubt::probe(&name, incarnation, members, context);
+                    detector::probe(&name, incarnation, members, context);
                 }
                 Finding::Silent(silence)
                     if members.is_up_as(&silence.name, silence.incarnation) =>

@@ -3,27 +3,25 @@
 //!
 //! A suspicion is a fact beside the list: no state of a member, and no part of the digest. It names
 //! the newest send time of the member that its monitor knew, by the member's own clock. A newer one
-//! refutes it. Of two facts the one with the newer send time stays, so their order does not matter.
-//! Nobody but the member itself can bring a newer one about.
+//! refutes it. Of two facts the newer one stays, so their order does not matter.
 
 use crate::context::Context;
 use crate::detector::peer_clock::AGREEMENT;
 use crate::event::Event;
 use crate::gossip::Source;
-use crate::gossip::broadcast::{Broadcasts, FANOUT, Fact};
+use crate::gossip::broadcast::{Broadcasts, Fact};
 use crate::identity::{Incarnation, Name};
-use crate::list::List;
 use crate::members::Members;
 use crate::message::{Body, UPDATES_ROOM, pieces};
 use crate::settings::GroupSettings;
 use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The shortest time between two refutations of one member.
 const REFUTE_AGAIN: Duration = Duration::from_millis(500);
 
-/// What a member says of the silence of another, or of its end.
+/// What a member says of the silence of another, or of the end of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspicion {
     /// The member that may have failed.
@@ -92,11 +90,7 @@ impl Suspicions {
         members: &Members,
         context: &mut Context,
     ) -> bool {
-        let Some(entry) = members.get(&fact.name).filter(|entry| {
-            entry.identity.incarnation == fact.incarnation && entry.is_alive_to_others()
-        }) else {
-            return false;
-        };
+        let Some(entry) = members.alive_as(&fact.name, fact.incarnation) else { return false };
         let held = self.held.get(&fact.name);
         let held = held.filter(|held| held.fact.incarnation == fact.incarnation);
         if held.is_some_and(|held| held.fact.newness() >= fact.newness()) {
@@ -144,14 +138,19 @@ impl Suspicions {
 
     /// A member itself was heard at this moment of its clock. Whatever is said of a later one
     /// cannot be.
-    pub(crate) fn on_direct(&mut self, name: &Name, incarnation: Incarnation, sent: u64) {
+    pub(crate) fn on_direct(
+        &mut self,
+        name: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        members: &Members,
+        context: &mut Context,
+    ) {
         let latest = sent.saturating_add(AGREEMENT.unsigned_abs());
-        if self
-            .held
-            .get(name)
-            .is_some_and(|held| held.fact.incarnation == incarnation && held.fact.sent > latest)
-        {
-            self.held.remove(name);
+        let cannot_be =
+            |held: &Held| held.fact.incarnation == incarnation && held.fact.sent > latest;
+        if self.held.get(name).is_some_and(cannot_be) {
+            self.end(members, context, |held| held.fact.name == *name);
         }
     }
 
@@ -183,13 +182,9 @@ impl Suspicions {
         let now = context.now.mono;
         self.end_old(members, context);
         let Some(round) = self.broadcasts.round(members.up(), now) else { return };
-        for (count, facts) in [(usize::MAX, round.everyone), (FANOUT, round.few)] {
-            if facts.is_empty() {
-                continue;
-            }
-            let chosen = members.random(count, &BTreeSet::new(), &context.local, &mut context.rng);
+        for (to, facts) in round.addressed(members, context) {
             for piece in pieces(facts, UPDATES_ROOM, Suspicion::wire_size) {
-                for address in &chosen {
+                for address in &to {
                     context.send(*address, Body::Suspicions(piece.clone()));
                 }
             }
@@ -199,28 +194,31 @@ impl Suspicions {
     /// Drops facts that count no more. It may be that only the news of their end was lost.
     fn end_old(&mut self, members: &Members, context: &mut Context) {
         let now = context.now.mono;
-        if self.next_end.is_none_or(|end| now < end) {
-            return;
+        if self.next_end.is_some_and(|end| end <= now) {
+            self.end(members, context, |held| held.until <= now);
+            self.next_end = self.held.values().map(|held| held.until).min();
         }
-        for (name, held) in self.held.iter().filter(|(_, held)| held.until <= now) {
+    }
+
+    /// Drops facts, and reports the end of suspicions among them.
+    fn end(&mut self, members: &Members, context: &mut Context, is_over: impl Fn(&Held) -> bool) {
+        self.held.retain(|name, held| {
+            if !is_over(held) {
+                return true;
+            }
             let member = members.get(name).map(|entry| entry.identity.clone());
             if let (Some(member), Some(suspected_by)) = (member, held.fact.by.clone()) {
-                let after = now.since(held.since);
+                let after = context.now.mono.since(held.since);
                 context.report(Event::Cleared { member, suspected_by, after });
             }
-        }
-        self.held.retain(|_, held| now < held.until);
-        self.next_end = self.held.values().map(|held| held.until).min();
+            false
+        });
     }
 
     /// Ends suspicions of members that are gone, or have another incarnation: nothing of an old
     /// incarnation is held against the new one.
-    pub(crate) fn drop_settled(&mut self, list: &List) {
-        self.held.retain(|name, held| {
-            list.get(name).is_some_and(|entry| {
-                entry.is_alive_to_others() && entry.identity.incarnation == held.fact.incarnation
-            })
-        });
+    pub(crate) fn drop_settled(&mut self, members: &Members) {
+        self.held.retain(|name, held| members.alive_as(name, held.fact.incarnation).is_some());
     }
 
     /// The next moment at which something is to be sent or dropped.
@@ -291,10 +289,12 @@ mod tests {
         let mut suspicions = Suspicions::default();
         learn(&mut suspicions, &mut fixture, fact(u64::MAX, Some(2)));
         let incarnation = identity(1).incarnation;
-        suspicions.on_direct(&name(1), incarnation, 1_000);
+        let Fixture { members, context, .. } = &mut fixture;
+        suspicions.on_direct(&name(1), incarnation, 1_000, members, context);
         assert_eq!(suspicions.suspected_by(&name(1)), None);
         learn(&mut suspicions, &mut fixture, fact(1_200, Some(2)));
-        suspicions.on_direct(&name(1), incarnation, 1_000);
+        let Fixture { members, context, .. } = &mut fixture;
+        suspicions.on_direct(&name(1), incarnation, 1_000, members, context);
         assert!(suspicions.suspected_by(&name(1)).is_some(), "datagrams overtake each other");
     }
 

@@ -280,11 +280,8 @@ impl Pings {
         outbox: &mut Outbox,
     ) {
         let now = outbox.context.now.mono;
-        let entry = outbox.members.get(silent).filter(|entry| {
-            entry.is_alive_to_others()
-                && entry.identity.incarnation == incarnation
-                && *silent != outbox.context.local.name
-        });
+        let other = (*silent != outbox.context.local.name).then_some(silent);
+        let entry = other.and_then(|silent| outbox.members.alive_as(silent, incarnation));
         let Some(entry) = entry else { return };
         let heard = outbox.watches.newest(silent, incarnation, now).is_some()
             && !outbox.watches.is_missing(silent, now);

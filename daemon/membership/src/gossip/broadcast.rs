@@ -1,11 +1,14 @@
 //! Broadcasts: recent facts go to a few other members at once, and updates also travel with the
 //! next heartbeats. It owns these facts.
 
+use crate::context::Context;
 use crate::identity::Name;
 use crate::list::Update;
+use crate::members::Members;
 use crate::message::UPDATES_ROOM;
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Up to this many members, a member that learns an update first-hand sends it to everyone
@@ -67,6 +70,21 @@ pub(crate) struct Round<T> {
     pub everyone: Vec<T>,
     /// To [`FANOUT`] random ones.
     pub few: Vec<T>,
+}
+
+impl<T> Round<T> {
+    /// To whom which facts go. The random members are drawn now.
+    pub(crate) fn addressed(
+        self,
+        members: &Members,
+        context: &mut Context,
+    ) -> Vec<(Vec<SocketAddr>, Vec<T>)> {
+        let parts = [(usize::MAX, self.everyone), (FANOUT, self.few)];
+        let told = parts.into_iter().filter(|(_, facts)| !facts.is_empty());
+        let nobody = BTreeSet::new();
+        let mut draw = |count| members.random(count, &nobody, &context.local, &mut context.rng);
+        told.map(|(count, facts)| (draw(count), facts)).collect()
+    }
 }
 
 /// The facts that one member spreads.

@@ -201,8 +201,9 @@ impl Node {
         self.doubts.drop_settled(&self.members);
         let (members, gossip, context) = (&self.members, &mut self.gossip, &mut self.context);
         self.detector.on_message((name, from), message, members, gossip, context);
-        self.suspicions.on_direct(name, message.incarnation, message.sent.mono);
-        self.clear_suspicion(name, message.incarnation, message.sent.mono);
+        let (sent, members) = (message.sent.mono, &self.members);
+        self.suspicions.on_direct(name, message.incarnation, sent, members, &mut self.context);
+        self.clear_suspicion(name, message.incarnation, sent);
         let (members, context) = (&self.members, &mut self.context);
         match &message.body {
             Body::Heartbeat { hash, .. } | Body::Ping { hash, .. } => {

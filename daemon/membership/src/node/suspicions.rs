@@ -10,6 +10,7 @@ use crate::settings::Detection;
 use crate::suspicion::Suspicion;
 use crate::time::millis;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 impl Node {
@@ -65,8 +66,7 @@ impl Node {
             self.detector.is_ahead(&fact.name, fact.sent, now.mono)
         };
         let monitor_stands = fact.by.as_ref().is_none_or(|by| {
-            let entry = self.members.get(by);
-            *by != fact.name && *by != local.name && entry.is_some_and(|by| by.is_alive_to_others())
+            *by != fact.name && *by != local.name && self.address_of_monitor(by).is_some()
         });
         !is_ahead && monitor_stands
     }
@@ -96,9 +96,8 @@ impl Node {
     /// A monitor suspects a member of which newer is known. It hears that.
     fn tell_newer(&mut self, fact: &Suspicion) {
         let newer = self.suspicions.newer_than(fact).filter(|newer| newer.by.is_none());
-        let monitor = fact.by.as_ref().and_then(|by| self.members.get(by));
-        let address = monitor.map(|entry| entry.identity.address);
-        if let (Some(newer), Some(address)) = (newer, address) {
+        let monitor = fact.by.as_ref().and_then(|by| self.address_of_monitor(by));
+        if let (Some(newer), Some(address)) = (newer, monitor) {
             self.context.send(address, Body::Suspicions(vec![newer]));
         }
     }
@@ -112,8 +111,7 @@ impl Node {
         };
         let sent = local.sent_at(self.context.now).mono;
         let refutation = Suspicion { sent, by: None, ..fact.clone() };
-        let monitor = self.members.get(by).filter(|entry| entry.is_alive_to_others());
-        let monitor = monitor.map(|entry| entry.identity.address);
+        let monitor = self.address_of_monitor(by);
         if !self.suspicions.may_refute(self.context.now.mono) {
             return;
         }
@@ -149,11 +147,15 @@ impl Node {
         sent: u64,
         age: Duration,
     ) {
-        let monitor = self.members.get(monitor).filter(|entry| entry.is_alive_to_others());
-        if let Some(address) = monitor.map(|entry| entry.identity.address) {
+        if let Some(address) = self.address_of_monitor(monitor) {
             let (name, age) = (name.clone(), millis(age));
             self.context.send(address, Body::ProbeReply { name, incarnation, sent, age });
         }
+    }
+
+    fn address_of_monitor(&self, name: &Name) -> Option<SocketAddr> {
+        let entry = self.members.get(name).filter(|entry| entry.is_alive_to_others());
+        entry.map(|entry| entry.identity.address)
     }
 }
 
@@ -164,7 +166,6 @@ mod tests {
     use crate::settings::{GroupSettings, Settings};
     use crate::testing::{address, at, identity, list, name};
     use crate::{SimulatedGroup, wire};
-    use std::net::SocketAddr;
 
     /// Member 0 of ten.
     fn node(group: GroupSettings) -> Node {
