@@ -15,7 +15,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use effective::{Origin, Setting};
+pub use effective::{Origin, Setting, differences};
 pub use search::SearchSocket;
 
 use crate::log::{Level, LogPaths};
@@ -26,7 +26,6 @@ use memberd_control::plain_file::read_plain_file;
 use memberd_membership::{GroupSettings, Name, Tags};
 use memberd_search::{ExposedFiles, GlobError};
 use memberd_transport::SealingKeys;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -199,8 +198,7 @@ impl Config {
     /// Takes the settings from `new` that can change while the daemon runs. It also names the keys
     /// of all others that differ: they need a restart.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
-        let asked = new.settings().into_iter().map(|setting| (setting.key, setting.value));
-        let asked: BTreeMap<&str, Option<String>> = asked.collect();
+        let asked = new.settings();
         let Config {
             tags,
             introducers,
@@ -234,9 +232,7 @@ impl Config {
             key_place,
             ..self.clone()
         };
-        // What only one of two detectors has is no difference beside that of the detector.
-        let differs = |has: &Setting| asked.get(has.key).is_some_and(|value| *value != has.value);
-        let kept = new.settings().into_iter().filter(differs).map(|has| has.key).collect();
+        let kept = differences(new.settings(), asked).map(|(has, _)| has.key).collect();
         (new, kept)
     }
 

@@ -295,7 +295,7 @@ impl Daemon {
         let (new, unchanged) = self.config.reload(file.clone());
         report.reloaded = true;
         report.key_is_credential = new.key_is_credential;
-        report.changed = reload::changes(&self.config, &file, &new);
+        report.changed = reload::changes(&self.config, &file, &unchanged);
         for key in unchanged {
             warn!(key, "a changed setting needs a restart to take effect");
         }

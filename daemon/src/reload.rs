@@ -6,7 +6,7 @@ pub mod handlers {
     pub mod reload;
 }
 
-use crate::config::{Config, Setting};
+use crate::config::{Config, Setting, differences};
 use memberd_control::message::{ReloadReport, SettingChange};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,17 +38,15 @@ impl Reloader {
     }
 }
 
-/// The settings of which the file has another value than the daemon had before. `after` is what is
-/// in force now.
-pub fn changes(before: &Config, file: &Config, after: &Config) -> Vec<SettingChange> {
-    let settings = before.settings().into_iter().zip(file.settings()).zip(after.settings());
-    settings
-        .filter(|((before, file), _)| before != file)
-        .map(|((Setting { key, value }, file), after)| SettingChange {
+/// The settings of which the file has another value than the daemon had before. `kept` are the keys
+/// of those that it still has.
+pub fn changes(before: &Config, file: &Config, kept: &[&str]) -> Vec<SettingChange> {
+    differences(before.settings(), file.settings())
+        .map(|(Setting { key, value }, file)| SettingChange {
             key: key.to_owned(),
             before: value,
-            in_force: after == file,
             after: file.value,
+            in_force: !kept.contains(&key),
         })
         .collect()
 }
@@ -77,7 +75,7 @@ mod tests {
     fn what_differs_is_named_and_what_waits_for_a_restart() {
         let before = config("[logs]\nlevel = 'info'");
         let file = config("[logs]\nlevel = 'debug'\n[metrics]\nlisten = '127.0.0.1:1'");
-        let (after, _) = before.reload(file.clone());
+        let (_, kept) = before.reload(file.clone());
         let change = |key: &str, before: Option<&str>, after: &str, in_force| SettingChange {
             key: key.to_owned(),
             before: before.map(str::to_owned),
@@ -85,12 +83,32 @@ mod tests {
             in_force,
         };
         assert_eq!(
-            changes(&before, &file, &after),
+            changes(&before, &file, &kept),
             [
                 change("logs.level", Some("\"info\""), "\"debug\"", true),
                 change("metrics.listen", None, "\"127.0.0.1:1\"", false),
             ]
         );
-        assert_eq!(changes(&before, &before, &before), []);
+        assert_eq!(changes(&before, &before, &[]), []);
+    }
+
+    /// With another detector there are other keys, and the rest of the settings is as it was.
+    #[test]
+    fn another_detector_and_its_timeout_are_all_that_differs() {
+        let (before, file) = (config(""), config("[group]\ndetector = 'swim'"));
+        let (_, kept) = before.reload(file.clone());
+        let change = |key: &str, before: &str, after: &str| SettingChange {
+            key: key.to_owned(),
+            before: Some(before.to_owned()),
+            after: Some(after.to_owned()),
+            in_force: false,
+        };
+        assert_eq!(
+            changes(&before, &file, &kept),
+            [
+                change("group.detector", "\"ring\"", "\"swim\""),
+                change("group.failure_timeout", "\"1750ms\"", "\"4s\""),
+            ]
+        );
     }
 }

@@ -124,6 +124,20 @@ impl Config {
     }
 }
 
+/// The settings that both have, but with other values. What only one of two detectors has is no
+/// difference beside that of the detector.
+pub fn differences(
+    these: Vec<Setting>,
+    those: Vec<Setting>,
+) -> impl Iterator<Item = (Setting, Setting)> {
+    let mut those: BTreeMap<&str, Setting> =
+        those.into_iter().map(|setting| (setting.key, setting)).collect();
+    these.into_iter().filter_map(move |this| {
+        let that = those.remove(this.key).filter(|that| *that != this)?;
+        Some((this, that))
+    })
+}
+
 /// What all members of the group must share, in the words of its detector.
 fn shared(group: &GroupSettings) -> Vec<(&'static str, Option<String>)> {
     let GroupSettings { max_simultaneous_failures, failure_timeout, detection } = group;
