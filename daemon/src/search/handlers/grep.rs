@@ -36,8 +36,7 @@ pub(crate) async fn handle(
     request.asker = Some(asker(client, services).await);
     let mut audited =
         AuditedSearch::of_client(&services.search.searcher.audit, &request, policy.name());
-    let restriction = services.search.restriction(policy.access);
-    let result = grep((request, &restriction), client, policy, &mut audited, services).await;
+    let result = grep(request, client, policy, &mut audited, services).await;
     match (&result, &mut audited) {
         (Ok(Ended::Done), Some(audited)) => audited.note_end("done"),
         (Ok(Ended::Refused(reason)), Some(audited)) => audited.note_end(reason),
@@ -75,7 +74,7 @@ async fn asker(client: &Client, services: &Services) -> GrepAsker {
 }
 
 async fn grep(
-    (request, restriction): (GrepRequest, &Restriction),
+    request: GrepRequest,
     client: &mut Client,
     policy: &ListenerPolicy,
     audited: &mut Option<AuditedSearch>,
@@ -88,7 +87,8 @@ async fn grep(
             return refuse(client, refused(RefusalKind::Failed, full.to_string())).await;
         }
     };
-    let planned = plan((request, restriction), client.source(), services).await;
+    let restriction = services.search.restriction(policy.access);
+    let planned = plan(request, &restriction, client.source(), services).await;
     let (plan, failed) = match planned {
         Ok(planned) => planned,
         Err(refusal) => return refuse(client, refusal).await,
@@ -123,7 +123,8 @@ async fn grep(
 
 /// Compiles the request and chooses its members, or returns the reply that refuses it.
 async fn plan(
-    (mut request, restriction): (GrepRequest, &Restriction),
+    mut request: GrepRequest,
+    restriction: &Restriction,
     user: Source,
     services: &Services,
 ) -> Result<(GrepPlan, Failed), Reply> {
