@@ -5,7 +5,7 @@ use memberd_control::grep::GrepMembers;
 use memberd_control::name_globs::{NameGlobError, NameGlobs};
 use memberd_control::name_order::natural;
 use memberd_control::tags::TagFilter;
-use memberd_membership::{Identity, VersionedTags};
+use memberd_membership::Identity;
 
 /// The most globs of either kind.
 const MAX_GLOBS: usize = 1_000;
@@ -61,13 +61,15 @@ impl MemberChoice {
 
     /// What of the choice is only for members beyond the limit: one line.
     pub fn beyond_limit(&self, list: &[Member]) -> Option<String> {
-        let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
-        let within = || there().filter(|member| self.is_allowed(member));
+        if self.limit.is_empty() {
+            return None;
+        }
+        let within = || there(list).filter(|member| self.is_allowed(member));
         let missed = match &self.on {
             _ if within().next().is_none() => "no such member is there".to_owned(),
             None => return None,
             // A glob that matches nobody at all has a message of its own.
-            Some(on) if on.first_unmatched(there().map(name)).is_some() => return None,
+            Some(on) if on.first_unmatched(there(list).map(name)).is_some() => return None,
             Some(on) => format!("--on {} is not for them", on.first_unmatched(within().map(name))?),
         };
         let tags: Vec<String> = self.limit.iter().map(ToString::to_string).collect();
@@ -75,16 +77,15 @@ impl MemberChoice {
     }
 
     fn is_allowed(&self, member: &Member) -> bool {
-        self.limit.iter().all(|tag| has_tag(&member.tags, tag))
+        has_tags(member, &self.limit)
     }
 
     /// Whether the grep asks this member.
     pub fn includes(&self, member: &Member) -> bool {
-        let name = member.identity.name.as_str();
+        let name = name(member);
         let named =
             self.on.as_ref().is_none_or(|on| on.matches(name)) && !self.not_on.matches(name);
-        let allowed = self.is_allowed(member);
-        named && allowed && self.tags.iter().all(|tag| has_tag(&member.tags, tag))
+        named && self.is_allowed(member) && has_tags(member, &self.tags)
     }
 
     /// Chooses from the list.
@@ -93,14 +94,13 @@ impl MemberChoice {
     /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one
     /// line.
     pub fn choose_members(&self, list: &[Member]) -> Result<Chosen, String> {
-        let there = || list.iter().filter(|member| member.liveness != Liveness::Left);
-        let names = there().map(|member| member.identity.name.as_str());
+        let names = there(list).map(name);
         if let Some(glob) = self.on.as_ref().and_then(|on| on.first_unmatched(names)) {
             return Err(format!(
                 "--on {glob}: no member has such a name: see memberctl list --all"
             ));
         }
-        let mut wanted: Vec<&Member> = there().filter(|member| self.includes(member)).collect();
+        let mut wanted: Vec<&Member> = there(list).filter(|member| self.includes(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
             return Err(
                 "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
@@ -109,9 +109,7 @@ impl MemberChoice {
         if wanted.is_empty() {
             return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
         }
-        wanted.sort_by(|one, other| {
-            natural(one.identity.name.as_str(), other.identity.name.as_str())
-        });
+        wanted.sort_by(|one, other| natural(name(one), name(other)));
         Ok(Chosen {
             up: wanted
                 .iter()
@@ -127,14 +125,21 @@ impl MemberChoice {
     }
 }
 
+/// The members of the list that have not left.
+fn there(list: &[Member]) -> impl Iterator<Item = &Member> {
+    list.iter().filter(|member| member.liveness != Liveness::Left)
+}
+
 fn name(member: &Member) -> &str {
     member.identity.name.as_str()
 }
 
-/// Whether one of these tags is as the filter wants it.
-fn has_tag(tags: &VersionedTags, filter: &TagFilter) -> bool {
-    tags.get(&filter.key)
-        .is_some_and(|value| filter.value.as_ref().is_none_or(|wanted| wanted == value.as_str()))
+/// Whether the member's tags are as all these filters want them.
+fn has_tags(member: &Member, filters: &[TagFilter]) -> bool {
+    filters.iter().all(|TagFilter { key, value: wanted }| {
+        let value = member.tags.get(key);
+        value.is_some_and(|value| wanted.as_ref().is_none_or(|wanted| wanted == value.as_str()))
+    })
 }
 
 fn globs(option: &str, globs: &[String]) -> Result<NameGlobs, String> {
@@ -153,7 +158,7 @@ fn globs(option: &str, globs: &[String]) -> Result<NameGlobs, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_membership::{Incarnation, Name, TagKey, TagValue, Tags, WallTime};
+    use memberd_membership::{Incarnation, Name, TagKey, TagValue, Tags, VersionedTags, WallTime};
 
     fn list() -> Vec<Member> {
         let member = |name: &str, liveness| Member {
