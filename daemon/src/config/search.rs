@@ -8,16 +8,13 @@ use crate::search::Restriction;
 use memberd_control::grep::{MAX_ONLY_BYTES, ONLY_GLOB_BYTES, only_bytes};
 use memberd_control::socket::read_only;
 use memberd_control::tags::TagFilter;
-use memberd_membership::{TagKey, TagValue};
+use memberd_membership::{TagKey, TagValue, Tags};
 use memberd_search::FileFilter;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// The group for whose users the socket is.
 const GROUP: &str = "memberd-search";
-
-/// A member has no more tags.
-const MOST_TAGS: usize = 16;
 
 /// The socket for searches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +82,8 @@ fn files(set: Option<&Spanned<Vec<Spanned<String>>>>, problems: &mut Problems) -
 
 fn tags(set: Option<&Spanned<Vec<Spanned<String>>>>, problems: &mut Problems) -> Vec<TagFilter> {
     let key = "search.tags";
-    if let Some(set) = set.filter(|set| set.get_ref().len() > MOST_TAGS) {
-        problems.add(set, key, format!("a member has at most {MOST_TAGS} tags"));
+    if let Some(set) = set.filter(|set| set.get_ref().len() > Tags::MAX_COUNT) {
+        problems.add(set, key, format!("a member has at most {} tags", Tags::MAX_COUNT));
     }
     let mut tags = Vec::new();
     for tag in set.into_iter().flat_map(Spanned::get_ref) {
