@@ -2,7 +2,7 @@
 //! other members for theirs. It owns no state.
 
 use super::local::LocalSearcher;
-use super::reply_source::{TOO_OLD_FOR_LIMIT, describe_error};
+use super::reply_source::{TOO_OLD_FOR_LIMIT, describe_error, explain_refusal};
 use crate::blocking::run_low_priority;
 use crate::peer::{FILES, LIMITED_FILES, check_limit};
 use memberd_control::files::{
@@ -11,7 +11,7 @@ use memberd_control::files::{
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_membership::Identity;
 use memberd_search::{FileFilter, ListedFile, ListingLimits};
-use memberd_transport::{Alert, Caller, RequestKind, Source};
+use memberd_transport::{Caller, RequestKind, Source};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,15 +114,11 @@ pub(crate) async fn ask(
 ) -> Result<FileListing, String> {
     let EncodedListing { kind, body } = request;
     let called = caller.call(member.address, *kind, body, LISTING_CAP, ANSWER_LIMIT).await;
-    let bytes = called.map_err(|error| {
-        let is_refusal =
-            error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
-        match is_refusal {
-            true if *kind == LIMITED_FILES => TOO_OLD_FOR_LIMIT.to_owned(),
-            true => "its memberd is too old for memberctl files: upgrade it".to_owned(),
-            false => describe_error(&error),
-        }
-    })?;
+    let too_old = match *kind {
+        LIMITED_FILES => TOO_OLD_FOR_LIMIT,
+        _ => "its memberd is too old for memberctl files: upgrade it",
+    };
+    let bytes = called.map_err(|error| describe_error(&explain_refusal(error, Some(too_old))))?;
     decode(&bytes).map_err(|error| error.to_string())
 }
 

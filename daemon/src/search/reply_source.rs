@@ -79,7 +79,7 @@ impl ReplySource {
 }
 
 /// Says what it is that an older member does not understand.
-fn explain_refusal(error: io::Error, too_old: Option<&str>) -> io::Error {
+pub(super) fn explain_refusal(error: io::Error, too_old: Option<&str>) -> io::Error {
     let is_refusal =
         error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Alert::Version);
     match too_old.filter(|_| is_refusal) {
