@@ -64,7 +64,6 @@ impl Config {
         } = self;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
-        let path = |path: &Path| Some(text(&path.display().to_string()));
         let before_group = [
             ("node.name", Some(text(name.as_str()))),
             ("node.machine", Some(text(machine))),
@@ -77,8 +76,8 @@ impl Config {
         ];
         let before_limits = [
             ("group.forget_after", Some(span(*forget_after))),
-            ("paths.state_dir", path(state_dir)),
-            ("paths.log_dir", path(log_dir)),
+            ("paths.state_dir", Some(path(state_dir))),
+            ("paths.log_dir", Some(path(log_dir))),
             ("logs.files", Some(list(log_files))),
             ("logs.follow_links", Some(list(follow_links))),
             ("logs.journal", Some(journal.to_string())),
@@ -86,9 +85,9 @@ impl Config {
             ("logs.level", Some(text(&log_level.to_string()))),
             ("logs.searches", Some(log_searches.to_string())),
         ];
-        let control = [("control.socket", path(control_socket))];
+        let control = [("control.socket", Some(path(control_socket)))];
         let last = [
-            ("security.key_file", key_file.as_deref().and_then(path)),
+            ("security.key_file", key_file.as_deref().map(path)),
             ("security.allow_plaintext", Some(allow_plaintext.to_string())),
             ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
         ];
@@ -182,12 +181,16 @@ fn search_of(search: &SearchSocket) -> [(&'static str, Option<String>); 5] {
     let Restriction { files, tags, journal } = restriction;
     let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
     [
-        ("search.socket", socket.as_ref().map(|path| text(&path.display().to_string()))),
+        ("search.socket", socket.as_deref().map(path)),
         ("search.group", Some(text(group))),
         ("search.files", Some(list(files))),
         ("search.tags", Some(list(&tags))),
         ("search.journal", Some(journal.to_string())),
     ]
+}
+
+fn path(path: &Path) -> String {
+    text(&path.display().to_string())
 }
 
 fn list(entries: &[String]) -> String {
@@ -214,8 +217,7 @@ fn text(text: &str) -> String {
 /// A duration in the largest unit that divides it: `"600ms"`, `"24h"`, `"30d"`.
 fn span(duration: Duration) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
-    let (millis, is_none) = (duration.as_millis(), duration.is_zero());
-    if is_none { "\"0s\"".to_owned() } else { exactly(millis, units) }
+    if duration.is_zero() { text("0s") } else { exactly(duration.as_millis(), units) }
 }
 
 /// A size in the largest unit that divides it: `"64MiB"`.
