@@ -176,8 +176,7 @@ fn bind_for(path: &Path, group: &str) -> anyhow::Result<UnixListener> {
             path.display()
         )
     })?;
-    fs::set_permissions(path, fs::Permissions::from_mode(SEARCH_MODE))
-        .with_context(|| format!("cannot set the permissions of {}", path.display()))?;
+    set_mode(path, SEARCH_MODE)?;
     Ok(listener)
 }
 
@@ -211,7 +210,11 @@ fn bind(path: &Path, mode: u32, key: &str) -> anyhow::Result<UnixListener> {
     }
     let listener = UnixListener::bind(path)
         .with_context(|| format!("cannot bind the control socket {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("cannot set the permissions of {}", path.display()))?;
+    set_mode(path, mode)?;
     Ok(listener)
+}
+
+fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the permissions of {}", path.display()))
 }
