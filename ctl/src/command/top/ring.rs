@@ -106,7 +106,8 @@ fn rounded(distance: f64) -> u16 {
     cells
 }
 
-fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'static str, Style) {
+/// The mark of a member, and its style. `monitor` says whether it watches the selected one.
+pub(super) fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'static str, Style) {
     match member.status {
         MemberStatus::Alive if member.suspected_by.is_some() => ("?", theme.suspected()),
         MemberStatus::Alive if monitor => ("#", theme.monitor()),

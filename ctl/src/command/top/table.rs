@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::label::shorten;
+use super::ring;
 use super::theme::Theme;
 use super::view::View;
 use crate::format;
@@ -80,17 +81,12 @@ pub(super) fn draw(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![Line::styled(title, theme.title())];
     lines.extend(members.iter().enumerate().skip(first).take(rows).map(|(index, member)| {
         let name = shorten(&member.name, domain, width);
-        let (mark, status) = match member.status {
-            MemberStatus::Alive if member.suspected_by.is_some() => ("?", "alive"),
-            MemberStatus::Alive => ("o", "alive"),
-            MemberStatus::Failed => ("x", "failed"),
-            MemberStatus::Left => ("-", "left"),
-        };
+        let (mark, standing) = ring::mark(member, false, theme);
         let style = if place == Some(index) { theme.selected() } else { theme.row() };
         Line::from(vec![
-            Span::styled(mark, theme.member(member)),
+            Span::styled(mark, standing),
             Span::styled(format!(" {name:width$} "), style),
-            Span::styled(format!("{status:6}"), theme.member(member)),
+            Span::styled(format!("{:6}", member.status.as_str()), standing),
             Span::raw(format!("  {}", format::ago(member.since, now))),
         ])
     }));
