@@ -4,7 +4,7 @@
 //! beneath an allowed directory, by names that cannot lead out of it. So a link that is swapped at
 //! any moment leads to no other place.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -29,14 +29,6 @@ pub(crate) struct Links {
     limit: Limit,
 }
 
-/// What a link leads to.
-enum Hop {
-    /// Another link: its path and its text.
-    Link(PathBuf, OsString),
-    /// What was opened.
-    End(OwnedFd),
-}
-
 impl Links {
     pub(super) fn into(directories: &[PathBuf], limit: &Limit) -> Links {
         let mut allowed: Vec<_> =
@@ -53,41 +45,37 @@ impl Links {
     /// many links. ELOOP when it lies behind a link, and ENOENT when it is gone. Whatever lies
     /// beyond the limit, or is missing there, gives the same error.
     pub(super) fn open(&self, root: &Root, below: &Path, flags: OFlag) -> io::Result<OwnedFd> {
-        let (mut link, mut text) = (root.path().join(below), read_link(root, below)?);
         let mut is_beyond = false;
-        for _ in 0..MAX_HOPS {
-            let hop = self.hop(&link, &text, flags, &mut is_beyond);
-            match hop {
-                Err(_) if is_beyond => return Err(FileError::BeyondLimit.into()),
-                Ok(Hop::Link(target, next)) => (link, text) = (target, next),
-                Ok(Hop::End(opened)) => return Ok(opened),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(if is_beyond { FileError::BeyondLimit } else { FileError::TooManyLinks }.into())
+        let opened = self.follow(root, below, flags, &mut is_beyond);
+        if is_beyond { Err(FileError::BeyondLimit.into()) } else { opened }
     }
 
-    /// Follows one link with this text. `is_beyond` becomes whether it leads beyond the limit. What
-    /// lies there may be a link back, but is opened for nothing else.
-    fn hop(
+    /// Opens it. `is_beyond` tells whether the last link leads beyond the limit. What lies there may
+    /// be a link back, but is opened for nothing else.
+    fn follow(
         &self,
-        link: &Path,
-        text: &OsStr,
+        root: &Root,
+        below: &Path,
         flags: OFlag,
         is_beyond: &mut bool,
-    ) -> io::Result<Hop> {
-        let target = target(link, Path::new(text)).ok_or(FileError::LeadsOut)?;
-        let (root, below) = self.beneath(&target).ok_or(FileError::LeadsOut)?;
-        *is_beyond = !self.limit.allows(&target);
-        match root.open_below(below, if *is_beyond { OFlag::O_PATH } else { flags }) {
-            Err(error) if is_link(&error) => match read_link(root, below) {
-                Ok(text) => Ok(Hop::Link(target, text)),
-                Err(error) if is_link(&error) => Err(FileError::LinkedDirectory.into()),
-                Err(error) => Err(error),
-            },
-            Ok(_) if *is_beyond => Err(FileError::BeyondLimit.into()),
-            opened => opened.map(Hop::End),
+    ) -> io::Result<OwnedFd> {
+        let (mut link, mut text) = (root.path().join(below), read_link(root, below)?);
+        for _ in 0..MAX_HOPS {
+            let target = target(&link, Path::new(&text)).ok_or(FileError::LeadsOut)?;
+            let (root, below) = self.beneath(&target).ok_or(FileError::LeadsOut)?;
+            *is_beyond = !self.limit.allows(&target);
+            match root.open_below(below, if *is_beyond { OFlag::O_PATH } else { flags }) {
+                Err(error) if is_link(&error) => {
+                    text = read_link(root, below).map_err(|error| match is_link(&error) {
+                        true => FileError::LinkedDirectory.into(),
+                        false => error,
+                    })?;
+                }
+                opened => return opened,
+            }
+            link = target;
         }
+        Err(FileError::TooManyLinks.into())
     }
 
     /// The allowed directory in which a path lies, and the path below it.
