@@ -263,7 +263,8 @@ impl MemoryBudget {
                         !self.has_room(state, share, waiter.bytes)
                     } else {
                         waiter.taker.has_source_of(taker)
-                            || (taker.lasts() && self.too_much_lasts(state, waiter, share))
+                            || (taker.lasts()
+                                && self.too_much_lasts(state, &waiter.taker, share, waiter.bytes))
                     }
                 })
         })
@@ -340,10 +341,10 @@ impl MemoryBudget {
         state.waiting[at].retain(|waiter| waiter.ticket != ticket);
         // The next in the line may have room now, also if this one gave up.
         self.shared.given_back.notify_all();
-        let too_much_lasts = share == Share::Start
-            && state.sources.too_much_lasts(&self.taker, bytes, self.bytes_of(share));
         waited.map_err(|reason| match reason {
-            NoMemory::Taken { seconds } if too_much_lasts => {
+            NoMemory::Taken { seconds }
+                if self.too_much_lasts(&state, &self.taker, share, bytes) =>
+            {
                 self.refuse(NoMemory::Lasting { seconds })
             }
             NoMemory::Taken { seconds } if !self.may_have(&state, &self.taker, share, bytes) => {
@@ -376,10 +377,10 @@ impl MemoryBudget {
         share != Share::Start || state.sources.may_have(taker, bytes, used, all)
     }
 
-    /// Whether somebody waits because searches that follow have their part.
-    fn too_much_lasts(&self, state: &State, waiter: &Waiter, share: Share) -> bool {
+    /// Whether a search may not have as much more since searches that follow have their part.
+    fn too_much_lasts(&self, state: &State, taker: &Taker, share: Share, bytes: usize) -> bool {
         let all = self.bytes_of(share);
-        share == Share::Start && state.sources.too_much_lasts(&waiter.taker, waiter.bytes, all)
+        share == Share::Start && state.sources.too_much_lasts(taker, bytes, all)
     }
 
     /// Whether as much is free of a share, and of the whole: some leases take from all.
