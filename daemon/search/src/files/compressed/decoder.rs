@@ -114,7 +114,7 @@ fn of_zstd(mut input: Input, claim: &WindowClaim<'_>) -> io::Result<zstd::Decode
     let window = zstd_window::of(input.peek(&mut head)?).unwrap_or(0);
     claim_window(claim, window, false)?;
     let mut decoder = zstd::Decoder::with_buffer(input)?.single_frame();
-    let log = window.max(FREE_WINDOW).checked_next_power_of_two().map_or(64, u64::ilog2);
-    decoder.window_log_max(log.min(LARGEST_LOG))?;
+    let window = window.clamp(FREE_WINDOW, 1 << LARGEST_LOG);
+    decoder.window_log_max(window.next_power_of_two().ilog2())?;
     Ok(decoder)
 }
