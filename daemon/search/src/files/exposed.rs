@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,9 +217,7 @@ impl Collector<'_> {
             for sibling in siblings {
                 let is_wanted = !filter.excludes(sibling.path())
                     && (knows_beyond || self.limit.allows(sibling.path()));
-                let name = sibling.path().file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-                for Rotated { from, age, compressed } in rotated::parse(name) {
-                    let from = sibling.path().with_file_name(OsStr::from_bytes(&from));
+                for (from, Rotated { age, compressed, .. }) in rotated::parse_path(sibling.path()) {
                     if beyond.contains(&from) {
                         origins.insert(from);
                     } else if is_wanted && live.contains_key(&from) {
@@ -283,6 +279,28 @@ impl Collector<'_> {
             }
         }
     }
+
+    /// Remembers a file that is not wanted, if it lies beyond the limit and may be taken for a
+    /// rotated file of one within it.
+    fn note_beyond(&mut self, path: &Path) {
+        let Some(beyond) = self.beyond.as_mut().filter(|beyond| beyond.len() <= MAX_FILES) else {
+            return;
+        };
+        if self.limit.allows(path) {
+            return;
+        }
+        if rotated::parse_path(path).any(|(from, _)| self.limit.allows(&from)) {
+            beyond.insert(path.to_owned());
+            self.cut |= beyond.len() > MAX_FILES;
+        }
+    }
+
+    fn report(&mut self, path: PathBuf, reason: String) {
+        let problem = Problem { path, reason };
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
 }
 
 /// Puts the files of a chain in the order of writing. `chain` is in the order of ages.
@@ -309,30 +327,6 @@ fn in_order(chain: Vec<Member>, live: ExposedFile, heads: &Heads<'_>) -> Vec<Exp
     ordered
 }
 
-impl Collector<'_> {
-    /// Remembers a file beyond the limit, if it may be taken for a rotated file of one within it.
-    fn note_beyond(&mut self, path: &Path) {
-        let Some(beyond) = self.beyond.as_mut().filter(|beyond| beyond.len() <= MAX_FILES) else {
-            return;
-        };
-        let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-        let is_within = |rotated: Rotated| {
-            self.limit.allows(&path.with_file_name(OsStr::from_bytes(&rotated.from)))
-        };
-        if rotated::parse(name).into_iter().any(is_within) {
-            beyond.insert(path.to_owned());
-            self.cut |= beyond.len() > MAX_FILES;
-        }
-    }
-
-    fn report(&mut self, path: PathBuf, reason: String) {
-        let problem = Problem { path, reason };
-        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
-    }
-}
-
 impl Visitor for Collector<'_> {
     fn link(&mut self, path: PathBuf) {
         self.finds_links |= self.tracker.selects(&path);
@@ -340,11 +334,8 @@ impl Visitor for Collector<'_> {
 
     fn file(&mut self, file: ExposedFile) {
         self.finds_files = true;
-        if !self.limit.allows(file.path()) {
-            return self.note_beyond(file.path());
-        }
         if !self.tracker.wants(file.path()) {
-            return;
+            return self.note_beyond(file.path());
         }
         match file.never_searched() {
             None => {}

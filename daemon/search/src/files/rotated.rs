@@ -52,13 +52,16 @@ pub(crate) fn parse(name: &[u8]) -> Vec<Rotated> {
     found
 }
 
+/// What the name of the file at `path` tells, each with the path that it was rotated away from.
+pub(crate) fn parse_path(path: &Path) -> impl Iterator<Item = (PathBuf, Rotated)> {
+    let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+    let from = |rotated: &Rotated| path.with_file_name(OsStr::from_bytes(&rotated.from));
+    parse(name).into_iter().map(move |rotated| (from(&rotated), rotated))
+}
+
 /// The paths among `origins` from which the file at `path` was rotated away, as its name tells.
 pub(crate) fn rotated_from(path: &Path, origins: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    let Some(name) = path.file_name() else { return Vec::new() };
-    let from = parse(name.as_bytes()).into_iter().map(|rotated| rotated.from);
-    from.map(|from| path.with_file_name(OsStr::from_bytes(&from)))
-        .filter(|from| origins.contains(from))
-        .collect()
+    parse_path(path).map(|(from, _)| from).filter(|from| origins.contains(from)).collect()
 }
 
 /// Splits a name before the `.` or `-` of a number or date that ends the name.
