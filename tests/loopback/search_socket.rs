@@ -35,9 +35,7 @@ fn fleet(limits: &[&str]) -> Fleet {
 
 fn set_limits(daemon: &mut Daemon, limits: &[&str]) {
     let group = if geteuid().is_root() { GROUP } else { getegid().as_raw() };
-    let socket = search(&daemon.settings.socket);
-    daemon.settings.search = vec![format!("socket = {socket:?}"), format!("group = '{group}'")];
-    daemon.settings.search.extend(limits.iter().map(|line| (*line).to_owned()));
+    daemon.settings.set_search(group, limits);
 }
 
 fn memberctl(socket: PathBuf, arguments: &[&str]) -> Command {
@@ -264,9 +262,7 @@ fn searches_reach_only_members_with_the_tags() {
 #[test]
 fn a_group_that_is_not_there_is_named() {
     let mut fleet = Fleet::new(1);
-    let socket = search(&fleet[1].settings.socket);
-    fleet[1].settings.search =
-        vec![format!("socket = {socket:?}"), "group = 'no-such-group'".to_owned()];
+    fleet[1].settings.set_search("no-such-group", &[]);
     fleet[1].launch();
     assert_eq!(fleet[1].wait_for_end(SOON).code(), Some(1));
     let said = fleet[1].stderr();

@@ -153,10 +153,7 @@ impl Drop for OldMember {
 #[test]
 fn a_member_too_old_for_an_option_is_not_searched() {
     let mut fleet = Fleet::new(2);
-    let socket = memberd_control::socket::search(&fleet[1].settings.socket);
-    let group = nix::unistd::getegid();
-    fleet[1].settings.search =
-        vec![format!("socket = {socket:?}"), format!("group = '{group}'"), "files = ['/a']".into()];
+    fleet[1].settings.set_search(nix::unistd::getegid(), &["files = ['/a']"]);
     fleet[1].start();
     assert!(fleet[1].ctl(&["join"]).status.success());
     let old = OldMember::new(fleet[2].settings.address, fleet[1].settings.address);

@@ -1,6 +1,7 @@
 //! A daemon's settings, written as an operator would.
 
-use std::fmt::Write as _;
+use memberd_control::socket;
+use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,13 @@ impl Settings {
             key_file: None,
             metrics: None,
         }
+    }
+
+    /// Sets `[search]`: a socket beside the other one for this group, and further lines.
+    pub fn set_search(&mut self, group: impl Display, lines: &[&str]) {
+        let socket = socket::search(&self.socket);
+        self.search = vec![format!("socket = {socket:?}"), format!("group = '{group}'")];
+        self.search.extend(lines.iter().map(|line| (*line).to_owned()));
     }
 
     /// The i of `machine.i.log`.
