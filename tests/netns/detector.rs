@@ -3,7 +3,7 @@
 use memberd_control::message::MemberStatus;
 use memberd_tests::fleet::Crash;
 use memberd_tests::wait::{KILLED, SOON, holds, wait_exactly};
-use memberd_tests::{Fleet, Followers, Network, wait_until};
+use memberd_tests::{Fleet, Followers, Network, Settings, wait_until};
 use nix::sys::signal::Signal;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,14 @@ const PROMISED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 
 /// Longer than the ring's timeout. SWIM leaves a member that long, and two seconds more.
 const STANDS_STILL: Duration = Duration::from_secs(3);
+
+/// A fleet with these settings. There is none without network namespaces.
+fn fleet(set: impl Fn(&mut Settings)) -> Option<Fleet> {
+    let mut fleet = Fleet::within(Network::if_possible(MEMBERS)?, MEMBERS);
+    fleet.daemons_mut().iter_mut().for_each(|daemon| set(&mut daemon.settings));
+    fleet.form();
+    Some(fleet)
+}
 
 /// The settings change on all machines. Nobody takes them in before its restart.
 fn configure(fleet: &mut Fleet, lines: &[&'static str]) {
@@ -60,10 +68,7 @@ fn assert_nobody_was_missed(fleet: &Fleet) {
 /// Each leaves and joins, so nobody is reported failed.
 #[test]
 fn a_fleet_changes_its_detector_and_back_at_once() {
-    let Some(network) = Network::if_possible(MEMBERS) else { return };
-    let mut fleet = Fleet::within(network, MEMBERS);
-    fleet.daemons_mut().iter_mut().for_each(|daemon| daemon.settings.join_on_start = true);
-    fleet.form();
+    let Some(mut fleet) = fleet(|settings| settings.join_on_start = true) else { return };
     let all: Vec<usize> = (1..=MEMBERS.into()).collect();
     for lines in [&[SWIM][..], &[]] {
         configure(&mut fleet, lines);
@@ -78,10 +83,7 @@ fn a_fleet_changes_its_detector_and_back_at_once() {
 /// them is refused until then, and says why.
 #[test]
 fn machines_with_a_new_detector_wait_for_the_introducer() {
-    let Some(network) = Network::if_possible(MEMBERS) else { return };
-    let mut fleet = Fleet::within(network, MEMBERS);
-    fleet.daemons_mut().iter_mut().for_each(|daemon| daemon.settings.join_on_start = true);
-    fleet.form();
+    let Some(mut fleet) = fleet(|settings| settings.join_on_start = true) else { return };
     configure(&mut fleet, &[SWIM]);
     for number in (2..=MEMBERS.into()).rev() {
         restart(&mut fleet, &[number]);
@@ -115,10 +117,7 @@ fn assert_noticed(followers: &mut Followers, crash: &Crash, survivors: usize) {
 
 #[test]
 fn swim_notices_three_crashes_in_time_and_forgives_a_pause() {
-    let Some(network) = Network::if_possible(MEMBERS) else { return };
-    let mut fleet = Fleet::within(network, MEMBERS);
-    fleet.daemons_mut().iter_mut().for_each(|daemon| daemon.settings.group = vec![SWIM]);
-    fleet.form();
+    let Some(mut fleet) = fleet(|settings| settings.group = vec![SWIM]) else { return };
     let mut followers = fleet.follow();
     fleet[4].signal(Signal::SIGSTOP);
     let crashes = fleet.crash(&[2, 5, 8]);
