@@ -1,5 +1,5 @@
-//! Doubt: it declares failures at the deadline, and doubts this machine's own network first. It owns
-//! the doubted members and the last heard ones.
+//! Doubt: it declares failures at the deadline, and doubts this machine's own network first. It
+//! owns the doubted members and the last heard ones.
 
 use crate::context::Context;
 use crate::detector::Silence;

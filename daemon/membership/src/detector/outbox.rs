@@ -1,5 +1,5 @@
-//! What both detectors send: heartbeats and pings, with what rides on them. It owns nothing, because
-//! it is a view of the node's state for one step.
+//! What both detectors send: heartbeats and pings, with what rides on them. It owns nothing,
+//! because it is a view of the node's state for one step.
 
 use super::peer_clock::PeerClock;
 use super::plain_heartbeat;

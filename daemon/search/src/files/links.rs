@@ -50,8 +50,8 @@ impl Links {
         if is_beyond { Err(FileError::BeyondLimit.into()) } else { opened }
     }
 
-    /// Opens it. `is_beyond` tells whether the last link leads beyond the limit. What lies there may
-    /// be a link back, but is opened for nothing else.
+    /// Opens it. `is_beyond` tells whether the last link leads beyond the limit. What lies there
+    /// may be a link back, but is opened for nothing else.
     fn follow(
         &self,
         root: &Root,
