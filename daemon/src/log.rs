@@ -21,10 +21,7 @@ mod target;
 mod writer;
 
 pub use audit::{AuditLine, AuditTrail};
-pub use event::{
-    failure_detected, failure_told, member_cleared, member_event, member_forgotten,
-    member_suspected, member_tagged,
-};
+pub use event::{detection, member_event, member_forgotten, member_tagged};
 pub use filter::{Filter, FilterError};
 pub use record::LogField;
 pub use writer::LogPaths;

@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) plausibility: Plausibility,
     /// The time of the input that is being handled.
     pub(crate) now: Now,
+    /// From where came what is handled in this step, if another member sent it.
+    pub(crate) told_from: Option<SocketAddr>,
     /// The source of every random choice.
     pub(crate) rng: SmallRng,
     pub(crate) counters: Counters,
@@ -36,15 +38,17 @@ impl Context {
             local,
             plausibility: Plausibility::new(),
             now: Now { mono: Instant::EPOCH, wall: WallTime(0) },
+            told_from: None,
             rng: SmallRng::seed_from_u64(seed),
             counters: Counters::default(),
             outputs: Outputs::default(),
         }
     }
 
-    /// Begins a step, whose events happen at this time.
+    /// Begins a step, whose events happen at this time. Nobody has told this member anything in it.
     pub(crate) fn begin_step(&mut self, now: Now) {
         self.now = now;
+        self.told_from = None;
         self.plausibility.observe(now.wall);
     }
 

@@ -43,6 +43,15 @@ pub enum Event {
         /// How long this node held it for suspected.
         after: Duration,
     },
+    /// This node itself was suspected, and said that it is up.
+    Refuted {
+        /// This node.
+        member: Identity,
+        /// The monitor that suspected it.
+        by: Name,
+        /// The age of the newest datagram of this node that the monitor knew of.
+        last_sent: Duration,
+    },
     /// This node itself detected a failure. [`Event::Member`] follows.
     FailureDetected {
         /// The member.
@@ -50,12 +59,12 @@ pub enum Event {
         /// The age of its newest known datagram, in milliseconds.
         silent_ms: u64,
     },
-    /// A failure was told to others.
+    /// A failure was told to others, in as many rounds as that took.
     FailureTold {
         /// The member that failed.
         member: Identity,
-        /// To how many members.
-        members: usize,
+        /// To whom.
+        told: Vec<Name>,
     },
     /// The others were asked to forget as well.
     ForgetDone(ForgetReport),
@@ -122,6 +131,9 @@ pub struct MemberEvent {
     pub member: Identity,
     /// What happened to it.
     pub kind: MemberEventKind,
+    /// The other member that told this one; `None` if this one noticed it, or if the member itself
+    /// said it.
+    pub told_by: Option<Name>,
 }
 
 /// The kinds of change.

@@ -4,22 +4,23 @@
 pub(crate) mod anti_entropy;
 pub(crate) mod broadcast;
 pub(crate) mod forgetting;
+mod telling;
 
 use crate::context::Context;
-use crate::event::Event;
-use crate::list::{Claim, Update};
+use crate::list::Update;
 use crate::members::Members;
 use crate::message::{Body, pack};
-use crate::settings::Detection;
 use crate::time::Instant;
 use broadcast::Broadcasts;
 pub(crate) use broadcast::Source;
 use std::net::SocketAddr;
+use telling::Telling;
 
 /// The gossip of one member.
 #[derive(Debug, Default)]
 pub(crate) struct Gossip {
     broadcasts: Broadcasts<Update>,
+    telling: Telling,
 }
 
 impl Gossip {
@@ -48,8 +49,10 @@ impl Gossip {
         let Some(round) = self.broadcasts.round(members.up(), context.now.mono) else { return };
         for (to, updates) in round.addressed(members, context) {
             send_updates(&to, &updates, context);
-            report_told(&updates, to.len(), context);
+            self.telling.note(&updates, &to, members, context);
         }
+        let broadcasts = &self.broadcasts;
+        self.telling.report(|failed| broadcasts.is_spreading(failed), members, context);
     }
 
     /// The time of the next due updates.
@@ -57,20 +60,10 @@ impl Gossip {
         self.broadcasts.next_at()
     }
 
-    /// Drops all updates that were learned before.
-    pub(crate) fn clear(&mut self) {
+    /// Drops all updates that were learned before. What was told is reported.
+    pub(crate) fn clear(&mut self, members: &Members, context: &mut Context) {
         self.broadcasts = Broadcasts::default();
-    }
-}
-
-/// Reports to whom failures were told. Only SWIM's groups log that.
-fn report_told(updates: &[Update], members: usize, context: &mut Context) {
-    if !matches!(context.group().detection, Detection::Swim(_)) || members == 0 {
-        return;
-    }
-    let failed = updates.iter().filter(|update| matches!(update.claim, Claim::Failed(_)));
-    for update in failed {
-        context.report(Event::FailureTold { member: update.identity.clone(), members });
+        self.telling.report(|_| false, members, context);
     }
 }
 

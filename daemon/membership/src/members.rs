@@ -243,6 +243,12 @@ impl Members {
         chosen.into_iter().collect()
     }
 
+    /// The member that told this one of another in this step.
+    fn teller(&self, of: &Name, context: &Context) -> Option<Name> {
+        let teller = &self.list.at(context.told_from?)?.identity.name;
+        (teller != of && *teller != context.local.name).then(|| teller.clone())
+    }
+
     fn note_any(&mut self, change: Option<&Change>, context: &mut Context) -> bool {
         if let Some(change) = change {
             self.note(change, context);
@@ -260,7 +266,8 @@ impl Members {
         self.last_change = context.now.mono;
         self.next_forgetting =
             self.next_forgetting.min(change.after.since + context.settings.forget_after);
-        for event in member_events(change) {
+        for mut event in member_events(change) {
+            event.told_by = self.teller(&event.member.name, context);
             let own = event.member.name == context.local.name;
             if !(own && matches!(event.kind, MemberEventKind::Restarted)) {
                 context.report(Event::Member(event));
@@ -276,10 +283,13 @@ impl Members {
     }
 }
 
-/// Reports the events of one change of the list.
+/// The events of one change of the list. Who told this member is not in them.
 fn member_events(change: &Change) -> Vec<MemberEvent> {
     let after = &change.after;
-    let event = |member: &Identity, kind| MemberEvent { member: member.clone(), kind };
+    let event = |member: &Identity, kind| {
+        let member = member.clone();
+        MemberEvent { member, kind, told_by: None }
+    };
     let before_up = change.before.as_ref().filter(|before| before.is_up());
     match &after.state {
         // Only the tags changed.
@@ -337,6 +347,30 @@ mod tests {
         newer.identity.incarnation.0 += 1;
         fixture.members.merge(newer, &mut fixture.context);
         assert_eq!(kinds(&mut fixture), [MemberEventKind::Restarted, MemberEventKind::Joined]);
+    }
+
+    /// What a member says of itself, nobody else tells.
+    #[test]
+    fn who_told_of_a_change_is_named() {
+        let mut fixture = Fixture::new(4);
+        let failed = |i| {
+            let evidence = FailureEvidence { detected_by: name(0), silent_ms: 1_750 };
+            Update::new(identity(i), Claim::Failed(evidence))
+        };
+        for (i, from) in [(1, None), (2, Some(identity(3).address)), (3, Some(identity(3).address))]
+        {
+            fixture.pass(1);
+            fixture.context.told_from = from;
+            fixture.members.merge(failed(i), &mut fixture.context);
+        }
+        let events = fixture.context.outputs.events.into_iter();
+        let told_by: Vec<Option<Name>> = events
+            .map(|event| match event {
+                Event::Member(event) => event.told_by,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told_by, [None, Some(name(3)), None]);
     }
 
     #[test]

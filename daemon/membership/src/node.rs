@@ -263,6 +263,7 @@ impl Node {
     pub fn take_call(&mut self, now: Now, id: CallId, reply: Result<CallReply, CallError>) {
         self.begin_step(now);
         if let Some(under_way) = self.context.outputs.calls.finish(id) {
+            self.context.told_from = Some(under_way.to);
             let mut reply = reply;
             let forgotten = match &mut reply {
                 Ok(CallReply::Welcome { forgotten, .. }) => std::mem::take(forgotten),
@@ -448,6 +449,7 @@ impl Node {
         if !anti_entropy::accepts(sender, &self.members) {
             return CallReply::Refused(JoinRefusal::NotInGroup);
         }
+        self.context.told_from = Some(sender.identity.address);
         let ours = anti_entropy::whole_list(&self.members);
         for update in list {
             self.take_update(update, Source::SecondHand, sender.identity.address);

@@ -23,7 +23,7 @@ const INVENTED: usize = 20_000;
 fn invented(world: &World, i: usize, claim: Claim) -> Update {
     let incarnation = Incarnation(world.clocks(0).wall.0);
     let address = SocketAddr::from(([10, 200, (i / 250) as u8, (i % 250) as u8], 8_946));
-    let name = memberd_membership::Name::new(&format!("g{i}")).unwrap();
+    let name = Name::new(&format!("g{i}")).unwrap();
     Update::new(Identity { name, address, incarnation }, claim)
 }
 
@@ -63,7 +63,7 @@ fn send(world: &mut World, from: usize, to: usize, updates: &[Update]) {
 
 /// The most entries in any list of names that were invented, and whether anybody reported one.
 fn believed(world: &World) -> (usize, bool) {
-    let is_invented = |name: &memberd_membership::Name| name.as_str().starts_with('g');
+    let is_invented = |name: &Name| name.as_str().starts_with('g');
     let lists = world.machines.iter().filter_map(|machine| machine.node.as_ref());
     let most = lists
         .map(|node| node.list().iter().filter(|entry| is_invented(&entry.identity.name)).count());

@@ -136,8 +136,7 @@ fn rolling_restart(seed: u64, stop: impl Fn(&mut World, usize)) {
     println!("seed {seed}: every list whole {took:?} after the last was started");
     world.run_for(10 * SECOND);
     assert!(world.whole(&world.all_but(&[])));
-    let restarted =
-        |failed: &memberd_membership::Name| failed.as_str()[2..].parse::<usize>().unwrap() % 2 == 0;
+    let restarted = |failed: &Name| failed.as_str()[2..].parse::<usize>().unwrap() % 2 == 0;
     let falsely = world.failures_since(start).into_iter().find(|(.., failed)| !restarted(failed));
     assert_eq!(falsely, None, "those that run on never fail");
     let gave_up = world.seen.iter().find(|seen| matches!(seen.event, Event::JoinFailed(_)));

@@ -11,16 +11,6 @@ use world::prelude::*;
 const SOME_LIST: Duration = Duration::from_secs(10);
 const EVERY_LIST: Duration = Duration::from_secs(15);
 
-fn with_suspicion() -> Settings {
-    Settings { group: GroupSettings::swim(), ..Settings::default() }
-}
-
-fn without_suspicion() -> Settings {
-    let swim = SwimSettings { suspicion_timeout: Duration::ZERO, ..SwimSettings::default() };
-    let group = GroupSettings { detection: Detection::Swim(swim), ..GroupSettings::swim() };
-    Settings { group, ..Settings::default() }
-}
-
 /// Runs crashes, and returns the longest times to the first and to the last list.
 fn worst(crashes: &Crashes, delay: Duration) -> (Duration, Duration) {
     let times = crashes.run_in(|world| world.network.delay = delay);

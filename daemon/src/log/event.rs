@@ -1,9 +1,9 @@
 //! Logs membership changes: one line of a fixed form in `machine.i.log`, and fields and a message
 //! id in journald. It owns no state.
 
-use memberd_membership::{Entry, Identity, MemberEvent, MemberEventKind, Name, millis};
+use memberd_membership::{Entry, Event, Identity, MemberEvent, MemberEventKind, Name, millis};
 use std::time::Duration;
-use tracing::info;
+use tracing::{debug, info};
 
 /// The message ids of journald (systemd.journal-fields(7)), one for each kind, for `journalctl
 /// MESSAGE_ID=...`.
@@ -14,6 +14,7 @@ const TAGGED: &str = "7032c401c2384d5f97a6e32099e5004a";
 const FORGOTTEN: &str = "dddc9a656bc541199a72b04631407a5f";
 const SUSPECTED: &str = "73880489b9a94df2b48615378980b90c";
 const CLEARED: &str = "3a27737d1f3c4afea3f4b83ef68c134a";
+const REFUTED: &str = "b889a7334d494571ae610f6c9f9f54eb";
 const DETECTED: &str = "ffce4ad31b3347529634ae803d3f0f87";
 const TOLD: &str = "69c61f83d2214c80aae511197da9aa75";
 
@@ -40,6 +41,9 @@ pub fn member_event(event: &MemberEvent) {
         MemberEventKind::Restarted => ("failed", FAILED, None, Some("restarted")),
         MemberEventKind::Left => ("left", LEFT, None, None),
     };
+    // Whoever joins or leaves is the first to say so itself.
+    let told_by = matches!(kind, "failed").then_some(event.told_by.as_ref()).flatten();
+    let told_by = told_by.map(Name::as_str);
     line!(
         "member {kind}",
         message_id,
@@ -47,12 +51,27 @@ pub fn member_event(event: &MemberEvent) {
         event.member,
         memberd_noticed_by = evidence.map(|evidence| evidence.detected_by.as_str()),
         memberd_silent_ms = evidence.map(|evidence| evidence.silent_ms),
-        memberd_reason = reason
+        memberd_reason = reason,
+        memberd_told_by = told_by
     );
 }
 
+/// Logs what a detector found, or said of it to others. The other events are not of a detector.
+pub fn detection(event: &Event) {
+    match event {
+        Event::Suspected { member, by, silent } => member_suspected(member, by, *silent),
+        Event::Cleared { member, suspected_by, after } => {
+            member_cleared(member, suspected_by, *after);
+        }
+        Event::Refuted { member, by, last_sent } => suspicion_refuted(member, by, *last_sent),
+        Event::FailureDetected { member, silent_ms } => failure_detected(member, *silent_ms),
+        Event::FailureTold { member, told } => failure_told(member, told),
+        _ => {}
+    }
+}
+
 /// Logs that the monitor `by` suspects a member. `silent` is the age of its newest evidence here.
-pub fn member_suspected(member: &Identity, by: &Name, silent: Option<Duration>) {
+fn member_suspected(member: &Identity, by: &Name, silent: Option<Duration>) {
     line!(
         "member suspected",
         SUSPECTED,
@@ -64,7 +83,7 @@ pub fn member_suspected(member: &Identity, by: &Name, silent: Option<Duration>) 
 }
 
 /// Logs that a member is not suspected any more.
-pub fn member_cleared(member: &Identity, suspected_by: &Name, after: Duration) {
+fn member_cleared(member: &Identity, suspected_by: &Name, after: Duration) {
     line!(
         "member cleared",
         CLEARED,
@@ -75,14 +94,30 @@ pub fn member_cleared(member: &Identity, suspected_by: &Name, after: Duration) {
     );
 }
 
+/// Logs that this machine itself was suspected, and said that it is up. `last_sent` is the age of
+/// its newest datagram that the monitor `by` knew of.
+fn suspicion_refuted(own: &Identity, by: &Name, last_sent: Duration) {
+    line!(
+        "suspicion refuted",
+        REFUTED,
+        "refuted",
+        own,
+        memberd_suspected_by = by.as_str(),
+        memberd_last_sent_ms = millis(last_sent)
+    );
+}
+
 /// Logs that this machine itself detected a failure.
-pub fn failure_detected(member: &Identity, silent_ms: u64) {
+fn failure_detected(member: &Identity, silent_ms: u64) {
     line!("failure detected", DETECTED, "detected", member, memberd_silent_ms = silent_ms);
 }
 
-/// Logs that a failure was told to so many members.
-pub fn failure_told(member: &Identity, members: usize) {
-    line!("failure told", TOLD, "told", member, memberd_to = members);
+/// Logs to how many members a failure was told, and at level debug to whom.
+fn failure_told(member: &Identity, told: &[Name]) {
+    line!("failure told", TOLD, "told", member, memberd_to = told.len());
+    for told in told {
+        debug!(name = member.name.as_str(), to = told.as_str(), "failure told to a member");
+    }
 }
 
 /// Logs that an operator had a member forgotten, through the member `by`.

@@ -99,6 +99,7 @@ fn send(record: &Record) {
                 memberd_suspected_by = field("memberd_suspected_by"),
                 memberd_last_sent_ms = field("memberd_last_sent_ms"),
                 memberd_after_ms = field("memberd_after_ms"),
+                memberd_told_by = field("memberd_told_by"),
                 memberd_to = field("memberd_to"),
                 "{message}"
             )
@@ -173,6 +174,7 @@ mod tests {
             info!(memberd_event = "failed", memberd_name = "vm3", "member failed");
             info!(memberd_tags = "role=web", "member tagged");
             info!(memberd_suspected_by = "vm2", memberd_last_sent_ms = 9, "member suspected");
+            info!(memberd_told_by = "vm2", memberd_to = 9, "failure told");
             error!("disk full");
         });
         let sent = Arc::new(Mutex::new(Vec::new()));
@@ -186,6 +188,8 @@ mod tests {
                 "INFO|message=member tagged tags=\"role=web\"|memberd_tags=\"role=web\"|",
                 "INFO|message=member suspected suspected_by=vm2 \
                 last_sent_ms=9|memberd_suspected_by=\"vm2\"|memberd_last_sent_ms=\"9\"|",
+                "INFO|message=failure told told_by=vm2 \
+                to=9|memberd_told_by=\"vm2\"|memberd_to=\"9\"|",
                 "ERROR|message=disk full|"
             ]
         );

@@ -214,6 +214,7 @@ mod tests {
         memberd_membership::MemberEvent {
             member,
             kind: memberd_membership::MemberEventKind::Joined,
+            told_by: None,
         }
     }
 
@@ -222,6 +223,35 @@ mod tests {
         let expected = "2026-11-21T01:20:33.123Z INFO member joined name=vm3 \
             id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123\n";
         assert_eq!(lines(|| crate::log::member_event(&joined())), [expected]);
+    }
+
+    /// The log shows the way of the news: who noticed a failure, and who told this machine.
+    #[test]
+    fn the_lines_of_a_failure_and_of_a_refutation_name_the_others() {
+        use memberd_membership::{Event, FailureEvidence, MemberEventKind, Name};
+        let named = |name| Name::new(name).unwrap();
+        let mut failed = joined();
+        let evidence = FailureEvidence { detected_by: named("vm1"), silent_ms: 1_751 };
+        failed.kind = MemberEventKind::Failed(evidence);
+        failed.told_by = Some(named("vm2"));
+        let (member, by) = (failed.member.clone(), named("vm4"));
+        let last_sent = std::time::Duration::from_millis(4_100);
+        let refuted = Event::Refuted { member: member.clone(), by, last_sent };
+        let told = Event::FailureTold { member, told: vec![named("vm5"), named("vm6")] };
+        let lines = lines(|| {
+            crate::log::member_event(&failed);
+            [refuted, told].iter().for_each(crate::log::detection);
+        });
+        let of_vm3 = "name=vm3 id=vm3@192.0.2.13:8946/1763688033123 incarnation=1763688033123";
+        let expected = [
+            format!("INFO member failed {of_vm3} noticed_by=vm1 silent_ms=1751 told_by=vm2"),
+            format!("INFO suspicion refuted {of_vm3} suspected_by=vm4 last_sent_ms=4100"),
+            format!("INFO failure told {of_vm3} to=2"),
+            "DEBUG failure told to a member name=vm3 to=vm5".to_owned(),
+            "DEBUG failure told to a member name=vm3 to=vm6".to_owned(),
+        ];
+        let expected = expected.map(|line| format!("2026-11-21T01:20:33.123Z {line}\n"));
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl<T: Fact> Broadcasts<T> {
         Some(round)
     }
 
+    /// Whether further rounds will send the fact about a member.
+    pub(crate) fn is_spreading(&self, about: &Name) -> bool {
+        self.items.get(about).is_some_and(|item| item.rounds_left > 0)
+    }
+
     /// The time of the next round.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.next_round

@@ -147,10 +147,10 @@ impl Node {
         self.phase = Phase::Out;
         self.give_up_forgetting();
         self.context.outputs.calls.abandon_all();
+        self.gossip.clear(&self.members, &mut self.context);
         self.members.clear();
         self.forgetting = Forgetting::default();
         self.detector = Detector::new(&self.context.settings.group);
-        self.gossip.clear();
         self.candidates.clear();
         self.doubts = Doubts::default();
         self.suspicions = Suspicions::default();
@@ -164,7 +164,7 @@ impl Node {
         let new = self.rejoin.welcomed_as(last, &self.context);
         let companions = rejoin::companions(&self.members, &self.context);
         // What the former incarnation still had to say of others was about another side.
-        self.gossip.clear();
+        self.gossip.clear(&self.members, &mut self.context);
         self.keep_records_of_gone(list);
         self.begin_incarnation(new);
         self.change_sides(list, through);

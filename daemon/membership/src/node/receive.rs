@@ -49,6 +49,7 @@ impl Node {
         if let Ok(message) = &decoded {
             self.context.counters.count_received(bytes.len());
             if self.in_group() && from != self.context.local.address {
+                self.context.told_from = Some(from);
                 self.receive(from, message);
             }
         }

@@ -3,6 +3,7 @@
 
 use super::Node;
 use crate::detector::{Silence, introduced_heartbeat};
+use crate::event::Event;
 use crate::gossip::Source;
 use crate::identity::{Incarnation, Name};
 use crate::message::Body;
@@ -118,6 +119,9 @@ impl Node {
         let (members, context) = (&self.members, &mut self.context);
         self.suspicions.learn(refutation, Source::FirstHand, None, members, context);
         context.counters.refutations += 1;
+        let last_sent = Duration::from_millis(sent.saturating_sub(fact.sent));
+        let member = context.local.identity();
+        context.report(Event::Refuted { member, by: by.clone(), last_sent });
         if let Some(monitor) = monitor {
             let introduction = context.local.introduction();
             context.send(monitor, introduced_heartbeat(members, introduction));
@@ -188,6 +192,10 @@ mod tests {
         sent
     }
 
+    fn events(node: &mut Node) -> Vec<Event> {
+        node.context.outputs.events.drain(..).collect()
+    }
+
     fn fact(of: u8, sent: u64, by: u8) -> Suspicion {
         let incarnation = identity(of).incarnation;
         Suspicion { name: name(of), incarnation, sent, by: Some(name(by)) }
@@ -206,8 +214,15 @@ mod tests {
         let mut node = node(GroupSettings::swim());
         node.context.begin_step(at(200_000));
         let facts: Vec<Suspicion> = (0..70).map(|sent| fact(0, sent, 2)).collect();
+        events(&mut node);
         node.take_suspicions(&facts);
         node.take_suspicions(&facts);
+        let now = node.context.local.sent_at(at(200_000)).mono;
+        let last_sent = Duration::from_millis(now - 69);
+        assert_eq!(
+            events(&mut node),
+            [Event::Refuted { member: identity(0), by: name(2), last_sent }]
+        );
         let sent = sent(&mut node);
         assert!(matches!(&sent[..], [(to, Body::Heartbeat { .. })] if *to == address(2)));
         assert_eq!(node.counters().refutations, 1);

@@ -17,6 +17,7 @@
 mod check;
 mod clocks;
 pub mod crashes;
+pub mod detectors;
 pub mod dialect;
 mod environment;
 pub mod measure;

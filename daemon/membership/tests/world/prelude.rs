@@ -3,10 +3,11 @@
 #![allow(unused_imports, reason = "each story uses its part")]
 
 pub use super::crashes::{Crashes, subsets};
+pub use super::detectors::{detectors, with_suspicion, without_suspicion};
 pub use super::environment::{is_chosen, long, seeds};
 pub use super::{Network, World, address, first_incarnation, ms, name, whole_list};
 pub use memberd_membership::{
-    Detection, Event, GroupSettings, Identity, Incarnation, Instant, Settings, SwimSettings,
+    Detection, Event, GroupSettings, Identity, Incarnation, Instant, Name, Settings, SwimSettings,
 };
 pub use std::time::Duration;
 

@@ -63,14 +63,11 @@ impl Membership {
                     self.publish(MemberChange::of_tags(entry, this, anchor, now));
                 }
             }
-            Event::Suspected { member, by, silent } => log::member_suspected(&member, &by, silent),
-            Event::Cleared { member, suspected_by, after } => {
-                log::member_cleared(&member, &suspected_by, after);
-            }
-            Event::FailureDetected { member, silent_ms } => {
-                log::failure_detected(&member, silent_ms);
-            }
-            Event::FailureTold { member, members } => log::failure_told(&member, members),
+            Event::Suspected { .. }
+            | Event::Cleared { .. }
+            | Event::Refuted { .. }
+            | Event::FailureDetected { .. }
+            | Event::FailureTold { .. } => log::detection(&event),
             Event::Evidence(id) => self.correct_history(&id),
             Event::Forgotten { entry, by } => self.note_forgotten(&entry, &by, now),
             Event::ForgetDone(report) => self.forget_done(report),
