@@ -211,6 +211,20 @@ fn a_suspicion_is_told_and_refuted() {
     }
 }
 
+/// A member that came back has neighbours of the present ring alone, as soon as the old ones ended.
+/// The world checks that.
+#[test]
+fn one_that_was_failed_comes_back_to_its_place() {
+    for seed in seeds(1..5) {
+        let mut world = World::formed(10, seed, with_suspicion());
+        world.stop_for(7, SECOND * 8);
+        world.run_for(SECOND * 8);
+        assert_ne!(world.failures_since(SECOND), []);
+        world.run_until_whole(&world.all_but(&[]), SECOND * 5);
+        world.run_for(SECOND * 20);
+    }
+}
+
 /// Both sides fail the other, and find each other again.
 #[test]
 fn a_split_heals() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// Once all lists have been equal for this long, no watch and no receiver of heartbeats from an
-/// earlier ring remains.
+/// earlier ring remains. A detector with longer timeouts keeps them longer.
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// The data of the last check.
@@ -114,10 +114,12 @@ impl World {
                 return;
             }
         };
-        if self.now - since < SETTLED || self.now - since >= SETTLED + EVERY * 2 {
+        let group = self.settings.group;
+        let settled = SETTLED.max(group.patience() + EVERY).max(group.failure_timeout * 2 + EVERY);
+        if self.now - since < settled || self.now - since >= settled + EVERY * 2 {
             return;
         }
-        let k = usize::from(self.settings.group.max_simultaneous_failures);
+        let k = usize::from(group.max_simultaneous_failures);
         for (i, machine) in self.machines.iter().enumerate() {
             let Some(node) = machine.node.as_ref().filter(|node| node.phase() == PhaseName::Member)
             else {
