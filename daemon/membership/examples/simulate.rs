@@ -132,12 +132,11 @@ fn main() {
         let (settings, network) = (options.settings(), options.network());
         let idle = Duration::from_secs(options.idle);
         totals.add(measure(&Plan {
-            members: options.members,
             crash: options.crash,
-            settings,
             network,
             idle,
             seed,
+            ..Plan::new(options.members, settings)
         }));
     }
     if options.json {

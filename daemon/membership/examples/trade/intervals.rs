@@ -1,36 +1,13 @@
 //! Compares heartbeat intervals: their cost, the false failures, the longest harmless stop of a
 //! member, and the detection time of crashes. It prints a table in Markdown and draws
 //! `plots/interval.svg`. It owns the simulated worlds.
-//!
-//! `cargo run --release -p memberd-membership --example trade`
 
-#[path = "../tests/world/mod.rs"]
-mod world;
-
-use clap::Parser;
+use crate::Options;
+use crate::world::measure::{Measured, Plan, measure, quantile};
+use crate::world::{Network, World};
 use memberd_membership::{Detection, GroupSettings, Settings};
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
-use world::measure::{Measured, Plan, measure, quantile};
-use world::{Network, World};
-
-/// Sweeps the heartbeat interval at 0, 10 and 30 % loss.
-#[derive(Debug, Parser)]
-struct Options {
-    /// How many members
-    #[arg(long, default_value_t = 100)]
-    members: usize,
-    /// How long to watch the idle fleet for false failures, in seconds of virtual time
-    #[arg(long, default_value_t = 900)]
-    idle: u64,
-    /// Number of times that four members crash at the same moment
-    #[arg(long, default_value_t = 20)]
-    rounds: u64,
-    /// The file of the plot
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/plots/interval.svg"))]
-    plot: PathBuf,
-}
 
 /// The fractions of lost datagrams, and the colours of their lines. They are dark enough on white,
 /// and distinct for colour-blind readers.
@@ -45,8 +22,8 @@ struct Row {
     longest_stop: Duration,
 }
 
-fn main() -> std::io::Result<()> {
-    let options = Options::parse();
+/// Measures the intervals, prints the table and draws the plot.
+pub(crate) fn sweep(options: &Options) -> std::io::Result<()> {
     let columns = [
         "interval",
         "loss",
@@ -62,14 +39,14 @@ fn main() -> std::io::Result<()> {
     for interval in (400..=850).step_by(50) {
         for (loss, _) in LOSSES {
             let (settings, network) = (settings(interval), Network { loss, ..Network::default() });
-            let longest_stop = longest_stop(&options, settings, &network);
+            let longest_stop = longest_stop(options, settings, &network);
             let row =
-                Row { interval, loss, measured: weigh(&options, settings, &network), longest_stop };
+                Row { interval, loss, measured: weigh(options, settings, &network), longest_stop };
             print_row(&row);
             rows.push(row);
         }
     }
-    std::fs::write(&options.plot, draw(&options, &rows))?;
+    std::fs::write(&options.plot, draw(options, &rows))?;
     println!(
         "\n{} members, {} s idle, {} rounds of 4 crashes; drawn: {}",
         options.members,
@@ -107,12 +84,11 @@ fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Dur
 
 fn weigh(options: &Options, settings: Settings, network: &Network) -> Measured {
     let plan = |crash, idle, seed| Plan {
-        members: options.members,
         crash,
-        settings,
         network: network.clone(),
         idle,
         seed,
+        ..Plan::new(options.members, settings)
     };
     let mut measured = measure(&plan(0, Duration::from_secs(options.idle), 1));
     for seed in 0..options.rounds {
