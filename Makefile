@@ -60,9 +60,11 @@ bench-netns: ## Measure up to a hundred daemons in network namespaces. Root; twe
 # clustershell, nftables, openssh-server, pdsh and serf of Debian. Options go into PEERS:
 #   make bench-peers PEERS="--rounds 2 --agents 10 --directory /tmp/peers"    a short run
 #   make bench-peers PEERS="--rows search,growth"    measure these rows and keep the others
+#   make bench-peers PEERS="--rows crash,rest --programs swim,serf --agents 10"    these columns
 #   make bench-peers PEERS=--help
-bench-peers: ## Measure memberd beside Serf in network namespaces. Root; three quarters of an hour.
+bench-peers: ## Measure memberd beside Serf in network namespaces. Root; an hour and a half.
 	cargo build --release --locked --bins
+	cargo build --release --locked -p memberd-membership --example trade
 	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)
 
 # Writes the tables of daemon/search/BENCH.md and tests/BENCHMARKS.md. It needs GNU grep and ripgrep

@@ -48,6 +48,14 @@ pub fn simulate() -> PathBuf {
     built("examples/simulate")
 }
 
+/// The comparison of settings in the simulator, as an example program.
+///
+/// # Panics
+/// When it was not built.
+pub fn trade() -> PathBuf {
+    built("examples/trade")
+}
+
 /// A command that the kernel ends when the test's thread ends, even if that is killed (`setpriv` of
 /// util-linux, prctl(2) PR_SET_PDEATHSIG). It runs in a network namespace if one is named, and its
 /// process id is the program's own. An interrupt ends it, even if the tests run in the background

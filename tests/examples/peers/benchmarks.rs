@@ -1,5 +1,6 @@
 //! Writes the section "Beside Serf" of `tests/BENCHMARKS.md` from the results. It owns no state.
 
+use crate::agent::SERF;
 use crate::results::{Record, Results};
 use crate::table;
 use memberd_tests::section::Section;
@@ -8,21 +9,25 @@ use memberd_tests::section::Section;
 pub(crate) const SECTION: Section = Section("<!-- written by make bench-peers -->\n");
 
 /// The beginnings of the rows that the page shows.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 10] = [
     "all start at once",
     "one crash",
+    "three crashes at once",
     "four crashes at once",
     "one leaves",
     "at rest, each",
     "25 % lost",
-    "one stopped for 10 s: if",
+    "one stopped for",
     "split in halves",
     "the introducer back",
 ];
 
+/// The size of the simulated groups that the page shows.
+const SIMULATED: usize = 1_000;
+
 /// The text of the section.
 pub(crate) fn section(results: &Results) -> String {
-    let of_serf = || results.records.iter().filter(|record| record.of.program == "Serf");
+    let of_serf = || results.records.iter().filter(|record| record.of.program == SERF.name);
     let largest_of = |what: &str| {
         of_serf().filter(|record| record.what == what).map(|record| record.of.agents).max()
     };
@@ -35,9 +40,16 @@ pub(crate) fn section(results: &Results) -> String {
         if worse.is_empty() { "nothing that was measured".to_owned() } else { worse.join("; ") };
     let parts = [
         (
-            "Median, worst; the ratio is Serf's median by memberd's, so above 1 memberd is ahead.",
+            "Median, worst. The last cell has memberd's medians by Serf's, of the ring, of SWIM \
+            without suspicion and of SWIM. Below 1 memberd is ahead.",
             table::beside_serf(results, wanted)
                 .map(|table| format!("{table}\nWorse than Serf with its defaults: {worse}.\n")),
+        ),
+        ("What SWIM should reach, as ratios to Serf or to the ring:", table::goals(results)),
+        (
+            "The same in the simulator, beside the ring at SWIM's rate of packets. table.md has \
+            more sizes:",
+            table::simulated(results, |record| record.of.agents == SIMULATED),
         ),
         (
             "One search over ten machines' logs, until its first and its last line:",

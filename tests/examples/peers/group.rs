@@ -166,7 +166,7 @@ impl<'a> Group<'a> {
         let log: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
             (Some(out), _) => Box::new(out),
             (None, Some(err)) => Box::new(err),
-            (None, None) => panic!("{} has no log to read", program.name()),
+            (None, None) => panic!("{} has no log to read", program.name),
         };
         let agent = self.agent(number);
         *agent = Agent {

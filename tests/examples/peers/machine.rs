@@ -1,6 +1,5 @@
 //! Describes the machine and finds the programs on it. It owns no state.
 
-use crate::agent::Program;
 use crate::options::{Options, Row};
 use crate::results::Run;
 use memberd_tests::binaries;
@@ -27,7 +26,7 @@ pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
     }
     let needed = |tool: &str| match tool {
         "clush" | "pdsh" | "sshd" => options.wants(Row::Search),
-        "serf" => options.programs.iter().any(|program| *program != Program::Memberd),
+        "serf" => options.programs.iter().any(|program| !program.is_memberd()),
         _ => true,
     };
     let found = |tool: &str| {
@@ -48,8 +47,9 @@ pub(crate) const METHOD: [&str; 4] = [
     "memberd and Serf run in turn on one machine.",
     "Each agent has a network namespace, around a switch that can lose and cut packets; where not \
     noted otherwise, neither program seals.",
-    "memberd has its defaults. Serf has its defaults (profile lan) and a snapshot file. It tries \
-    to join once a second, which is its shortest interval.",
+    "memberd has its defaults, which are those of the ring, or the defaults of SWIM. Serf has its \
+    defaults (profile lan) and a snapshot file. It tries to join once a second, which is its \
+    shortest interval.",
     "The list of an agent comes from its log, read from a pipe; the time of a crash is just before \
     kill(2).",
 ];

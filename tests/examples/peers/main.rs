@@ -1,5 +1,5 @@
-//! Measures memberd and Serf in turn on this machine, in network namespaces. It owns the results,
-//! and writes them as a table, raw results and plots.
+//! Measures memberd, with each detector, and Serf in turn on this machine, in network namespaces.
+//! It owns the results, and writes them as a table, raw results and plots.
 //!
 //! Run `make bench-peers` as root. `make bench-peers PEERS="--rounds 2 --agents 10"` is a short
 //! run. `--help` lists all options.
@@ -20,6 +20,7 @@
 
 mod agent;
 mod benchmarks;
+mod goals;
 mod group;
 mod machine;
 mod options;
@@ -29,7 +30,6 @@ mod rows;
 mod stage;
 mod table;
 
-use agent::Program;
 use clap::Parser as _;
 use group::InVain;
 use memberd_tests::Network;
@@ -57,15 +57,15 @@ fn main() -> ExitCode {
         options,
     };
     // Rows that are quick and informative come first.
-    bench.attempt(
-        &Subject::new(Row::Search, rows::search::MACHINES, Program::Memberd),
-        |bench, _| rows::search::measure(bench),
-    );
+    bench.attempt(&Subject::new(Row::Search, rows::search::MACHINES, &agent::RING), |bench, _| {
+        rows::search::measure(bench)
+    });
     rows::growth::measure(&mut bench);
     for agents in bench.options.sizes() {
         bench.beside_serf(agents);
     }
     rows::loss::measure(&mut bench);
+    rows::simulated::measure(&mut bench);
     bench.results.finish();
     bench.results.write(&bench.options);
     println!("{}", table::all(&bench.results));
@@ -101,11 +101,13 @@ impl Bench {
             .map(|_| Network::new(agents).expect("network namespaces"))
             .collect();
         let programs = self.options.programs.clone();
-        for program in programs.iter().filter(|program| **program != Program::SerfLocal) {
-            self.attempt(&Subject::new(Row::Start, agents, *program), |bench, of| {
-                rows::start::measure(bench, of, &networks[0], *program);
-                Ok(())
-            });
+        for program in &programs {
+            if self.options.has(Row::Start, agents, program) {
+                self.attempt(&Subject::new(Row::Start, agents, program), |bench, of| {
+                    rows::start::measure(bench, of, &networks[0], program);
+                    Ok(())
+                });
+            }
         }
         for program in programs {
             let mut stage = Stage::new(&networks, program);

@@ -1,7 +1,8 @@
 //! Defines the options: what is measured, how many times, and for how long. It owns no state.
 
-use crate::agent::Program;
+use crate::agent::{PROGRAMS, Program};
 use crate::results::Results;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -29,14 +30,17 @@ pub(crate) struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_values_t = [Program::Memberd, Program::Serf, Program::SerfLocal],
-        value_enum
+        default_values_t = PROGRAMS,
+        value_parser = program()
     )]
     pub(crate) programs: Vec<Program>,
     /// The most agents that run at once. Groups of a size run in parallel, so that each round
     /// measures several
     #[arg(long, default_value_t = 200)]
     at_once: usize,
+    /// Sizes of the simulated groups
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1_000, 10_000])]
+    pub(crate) simulated: Vec<usize>,
     /// The largest group that is stopped, split and loses its introducer
     #[arg(long, default_value_t = 50)]
     pub(crate) disturbed: u8,
@@ -56,7 +60,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20)]
     pub(crate) log_megabytes: usize,
     /// Time after which no round begins, in minutes; a running round is finished
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 100)]
     minutes: u64,
     /// Forget the results of earlier runs
     #[arg(long)]
@@ -77,7 +81,7 @@ pub(crate) struct Options {
 pub(crate) enum Row {
     /// All start at once
     Start,
-    /// One and four crash
+    /// One, three and four crash
     Crash,
     /// One leaves
     Leave,
@@ -95,6 +99,37 @@ pub(crate) enum Row {
     Search,
     /// Many memberd on one machine
     Growth,
+    /// The detectors in the simulator
+    Simulated,
+}
+
+impl Row {
+    /// All of them.
+    pub(crate) const ALL: &'static [Row] = &[
+        Row::Start,
+        Row::Crash,
+        Row::Leave,
+        Row::Rest,
+        Row::Stop,
+        Row::Split,
+        Row::Introducer,
+        Row::Loss,
+        Row::Search,
+        Row::Growth,
+        Row::Simulated,
+    ];
+
+    /// Whether real groups of several sizes go through it, of memberd and of Serf.
+    pub(crate) fn is_beside_serf(self) -> bool {
+        !matches!(self, Row::Search | Row::Growth | Row::Simulated)
+    }
+}
+
+/// Reads the name of a program.
+fn program() -> impl TypedValueParser<Value = Program> {
+    PossibleValuesParser::new(PROGRAMS.map(|program| program.option)).try_map(|option| {
+        PROGRAMS.into_iter().find(|program| program.option == option).ok_or("no such program")
+    })
 }
 
 impl Options {
@@ -104,17 +139,16 @@ impl Options {
 
     /// The sizes of groups to compare with Serf; none if no such row is wanted.
     pub(crate) fn sizes(&self) -> Vec<u8> {
-        let beside = |row: &&Row| !matches!(row, Row::Loss | Row::Search | Row::Growth);
-        let wanted = Row::value_variants().iter().filter(beside).any(|row| self.wants(*row));
+        let beside = |row: &&Row| row.is_beside_serf() && **row != Row::Loss;
+        let wanted = Row::ALL.iter().filter(beside).any(|row| self.wants(*row));
         if wanted { self.agents.clone() } else { Vec::new() }
     }
 
     /// Whether groups of this size and program go through this row. Large groups skip the
-    /// disturbing rows. Serf's profile local has only the rows that it is meant for.
+    /// disturbing rows.
     pub(crate) fn has(&self, row: Row, agents: u8, program: Program) -> bool {
         let disturbs = matches!(row, Row::Stop | Row::Split | Row::Introducer);
-        let local = matches!(row, Row::Crash | Row::Rest);
-        (!disturbs || agents <= self.disturbed) && (local || program != Program::SerfLocal)
+        (!disturbs || agents <= self.disturbed) && program.rows.contains(&row)
     }
 
     /// How many groups of this size run in parallel.
@@ -156,6 +190,7 @@ impl Options {
             (Row::Search, 60 + self.rounds as u64 * 8),
             (Row::Growth, self.growth.len() as u64 * (self.rest_seconds + 25)),
             (Row::Loss, self.programs.len() as u64 * (self.loss_seconds + 25)),
+            (Row::Simulated, self.simulated.iter().map(|members| 30 + *members as u64 / 5).sum()),
         ];
         for (row, seconds) in alone.into_iter().filter(|(row, _)| self.wants(*row)) {
             say(format!("{row:?}"), seconds);
@@ -181,8 +216,8 @@ impl Options {
         let rounds = self.rounds.div_ceil(self.side_by_side(agents)) as u64;
         let form = 5 + n / 6;
         let stage = |program: Program| {
-            let slow = program == Program::Serf;
-            let crash = rounds * if slow { 26 } else { 14 };
+            let slow = !program.is_memberd();
+            let crash = rounds * if slow { 40 } else { 28 };
             let rest = 12 + self.rest_seconds;
             let all = [
                 (Row::Crash, crash),
@@ -199,6 +234,6 @@ impl Options {
                 .sum::<u64>()
         };
         let start = if self.wants(Row::Start) { self.rounds as u64 * (5 + n / 10) } else { 0 };
-        start + self.programs.iter().map(|program| stage(*program)).sum::<u64>()
+        start + self.programs.iter().map(|program| stage(program)).sum::<u64>()
     }
 }

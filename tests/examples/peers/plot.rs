@@ -1,12 +1,9 @@
 //! Draws plots of horizontal bars, in groups. It owns no state.
 
+use crate::agent::PROGRAMS;
+use crate::options::Row;
 use crate::results::{Record, Results};
 use std::fmt::Write as _;
-
-/// Programs, and the colours of their bars. They are dark enough on white, and distinct for
-/// colour-blind readers.
-const SERIES: [(&str, &str); 3] =
-    [("memberd", "#0072b2"), ("Serf", "#b86e00"), ("Serf, profile local", "#b5267b")];
 
 const LEFT: f64 = 250.0;
 const WIDTH: f64 = 380.0;
@@ -30,6 +27,7 @@ pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
         let shown: Vec<&Record> = results
             .records
             .iter()
+            .filter(|record| record.of.row != Row::Simulated)
             .filter(|record| begins.iter().any(|begin| record.what.starts_with(begin)))
             .collect();
         (*name, shown, *title)
@@ -68,9 +66,9 @@ fn draw(title: &str, records: &[&Record]) -> String {
             agents,
             short(what)
         );
-        for (program, colour) in SERIES {
-            let Some(record) = of_this(program) else { continue };
-            bar(&mut body, record, colour, top, WIDTH / most);
+        for program in PROGRAMS {
+            let Some(record) = of_this(program.name) else { continue };
+            bar(&mut body, record, program.colour, top, WIDTH / most);
             top += BAR + 2.0;
         }
         top += 9.0;
@@ -81,13 +79,15 @@ fn draw(title: &str, records: &[&Record]) -> String {
          <title>{title}</title>\n<rect width=\"760\" height=\"{top:.0}\" fill=\"#ffffff\"/>\n\
          <text x=\"12\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{title}</text>\n"
     );
-    for (index, (program, colour)) in SERIES.iter().enumerate() {
-        let x = 12.0 + index as f64 * 110.0;
+    let mut x = 12.0;
+    for program in PROGRAMS {
         let _ = writeln!(
             svg,
-            "<rect x=\"{x}\" y=\"36\" width=\"12\" height=\"12\" fill=\"{colour}\"/>"
+            "<rect x=\"{x}\" y=\"36\" width=\"12\" height=\"12\" fill=\"{}\"/>",
+            program.colour
         );
-        let _ = writeln!(svg, "<text x=\"{}\" y=\"46\">{program}</text>", x + 17.0);
+        let _ = writeln!(svg, "<text x=\"{}\" y=\"46\">{}</text>", x + 17.0, program.title);
+        x += 50.0 + 6.5 * program.title.len() as f64;
     }
     svg + &body + "</svg>\n"
 }

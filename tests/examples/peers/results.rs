@@ -78,6 +78,8 @@ pub(crate) enum Measure {
     BytesPerSecond,
     MillisecondsPerSecond,
     Mebibytes,
+    /// A count in an hour.
+    PerHour,
     /// A count over the whole row.
     Total,
     /// Ones and zeros: the event happened or not.
@@ -92,6 +94,8 @@ impl Measure {
             Measure::Seconds if value < 1.0 => format!("{:.0} ms", value * 1e3),
             Measure::Seconds => format!("{value:.2} s"),
             Measure::PerSecond => format!("{value:.1}/s"),
+            Measure::PerHour if value == 0.0 => "0".to_owned(),
+            Measure::PerHour => format!("{value:.3}/h"),
             Measure::BytesPerSecond => format!("{value:.0} B/s"),
             Measure::MillisecondsPerSecond => format!("{value:.2} ms/s"),
             Measure::Mebibytes => format!("{value:.1} MiB"),
@@ -102,7 +106,7 @@ impl Measure {
 
 impl Subject {
     pub(crate) fn new(row: Row, agents: impl Into<usize>, program: Program) -> Self {
-        Subject { row, agents: agents.into(), program: program.name().to_owned() }
+        Subject { row, agents: agents.into(), program: program.name.to_owned() }
     }
 
     /// Whether a result of this subject replaces one of the other. All groups under loss have the
@@ -150,6 +154,7 @@ impl Record {
             _ if self.samples.is_empty() => "none".to_owned(),
             Measure::Total => self.measure.show(self.typical()),
             Measure::Share => format!("{:.0} of {}", self.typical(), self.samples.len()),
+            measure if self.samples.len() == 1 => measure.show(self.typical()),
             measure if self.typical().is_infinite() => measure.show(self.typical()),
             measure => format!("{}, {}", measure.show(self.typical()), measure.show(self.worst())),
         }
@@ -284,6 +289,7 @@ fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::SERF;
 
     fn begun(mut results: Results, began: &str) -> Results {
         results.runs.push(Run { began: began.to_owned(), conditions: Vec::new() });
@@ -291,7 +297,7 @@ mod tests {
     }
 
     fn serf(row: Row, agents: usize) -> Subject {
-        Subject::new(row, agents, Program::Serf)
+        Subject::new(row, agents, &SERF)
     }
 
     /// A run replaces the rows that it measures. The other rows stay, with their own run.

@@ -7,6 +7,7 @@ pub(crate) mod leave;
 pub(crate) mod loss;
 pub(crate) mod rest;
 pub(crate) mod search;
+pub(crate) mod simulated;
 pub(crate) mod split;
 pub(crate) mod start;
 pub(crate) mod stop;

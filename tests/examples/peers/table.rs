@@ -1,14 +1,13 @@
 //! Writes the tables in Markdown. It leaves out a table without lines, and owns no state.
 
-use crate::agent::Program;
+use crate::agent::{PROGRAMS, Program, RING, SERF};
+use crate::goals;
 use crate::group::LIMIT;
 use crate::machine::METHOD;
 use crate::options::Row;
 use crate::results::{Measure, Record, Results};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-
-const MEMBERD: &str = "memberd";
-const SERF: &str = "Serf";
 
 /// All tables, with the conditions of the measurement.
 pub(crate) fn all(results: &Results) -> String {
@@ -17,8 +16,9 @@ pub(crate) fn all(results: &Results) -> String {
         let _ = writeln!(text, "- {condition}");
     }
     text.push_str(
-        "- Cells are median, worst. A ratio is Serf's median by memberd's: above 1 \
-    memberd is ahead.\n",
+        "- Cells are median, worst. The last cell has memberd's medians by Serf's, of the ring, of \
+    SWIM without suspicion and of SWIM: \
+    below 1 memberd is ahead.\n",
     );
     let worse = worse(results);
     let worse = if worse.is_empty() { "nothing".to_owned() } else { worse.join("; ") };
@@ -28,6 +28,8 @@ pub(crate) fn all(results: &Results) -> String {
             beside_serf(results, |_| true)
                 .map(|table| format!("{table}\nWorse than Serf: {worse}.\n")),
         ),
+        ("## The figures that SWIM should reach\n\n", goals(results)),
+        ("## The detectors in the simulator\n\n", simulated(results, |_| true)),
         ("## Searching ten machines' logs\n\n", searches(results)),
         ("## As the group grows, all on one machine\n\n", growth(results)),
     ];
@@ -54,22 +56,51 @@ pub(crate) fn conditions(results: &Results) -> Vec<String> {
     METHOD.iter().map(|sentence| (*sentence).to_owned()).chain(runs).collect()
 }
 
-/// The table of the records that `wanted` selects.
+/// The table of the records that `wanted` selects, with a column for each program.
 pub(crate) fn beside_serf(results: &Results, wanted: impl Fn(&Record) -> bool) -> Option<String> {
+    let titles = PROGRAMS.map(|program| program.title);
     let mut table =
-        Table::new(results, &["", "agents", "memberd", "Serf", "Serf, profile local", "ratio"]);
-    let chosen = lines(results)
+        Table::new(results, &[&["", "agents"], &titles[..], &["memberd to Serf"]].concat());
+    let chosen = lines(results, |record| record.of.row.is_beside_serf())
         .into_iter()
         .filter(|line| results.records.iter().any(|record| line.is_of(record) && wanted(record)));
     for line in chosen {
         let mut runs = Vec::new();
-        let mut cell = |program: Program| line.cell(results, program.name(), &mut runs);
-        let (own, serf, local) =
-            (cell(Program::Memberd), cell(Program::Serf), cell(Program::SerfLocal));
-        table.line(
-            &runs,
-            &[line.what, &line.agents.to_string(), &own, &serf, &local, &ratio(results, &line)],
-        );
+        let cells = PROGRAMS.map(|program| line.cell(results, program.name, &mut runs));
+        let ratios = ratios(results, &line);
+        table.line_of_cells(&runs, &line, &cells, Some(&ratios));
+    }
+    table.text()
+}
+
+/// The table of the simulated records that `wanted` selects, with a column for each detector.
+pub(crate) fn simulated(results: &Results, wanted: impl Fn(&Record) -> bool) -> Option<String> {
+    let of_this = |record: &Record| record.of.row == Row::Simulated && wanted(record);
+    let mut columns: Vec<&str> = Vec::new();
+    for record in results.records.iter().filter(|record| of_this(record)) {
+        if !columns.contains(&record.of.program.as_str()) {
+            columns.push(&record.of.program);
+        }
+    }
+    let mut table = Table::new(results, &[&["", "members"], &columns[..]].concat());
+    for line in lines(results, of_this) {
+        let mut runs = Vec::new();
+        let cells: Vec<String> =
+            columns.iter().map(|column| line.cell(results, column, &mut runs)).collect();
+        table.line_of_cells(&runs, &line, &cells, None);
+    }
+    table.text()
+}
+
+/// The table of the figures that SWIM should reach.
+pub(crate) fn goals(results: &Results) -> Option<String> {
+    let mut table =
+        Table::new(results, &["figure", "agents", "of", "at most", "measured", "outcome"]);
+    for outcome in goals::outcomes(results) {
+        let (limit, measured) = (outcome.show(outcome.most), outcome.show(outcome.measured));
+        let agents = outcome.agents.to_string();
+        let (what, verdict) = (outcome.what(), outcome.verdict());
+        table.line(&outcome.runs, &[&what, &agents, outcome.of.title, &limit, &measured, &verdict]);
     }
     table.text()
 }
@@ -112,6 +143,14 @@ impl<'a> Table<'a> {
         self.text.push('\n');
     }
 
+    /// Adds a line with a cell for each column, and perhaps one more.
+    fn line_of_cells(&mut self, runs: &[&str], line: &Line, cells: &[String], last: Option<&str>) {
+        let agents = line.agents.to_string();
+        let head = [line.what, &agents];
+        let cells = head.into_iter().chain(cells.iter().map(String::as_str)).chain(last);
+        self.line(runs, &cells.collect::<Vec<_>>());
+    }
+
     /// Adds a line of one program's or row's records.
     fn line_of(&mut self, records: &[Option<&Record>], head: &str, cells: &[String]) {
         let runs: Vec<&str> = records.iter().flatten().map(|record| record.run.as_str()).collect();
@@ -135,12 +174,19 @@ pub(crate) struct Line<'a> {
 
 impl Line<'_> {
     fn is_of(&self, record: &Record) -> bool {
-        record.what == self.what && record.of.agents == self.agents
+        let of = &record.of;
+        (of.row, of.agents) == (self.row, self.agents) && record.what == self.what
+    }
+
+    /// A program's record in this line.
+    fn find<'r>(&self, results: &'r Results, program: &str) -> Option<&'r Record> {
+        let is_it = |record: &&Record| self.is_of(record) && record.of.program == program;
+        results.records.iter().find(is_it)
     }
 
     /// A program's cell. Its runs are added to `runs`.
     fn cell<'r>(&self, results: &'r Results, program: &str, runs: &mut Vec<&'r str>) -> String {
-        let record = results.find(self.what, self.agents, program);
+        let record = self.find(results, program);
         let never_whole = results.find_never_whole(self.row, self.agents, program);
         runs.extend(record.map(|record| record.run.as_str()));
         runs.extend(never_whole.map(|group| group.run.as_str()));
@@ -157,15 +203,12 @@ impl Line<'_> {
     }
 }
 
-/// The lines that compare both programs, in the order of their first measurement. The sizes of one
-/// row stand together.
-fn lines(results: &Results) -> Vec<Line<'_>> {
-    let beside = |record: &&Record| {
-        [MEMBERD, SERF].contains(&record.of.program.as_str())
-            && !matches!(record.of.row, Row::Search | Row::Growth)
-    };
+/// The lines of the records that `wanted` selects, in the order of their first measurement. The
+/// sizes of one row stand together.
+fn lines(results: &Results, wanted: impl Fn(&Record) -> bool) -> Vec<Line<'_>> {
+    let chosen: Vec<&Record> = results.records.iter().filter(|record| wanted(record)).collect();
     let mut things: Vec<(Row, &str)> = Vec::new();
-    for record in results.records.iter().filter(beside) {
+    for record in &chosen {
         if !things.contains(&(record.of.row, &record.what)) {
             things.push((record.of.row, &record.what));
         }
@@ -173,49 +216,59 @@ fn lines(results: &Results) -> Vec<Line<'_>> {
     things.sort_by_key(|(row, _)| *row);
     let mut lines: Vec<Line> = Vec::new();
     for (row, what) in things {
-        let mut sizes: Vec<usize> = results
-            .records
-            .iter()
-            .filter(|record| record.what == what)
-            .map(|record| record.of.agents)
-            .collect();
-        sizes.sort_unstable();
-        sizes.dedup();
+        let of_this = |record: &&&Record| record.of.row == row && record.what == what;
+        let sizes: BTreeSet<usize> =
+            chosen.iter().filter(of_this).map(|record| record.of.agents).collect();
         lines.extend(sizes.into_iter().map(|agents| Line { row, what, agents }));
     }
     lines
 }
 
-/// The ratio of Serf's figure to memberd's, if both exist.
-fn ratio(results: &Results, line: &Line) -> String {
-    let typical = |program| results.find(line.what, line.agents, program).map(Record::typical);
-    match (typical(MEMBERD), typical(SERF)) {
-        (Some(own), Some(serf)) if serf.is_infinite() && own.is_finite() => {
-            format!("> {:.1}", LIMIT.as_secs_f64() / own)
+/// The ratios of memberd's figures to Serf's, in the order of the columns.
+fn ratios(results: &Results, line: &Line) -> String {
+    let of_serf = line.find(results, SERF.name).map(Record::typical);
+    let ratio = |program: Program| {
+        let own = line.find(results, program.name).map(Record::typical)?;
+        match of_serf? {
+            serf if serf.is_infinite() => {
+                own.is_finite().then(|| format!("< {:.2}", own / LIMIT.as_secs_f64()))
+            }
+            serf => {
+                let ratio = own / serf;
+                (ratio.is_finite() && serf > 0.0).then(|| format!("{ratio:.2}"))
+            }
         }
-        (Some(own), Some(serf)) if (serf / own).is_finite() && serf / own > 0.0 => {
-            format!("{:.1}", serf / own)
-        }
-        _ => String::new(),
+    };
+    let ratios: Vec<Option<String>> =
+        PROGRAMS.into_iter().filter(|program| program.is_memberd()).map(ratio).collect();
+    if ratios.iter().all(Option::is_none) {
+        return String::new();
     }
+    let shown = ratios.into_iter().map(|ratio| ratio.unwrap_or_else(|| "-".to_owned()));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
-/// The lines in which memberd's median is more than a tenth worse than that of Serf's defaults.
+/// The lines in which a median of memberd is more than a tenth worse than that of Serf's defaults.
 pub(crate) fn worse(results: &Results) -> Vec<String> {
-    let pairs = lines(results).into_iter().filter_map(|line| {
-        let serf = results.find(line.what, line.agents, SERF)?;
-        let own = results.find(line.what, line.agents, MEMBERD);
-        let never_whole = results.find_never_whole(line.row, line.agents, MEMBERD).is_some();
-        let is_worse = never_whole || own.is_some_and(|own| own.typical() > serf.typical() * 1.1);
-        let own = if never_whole {
-            "not measured to the end: never whole".to_owned()
-        } else {
-            shown(own?)
-        };
-        is_worse
-            .then(|| format!("{}, {} agents ({own} to {})", line.what, line.agents, shown(serf)))
-    });
-    pairs.collect()
+    let lines = lines(results, |record| record.of.row.is_beside_serf());
+    let own = PROGRAMS.into_iter().filter(|program| program.is_memberd());
+    own.flat_map(|program| lines.iter().filter_map(|line| worse_in(results, program, line)))
+        .collect()
+}
+
+/// What is worse in this line, if it is.
+fn worse_in(results: &Results, program: Program, line: &Line) -> Option<String> {
+    let serf = line.find(results, SERF.name)?;
+    let own = line.find(results, program.name);
+    let never_whole = results.find_never_whole(line.row, line.agents, program.name).is_some();
+    let is_worse = never_whole || own.is_some_and(|own| own.typical() > serf.typical() * 1.1);
+    if !is_worse {
+        return None;
+    }
+    let own =
+        if never_whole { "not measured to the end: never whole".to_owned() } else { shown(own?) };
+    let Line { what, agents, .. } = line;
+    Some(format!("{}: {what}, {agents} agents ({own} to {})", program.title, shown(serf)))
 }
 
 fn shown(record: &Record) -> String {
@@ -269,15 +322,15 @@ pub(crate) fn growth(results: &Results) -> Option<String> {
         ["memberd"].into_iter().chain(heads.iter().map(String::as_str)).collect();
     let mut table = Table::new(results, &heads);
     let mut things: Vec<&str> = of_growth().map(|record| record.what.as_str()).collect();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     things.retain(|what| seen.insert(*what));
     for what in things {
         let records: Vec<Option<&Record>> =
-            sizes.iter().map(|size| results.find(what, *size, MEMBERD)).collect();
+            sizes.iter().map(|size| results.find(what, *size, RING.name)).collect();
         let cell = |(size, record): (&usize, &Option<&Record>)| match record {
             Some(record) => record.measure.show(record.typical()),
             None => results
-                .find_never_whole(Row::Growth, *size, MEMBERD)
+                .find_never_whole(Row::Growth, *size, RING.name)
                 .map_or_else(String::new, |_| "never whole".to_owned()),
         };
         let cells: Vec<String> = sizes.iter().zip(&records).map(cell).collect();

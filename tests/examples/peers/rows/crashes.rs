@@ -1,8 +1,7 @@
-//! Measures one crash, and four at the same moment: the times until the first and until every list
-//! shows it. It owns no state.
+//! Measures one crash, and three and four at the same moment: the times until the first and until
+//! every list shows it. It owns no state.
 
 use super::phase;
-use crate::agent::Program;
 use crate::group::{Group, InVain, until, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
@@ -12,9 +11,13 @@ use std::time::{Duration, Instant};
 /// How long lists must be whole before the next round.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How many agents crash at once.
+const COUNTS: [(usize, &str); 3] =
+    [(1, "one crash"), (3, "three crashes at once"), (4, "four crashes at once")];
+
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let groups = stage.groups()?;
-    for (count, what) in [(1, "one crash"), (4, "four crashes at once")] {
+    for (count, what) in COUNTS {
         for round in bench.rounds(groups.len()) {
             let crashed = crash(groups, round, count);
             let (mut first, mut every, mut wrong) = (Vec::new(), Vec::new(), 0.0);
@@ -68,7 +71,7 @@ fn crash(groups: &mut [Group], round: usize, count: usize) -> Vec<(Instant, Vec<
 /// chooses at random whom it probes, so any agents will do.
 fn victims(group: &Group, turn: usize, count: usize) -> Vec<usize> {
     let mut numbers = group.any_others(turn);
-    if group.program() == Program::Memberd && turn.is_multiple_of(2) {
+    if group.program().is_memberd() && turn.is_multiple_of(2) {
         numbers = group.ring();
         let middle = turn * 3 % numbers.len();
         numbers.rotate_left(middle);

@@ -2,7 +2,7 @@
 //! It owns no state.
 
 use super::rest::{CALM, spend};
-use crate::agent::Program;
+use crate::agent::RING;
 use crate::group::Group;
 use crate::options::Row;
 use crate::results::{Measure, Subject};
@@ -12,9 +12,9 @@ use memberd_tests::Network;
 
 pub(crate) fn measure(bench: &mut Bench) {
     for agents in bench.options.growth.clone() {
-        bench.attempt(&Subject::new(Row::Growth, agents, Program::Memberd), |bench, of| {
+        bench.attempt(&Subject::new(Row::Growth, agents, &RING), |bench, of| {
             let network = Network::new(1).expect("a network namespace");
-            let mut groups = [formed(Group::crowded(Program::Memberd, &network, agents))?];
+            let mut groups = [formed(Group::crowded(&RING, &network, agents))?];
             pass(CALM);
             let spent = spend(&mut groups, bench.options.rest_span());
             let each = |all: &[f64]| all.iter().map(|all| all / agents as f64).collect::<Vec<_>>();

@@ -1,5 +1,5 @@
-//! Measures networks that lose 10, 25 and 40 % of all UDP and TCP packets: false failures, and the
-//! detection times of real crashes. It owns no state.
+//! Measures networks that lose 10, 25 and 40 % of all UDP and TCP packets: false failures, the
+//! detection times of real crashes, and the cost. It owns no state.
 
 use crate::group::{Group, InVain, until};
 use crate::options::Row;
@@ -25,7 +25,8 @@ pub(crate) fn measure(bench: &mut Bench) {
     let agents = bench.options.loss_agents;
     let networks: Vec<Network> =
         LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
-    for program in bench.options.programs.clone() {
+    let programs = bench.options.programs.clone();
+    for program in programs.into_iter().filter(|program| program.rows.contains(&Row::Loss)) {
         bench.attempt(&Subject::new(Row::Loss, agents, program), |bench, of| {
             networks.iter().for_each(Network::heal);
             let groups: Result<Vec<Group>, InVain> =
@@ -39,10 +40,11 @@ pub(crate) fn measure(bench: &mut Bench) {
 /// Loses packets, crashes some agents, and records the reported failures.
 fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Vec<Group>) {
     let (span, start) = (bench.options.loss_span(), Instant::now());
+    let before: Vec<_> = networks.iter().map(Network::sent).collect();
     for (network, percent) in networks.iter().zip(LOSSES) {
         network.lose(percent);
     }
-    let mut crashes: Vec<(usize, Instant, usize)> = Vec::new();
+    let mut crashes: Vec<Crash> = Vec::new();
     for (turn, part) in parts().enumerate() {
         pass(span.mul_f64(part).saturating_sub(start.elapsed()));
         for (index, group) in groups.iter_mut().enumerate() {
@@ -52,6 +54,7 @@ fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Ve
         }
     }
     pass(span.saturating_sub(start.elapsed()));
+    let sent = rates(networks, &before, start.elapsed());
     let wrong: Vec<_> = groups.iter_mut().map(Group::false_failures).collect();
     // The results count an agent that has not noticed by then as one that never did.
     let _ = until(&mut groups, |group, lists| {
@@ -92,4 +95,37 @@ fn disturb(bench: &mut Bench, of: &Subject, networks: &[Network], mut groups: Ve
         );
     }
     networks.iter().for_each(Network::heal);
+    add_cost(bench, of, &sent, &crashes);
+}
+
+/// A crash: the group, the moment and the agent.
+type Crash = (usize, Instant, usize);
+
+/// Records what each agent sent that did not crash.
+fn add_cost(bench: &mut Bench, of: &Subject, sent: &[Vec<(f64, f64)>], crashes: &[Crash]) {
+    let span = bench.options.loss_span();
+    for (index, percent) in LOSSES.into_iter().enumerate() {
+        let crashed =
+            |number| crashes.iter().any(|(group, _, victim)| (*group, *victim) == (index, number));
+        let living = (1..).zip(&sent[index]).filter(|(number, _)| !crashed(*number));
+        let (packets, bytes): (Vec<f64>, Vec<f64>) = living.map(|(_, sent)| *sent).unzip();
+        let what = format!("{percent} % lost for {} s, each", Duration::as_secs(&span));
+        bench.results.add(of, Measure::PerSecond, &format!("{what}: packets sent"), &packets);
+        bench.results.add(
+            of,
+            Measure::BytesPerSecond,
+            &format!("{what}: bytes sent, IP headers included"),
+            &bytes,
+        );
+    }
+}
+
+/// The packets and bytes that each machine of each network has sent in a second since `before`.
+fn rates(networks: &[Network], before: &[Vec<(u64, u64)>], span: Duration) -> Vec<Vec<(f64, f64)>> {
+    let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / span.as_secs_f64();
+    let of_network = |(network, before): (&Network, &Vec<(u64, u64)>)| {
+        let pairs = before.iter().zip(network.sent());
+        pairs.map(|(before, after)| (rate(before.1, after.1), rate(before.0, after.0))).collect()
+    };
+    networks.iter().zip(before).map(of_network).collect()
 }

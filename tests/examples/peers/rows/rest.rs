@@ -1,8 +1,8 @@
 //! Measures the cost of an agent at rest: frames and bytes on its cable, processor time, wake-ups
 //! and memory. It owns no state.
 
-use crate::agent::Program;
 use crate::group::{Group, InVain};
+use crate::options::Row;
 use crate::results::{Measure, Subject};
 use crate::stage::{Stage, formed};
 use crate::{Bench, pass};
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// Updates still spread, and agents compare lists, for a while after the last change.
 pub(crate) const CALM: Duration = Duration::from_secs(12);
+
+/// The size of the group that is measured under a key as well.
+const SEALED: usize = 10;
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let (program, span) = (stage.program(), bench.options.rest_span());
@@ -43,7 +46,7 @@ pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Res
         "at rest, each: memory, resident (RSS)",
         &spent.resident,
     );
-    if groups[0].size() == 10 && program != Program::SerfLocal {
+    if groups[0].size() == SEALED && program.rows == Row::ALL {
         let network = groups[0].network();
         stage.clear();
         let mut sealed = [formed(Group::new(program, network).sealed())?];

@@ -2,7 +2,7 @@
 //! pdsh and ssh. It owns the sshd processes.
 
 use crate::Bench;
-use crate::agent::Program;
+use crate::agent::RING;
 use crate::group::{Group, InVain};
 use crate::options::Row;
 use crate::results::{Measure, Subject};
@@ -29,7 +29,7 @@ const SEARCHES: [(&str, &[&str]); 3] = [
 pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
     let network = Network::new(MACHINES).expect("network namespaces");
     // The group has a key, because ssh encrypts too.
-    let group = Group::new(Program::Memberd, &network).sealed();
+    let group = Group::new(&RING, &network).sealed();
     for number in group.numbers() {
         write_log(&group.place(number).offered(), number, bench.options.log_megabytes);
     }

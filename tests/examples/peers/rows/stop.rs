@@ -1,4 +1,4 @@
-//! Measures an agent that is stopped (SIGSTOP) for 1, 3 and 10 s: who reports it failed, and whom
+//! Measures an agent that is stopped (SIGSTOP) for 1, 3 and 8 s: who reports it failed, and whom
 //! it reports. It owns no state.
 
 use super::phase;
@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(4);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let groups = stage.groups()?;
-    for seconds in [1, 3, 10] {
+    for seconds in [1, 3, 8] {
         for round in bench.rounds(groups.len()) {
             pass(phase(round));
             let stopped: Vec<usize> =
