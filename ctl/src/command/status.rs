@@ -48,7 +48,8 @@ const HIDDEN: &str = "pattern hidden (shown to root and group memberd),";
 /// What stands below the help.
 const DETAILS: &str = "\
 The table has a line for each neighbour. LAST SENT is when it sent its newest heartbeat. LOST is \
-how many of its heartbeats were lost in the last minute or two. DELAY is the smallest recent delay \
+how many of its heartbeats were lost in the last minute or two; with the detector swim, how many \
+pings to it had no answer, which counts the way there and back. DELAY is the smallest recent delay \
 of its datagrams. CLOCK is the difference of its wall clock from ours. LIST says whether its list \
 is the same as ours. A neighbour that is suspected also names who suspects it; it is alive.
 

@@ -61,7 +61,7 @@ fn neighbours(text: &mut Text, neighbours: &[NeighbourStatus]) {
     );
     gauge(
         "memberd_neighbour_heartbeat_loss_ratio",
-        "How many of a neighbour's heartbeats were lost lately.",
+        "How many of a neighbour's heartbeats, or of the pings to it, were lost lately.",
         |status| status.lost_permille.map(|lost| f64::from(lost) / 1_000.0),
     );
 }
@@ -75,7 +75,7 @@ fn traffic(text: &mut Text, measured: &Measured) {
         .value(of(&totals.received));
     text.counter(
         "memberd_heartbeats_lost_total",
-        "Heartbeats of watched members that did not come.",
+        "Heartbeats of watched members that did not come, or pings to them without an answer.",
     )
     .value(totals.heartbeats_lost);
     let mut by_kind = |name, help, label: &str, kinds: &super::ByKind| {

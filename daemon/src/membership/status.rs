@@ -5,7 +5,9 @@ use super::member::suspected;
 use super::traffic::Traffic;
 use super::{Founded, JoinFailure, address, join_words};
 use crate::resolve::Resolved;
-use memberd_membership::{Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags};
+use memberd_membership::{
+    Detection, Identity, MemberState, Name, Neighbour, Node, Now, PhaseName, Tags,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -234,7 +236,12 @@ fn network_warnings(node: &Node, neighbours: &[NeighbourStatus], now: Now) -> Ve
     warnings.extend(watched.iter().filter_map(|status| {
         let lost = status.lost_permille.filter(|lost| *lost >= MUCH_LOSS_PERMILLE)?;
         let name = &status.neighbour.member.name;
-        Some(format!("{} % of the heartbeats of {name} are lost on the way", lost / 10))
+        Some(match node.group_settings().detection {
+            Detection::Ring { .. } => {
+                format!("{} % of the heartbeats of {name} are lost on the way", lost / 10)
+            }
+            Detection::Swim(_) => format!("{} % of the pings to {name} have no answer", lost / 10),
+        })
     }));
     let newest = node.list().iter().map(|entry| entry.since).max();
     let settled = newest.is_some_and(|newest| now.mono.since(newest) > LISTS_SETTLE);

@@ -273,8 +273,15 @@ impl Membership {
         let sealed = self.session.seal(to, &self.payload, is_announce, listed);
         match sealed.map_err(io::Error::other).and_then(|bytes| self.socket.try_send_to(bytes, to))
         {
-            Ok(_) => self.traffic.sent(kind),
+            Ok(_) => self.note_sent(to, kind),
             Err(error) => self.note_unsent(to, kind, &error),
+        }
+    }
+
+    fn note_sent(&mut self, to: SocketAddr, kind: &'static str) {
+        self.traffic.sent(kind);
+        if kind == "ping" {
+            self.traffic.pinged(to, self.clocks.now().mono);
         }
     }
 

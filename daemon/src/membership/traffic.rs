@@ -1,14 +1,17 @@
 //! Counts datagrams by kind, and the heartbeats of neighbours that did not arrive. It owns these
-//! counters.
+//! counters. With the detector `swim`, pings without an answer count instead.
 //!
 //! Heartbeats have no numbers. A sender sends them at a fixed interval of its clock, and they carry
 //! their send time. A gap of three intervals therefore means that two were lost, or that the sender
 //! was stalled.
 
+mod pings;
+
 use memberd_membership::{
-    Body, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
+    Body, Detection, GroupSettings, Incarnation, Instant, Message, millis, wire::DecodeError,
 };
 use memberd_transport::LogRateLimit;
+use pings::Pings;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,7 +40,7 @@ pub struct Totals {
     pub refused: ByKind,
     /// Datagrams that the kernel refused to send.
     pub unsent: u64,
-    /// Heartbeats of watched members that did not arrive.
+    /// Heartbeats of watched members that did not arrive, or pings without an answer.
     pub heartbeats_lost: u64,
 }
 
@@ -58,7 +61,11 @@ impl Default for Totals {
 #[derive(Debug)]
 pub(super) struct Traffic {
     interval: u64,
+    /// A member that is silent for longer is not alive, or was not watched in the meantime. In
+    /// milliseconds.
     silence: u64,
+    /// Whether pings are counted, and not heartbeats.
+    counts_pings: bool,
     totals: Totals,
     /// When each cause of refusal was last logged.
     refused_limits: BTreeMap<&'static str, LogRateLimit>,
@@ -66,12 +73,14 @@ pub(super) struct Traffic {
     peers: BTreeMap<SocketAddr, Peer>,
 }
 
-/// One neighbour's heartbeats.
+/// One neighbour's heartbeats, or the pings to it.
 #[derive(Debug)]
 struct Peer {
-    incarnation: Incarnation,
+    /// Its incarnation; `None` until it is heard.
+    incarnation: Option<Incarnation>,
     /// The send time of the newest heartbeat in turn, by the neighbour's clock, in milliseconds.
     newest: u64,
+    pings: Pings,
     window_began: Instant,
     now: Tally,
     before: Tally,
@@ -83,12 +92,45 @@ struct Tally {
     lost: u64,
 }
 
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.expected += other.expected;
+        self.lost += other.lost;
+    }
+
+    /// How many of a thousand were lost; `None` while none were expected.
+    fn permille(self) -> Option<u16> {
+        u16::try_from((self.lost * 1_000).checked_div(self.expected)?).ok()
+    }
+}
+
+impl Peer {
+    /// One that was not heard yet, or that is heard anew.
+    fn new(incarnation: Option<Incarnation>, newest: u64, now: Instant) -> Self {
+        Peer {
+            incarnation,
+            newest,
+            pings: Pings::default(),
+            window_began: now,
+            now: Tally::default(),
+            before: Tally::default(),
+        }
+    }
+
+    fn count(&mut self, tally: Tally, now: Instant) {
+        if now.since(self.window_began) >= WINDOW {
+            (self.before, self.now, self.window_began) = (self.now, Tally::default(), now);
+        }
+        self.now.add(tally);
+    }
+}
+
 impl Traffic {
     pub(super) fn new(settings: GroupSettings) -> Self {
         Traffic {
             interval: millis(settings.interval()).max(1),
-            // A member that is silent for longer is not alive, or was not watched in the meantime.
             silence: millis(settings.patience()) * 2,
+            counts_pings: matches!(settings.detection, Detection::Swim(_)),
             totals: Totals::default(),
             refused_limits: BTreeMap::new(),
             unsent_limit: LogRateLimit::default(),
@@ -127,42 +169,58 @@ impl Traffic {
         self.refused_limits.entry(cause).or_default().count(std::time::Instant::now())
     }
 
-    /// Takes in a message of a watched member. If it is a heartbeat, the missing ones before it
-    /// count as lost.
+    /// A watched member is pinged.
+    pub(super) fn pinged(&mut self, to: SocketAddr, now: Instant) {
+        self.peer(to, || Peer::new(None, 0, now)).pings.sent(now);
+    }
+
+    /// Takes in a message of a watched member.
     pub(super) fn heard(&mut self, from: SocketAddr, message: &Message, now: Instant) {
-        let (Body::Heartbeat { .. } | Body::Ping { .. }, sent) = (&message.body, message.sent.mono)
-        else {
-            return;
+        let tally = match &message.body {
+            Body::Heartbeat { .. } if self.counts_pings => self.answered(from, message, now),
+            Body::Heartbeat { .. } => self.heartbeat(from, message, now),
+            _ => None,
         };
-        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&from) {
-            self.peers.clear();
+        self.totals.heartbeats_lost += tally.map_or(0, |tally| tally.lost);
+    }
+
+    /// A heartbeat answers a ping. Those before it that were not answered count as lost.
+    fn answered(&mut self, from: SocketAddr, message: &Message, now: Instant) -> Option<Tally> {
+        let longest = Duration::from_millis(self.silence);
+        let peer = self.peers.get_mut(&from)?;
+        let heard = peer.incarnation.replace(message.incarnation);
+        if heard.is_some_and(|heard| heard != message.incarnation) {
+            *peer = Peer::new(Some(message.incarnation), 0, now);
         }
-        let incarnation = message.incarnation;
-        let begin = || Peer {
-            incarnation,
-            newest: sent,
-            window_began: now,
-            now: Tally::default(),
-            before: Tally::default(),
-        };
-        let peer = self.peers.entry(from).or_insert_with(begin);
+        let tally = peer.pings.answered(now, longest);
+        peer.count(tally, now);
+        Some(tally)
+    }
+
+    /// The heartbeats that are missing before this one count as lost.
+    fn heartbeat(&mut self, from: SocketAddr, message: &Message, now: Instant) -> Option<Tally> {
+        let (incarnation, sent) = (Some(message.incarnation), message.sent.mono);
+        let (interval, silence) = (self.interval, self.silence);
+        let peer = self.peer(from, || Peer::new(incarnation, sent, now));
         let gap = sent.saturating_sub(peer.newest);
-        if peer.incarnation != incarnation || gap > self.silence {
-            *peer = begin();
-            return;
+        if peer.incarnation != incarnation || gap > silence {
+            *peer = Peer::new(incarnation, sent, now);
+            return None;
         }
         // A heartbeat within half an interval is out of turn, such as an answer.
-        let turns = (gap + self.interval / 2) / self.interval;
-        if turns == 0 {
-            return;
-        }
+        let turns = (gap + interval / 2) / interval;
+        let lost = turns.checked_sub(1)?;
         peer.newest = sent;
-        if now.since(peer.window_began) >= WINDOW {
-            (peer.before, peer.now, peer.window_began) = (peer.now, Tally::default(), now);
+        let tally = Tally { expected: turns, lost };
+        peer.count(tally, now);
+        Some(tally)
+    }
+
+    fn peer(&mut self, address: SocketAddr, begin: impl FnOnce() -> Peer) -> &mut Peer {
+        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&address) {
+            self.peers.clear();
         }
-        peer.now.expected += turns;
-        peer.now.lost += turns - 1;
-        self.totals.heartbeats_lost += turns - 1;
+        self.peers.entry(address).or_insert_with(begin)
     }
 
     /// This member is out of the group. Heartbeats that it misses from now on do not count as lost.
@@ -170,13 +228,13 @@ impl Traffic {
         self.peers.clear();
     }
 
-    /// How many of a thousand heartbeats of this member were lost recently; `None` while none were
-    /// expected.
+    /// How many of a thousand heartbeats of this member, or pings to it, were lost recently; `None`
+    /// while none were expected.
     pub(super) fn lost_permille(&self, from: SocketAddr) -> Option<u16> {
         let peer = self.peers.get(&from)?;
-        let (lost, expected) =
-            (peer.now.lost + peer.before.lost, peer.now.expected + peer.before.expected);
-        u16::try_from((lost * 1_000).checked_div(expected)?).ok()
+        let mut tally = peer.now;
+        tally.add(peer.before);
+        tally.permille()
     }
 }
 
@@ -215,6 +273,25 @@ mod tests {
     #[test]
     fn heartbeats_out_of_turn_twice_or_late_are_not_counted() {
         assert_eq!(loss(&[1_000, 1_100, 1_600, 1_600, 1_000, 1_750, 2_200]), (Some(0), 0));
+    }
+
+    /// With `swim` a heartbeat is the answer to a ping. Heartbeats have no turn.
+    #[test]
+    fn pings_that_are_not_answered_are_lost() {
+        let from = "127.0.0.1:1".parse().unwrap();
+        let mut traffic = Traffic::new(GroupSettings::swim());
+        let mut ping = |sent: u64, is_answered: bool| {
+            traffic.pinged(from, at(sent));
+            if is_answered {
+                traffic.heard(from, &heartbeat(sent + 1), at(sent + 2));
+            }
+            (traffic.lost_permille(from), traffic.totals().heartbeats_lost)
+        };
+        assert_eq!(ping(1_000, true), (None, 0));
+        assert_eq!(ping(3_500, true), (Some(0), 0));
+        ping(6_000, false);
+        assert_eq!(ping(6_250, true), (Some(333), 1));
+        assert_eq!(ping(200_000, true), (Some(333), 1), "no pause is loss");
     }
 
     #[test]
