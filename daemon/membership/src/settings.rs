@@ -88,7 +88,11 @@ impl GroupSettings {
     /// All of them with the names that the configuration gives them, the detector first. Two groups
     /// of the same detector have the same names.
     pub fn named(&self) -> Vec<(&'static str, String)> {
-        let span = |span: Duration| format!("{span:?}");
+        // Zero would be `0ns`, which nobody writes.
+        let span = |span: Duration| match span {
+            Duration::ZERO => "0s".to_owned(),
+            span => format!("{span:?}"),
+        };
         let detector = match self.detection {
             Detection::Ring { .. } => "ring",
             Detection::Swim(_) => "swim",
@@ -163,6 +167,15 @@ impl Default for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_suspicion_is_named_as_the_settings_write_it() {
+        let swim = SwimSettings { suspicion_timeout: Duration::ZERO, ..SwimSettings::default() };
+        let group = GroupSettings { detection: Detection::Swim(swim), ..GroupSettings::swim() };
+        let named = group.named();
+        assert!(named.contains(&("suspicion_timeout", "0s".to_owned())), "{named:?}");
+        assert!(named.contains(&("ping_interval", "2.5s".to_owned())), "{named:?}");
+    }
 
     #[test]
     fn each_setting_changes_the_fingerprint_and_a_name() {
