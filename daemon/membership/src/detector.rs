@@ -219,6 +219,17 @@ impl Detector {
         self.watches.newest(name, incarnation, now)
     }
 
+    /// How long ago a watched member sent what it sent at this moment of its clock, if it was heard.
+    pub(crate) fn age_of(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        now: Instant,
+    ) -> Option<Duration> {
+        self.watches.age_of(name, incarnation, sent, now)
+    }
+
     /// Looks for a silent member. `hears` says whether any other was heard lately.
     pub(crate) fn seek(
         &self,

@@ -360,6 +360,18 @@ impl Watches {
         Some((watch.newest_sent?, now.since(watch.newest?)))
     }
 
+    /// How long ago a watched member sent what it sent at this moment of its clock, if it was heard.
+    pub(super) fn age_of(
+        &self,
+        name: &Name,
+        incarnation: Incarnation,
+        sent: u64,
+        now: Instant,
+    ) -> Option<Duration> {
+        let watch = self.watches.get(name).filter(|watch| watch.incarnation == incarnation)?;
+        Some(now.since(watch.clock.to_local(now, sent)?))
+    }
+
     /// What a monitor that asks about a member is to know: that it is gone, or has another
     /// incarnation, or else the newest evidence, if that was sent after `after`.
     pub(super) fn known(

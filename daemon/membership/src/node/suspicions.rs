@@ -79,6 +79,7 @@ impl Node {
         let newer = newest.filter(|(newest, _)| newest > sent);
         match (by, newer) {
             (Some(by), Some((sent, age))) => self.answer_monitor(by, name, *incarnation, sent, age),
+            (Some(_), None) if self.is_too_late(fact) => {}
             (by, _) => {
                 let silent = newest.map(|(_, age)| age);
                 let (members, context) = (&self.members, &mut self.context);
@@ -92,6 +93,14 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Whether a suspicion comes when the silence that it is about is final already. Then the
+    /// deadlines of the monitors alone decide. Only a monitor can tell.
+    fn is_too_late(&self, fact: &Suspicion) -> bool {
+        let Suspicion { name, incarnation, sent, .. } = fact;
+        let age = self.detector.age_of(name, *incarnation, *sent, self.context.now.mono);
+        age.is_some_and(|age| age > self.context.group().patience())
     }
 
     /// A monitor suspects a member of which newer is known. It hears that.
@@ -166,6 +175,8 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::peer_clock::SentAt;
+    use crate::message::Message;
     use crate::outputs::Output;
     use crate::settings::{GroupSettings, Settings};
     use crate::testing::{address, at, identity, list, name};
@@ -237,6 +248,28 @@ mod tests {
         }
         assert_eq!(node.suspected_by(&name(1)), None);
         assert_eq!(sent(&mut node), []);
+    }
+
+    /// A monitor knows the clock of the member. It neither believes what is too late nor passes it
+    /// on.
+    #[test]
+    fn a_suspicion_after_both_timeouts_is_ignored() {
+        let mut node = node(GroupSettings::swim());
+        let watched = node.detector.watched().next().unwrap().clone();
+        let number = (1..10).find(|i| name(*i) == watched).unwrap();
+        let other = (1..10).find(|i| *i != number).unwrap();
+        let heard = at(110_000);
+        let sent = SentAt { mono: 50_000, wall: heard.wall };
+        let body = Body::Heartbeat { hash: 0, delay: None, updates: Vec::new() };
+        let message = Message { incarnation: identity(number).incarnation, sent, body };
+        let mut bytes = Vec::new();
+        wire::encode(&message, &mut bytes);
+        node.handle_datagram(heard, address(number), &bytes).unwrap();
+        for (passed, is_suspected) in [(6_501, false), (6_499, true)] {
+            node.context.begin_step(at(110_000 + passed));
+            node.take_suspicions(&[fact(number, 50_000, other)]);
+            assert_eq!(node.suspected_by(&watched).is_some(), is_suspected, "{passed} ms");
+        }
     }
 
     #[test]
