@@ -9,17 +9,30 @@ use memberd_membership::{Claim, FailureEvidence, List, Update};
 use std::net::SocketAddr;
 use world::prelude::*;
 
+with_each_detector!(
+    two_halves_are_soon_whole_after_a_split,
+    a_tenth_rejoins_and_nine_tenths_keep_their_incarnations,
+    three_sides_are_soon_whole_after_a_split,
+    one_member_alone_is_soon_back_after_a_split,
+    splits_heal_soon_at_10_percent_loss,
+    a_split_that_comes_and_goes_ends_in_whole_lists,
+    a_member_that_missed_a_rumour_soon_agrees,
+    a_corrupted_list_soon_agrees_with_the_others,
+    a_member_that_never_was_is_soon_in_no_list,
+);
+
 /// Splits a group for a while by the side that each is on, heals it, and expects every list whole
-/// within 5 s, and quiet after that. Returns the world, which describes itself if an expectation
+/// in time, and quiet after that. Returns the world, which describes itself if an expectation
 /// fails, and which members rejoined.
 fn split_and_heal(
+    detector: &Detector,
     size: usize,
     seed: u64,
     time: Duration,
     loss: f64,
     side: impl Fn(usize) -> u8,
 ) -> (World, Vec<bool>) {
-    let mut world = World::formed(size, seed, Settings::default());
+    let mut world = World::formed(size, seed, detector.settings);
     world.network = Network { loss, jitter: ms(1), ..Network::default() };
     world.run_for(ms(seed * 83));
     let before: Vec<_> = world.machines.iter().map(|machine| machine.last).collect();
@@ -32,7 +45,7 @@ fn split_and_heal(
     }
     world.heal();
     let all = world.all_but(&[]);
-    let took = world.run_until_whole(&all, 5 * SECOND);
+    let took = world.run_until_whole(&all, detector.heals);
     println!(
         "{size} members, {:?} apart for {time:?}, {} % loss: whole {took:?} after the heal",
         counts(&sides),
@@ -54,15 +67,14 @@ fn counts(sides: &[u8]) -> Vec<usize> {
 }
 
 /// For how long the network is split with this seed.
-fn split_time(seed: u64) -> Duration {
-    if long() || seed == 4 { 600 * SECOND } else { 10 * SECOND }
+fn split_time(detector: &Detector, seed: u64) -> Duration {
+    if long() || seed == 4 { 600 * SECOND } else { detector.many }
 }
 
-#[test]
-fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
+fn two_halves_are_soon_whole_after_a_split(detector: &Detector) {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| (i % 2) as u8);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(detector, seed));
+        let (_world, rejoined) = split_and_heal(detector, size, seed, time, 0.0, |i| (i % 2) as u8);
         let of = |side: usize| {
             rejoined.iter().skip(side).step_by(2).filter(|rejoined| **rejoined).count()
         };
@@ -70,31 +82,30 @@ fn two_halves_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
     }
 }
 
-#[test]
-fn a_tenth_rejoins_and_nine_tenths_keep_their_incarnations() {
+fn a_tenth_rejoins_and_nine_tenths_keep_their_incarnations(detector: &Detector) {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(detector, seed));
+        let (_world, rejoined) =
+            split_and_heal(detector, size, seed, time, 0.0, |i| u8::from(i % 10 == 3));
         for (i, rejoined) in rejoined.iter().enumerate() {
             assert_eq!(*rejoined, i % 10 == 3, "vm{i}");
         }
     }
 }
 
-#[test]
-fn three_sides_are_whole_5_s_after_a_split_of_10_s_or_10_min() {
+fn three_sides_are_soon_whole_after_a_split(detector: &Detector) {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        split_and_heal(size, seed, time, 0.0, |i| (i % 3) as u8);
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(detector, seed));
+        split_and_heal(detector, size, seed, time, 0.0, |i| (i % 3) as u8);
     }
 }
 
 /// The split takes 10 s or 10 min. Only that member takes a new incarnation.
-#[test]
-fn one_member_alone_is_back_5_s_after_a_split() {
+fn one_member_alone_is_soon_back_after_a_split(detector: &Detector) {
     for seed in seeds(1..6) {
-        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(seed));
-        let (_world, rejoined) = split_and_heal(size, seed, time, 0.0, |i| u8::from(i == 11));
+        let (size, time) = ([40, 70, 100][seed as usize % 3], split_time(detector, seed));
+        let (_world, rejoined) =
+            split_and_heal(detector, size, seed, time, 0.0, |i| u8::from(i == 11));
         assert!(
             rejoined.iter().enumerate().all(|(i, rejoined)| *rejoined == (i == 11)),
             "{rejoined:?}"
@@ -102,20 +113,18 @@ fn one_member_alone_is_back_5_s_after_a_split() {
     }
 }
 
-#[test]
-fn splits_heal_within_5_s_at_10_percent_loss() {
+fn splits_heal_soon_at_10_percent_loss(detector: &Detector) {
     for seed in seeds(1..5) {
         let parts = [2, 3, 10, 4][seed as usize % 4];
-        split_and_heal(60, seed, 20 * SECOND, 0.1, |i| {
+        split_and_heal(detector, 60, seed, 2 * detector.many, 0.1, |i| {
             (if parts == 10 { usize::from(i % 10 == 0) } else { i % parts }) as u8
         });
     }
 }
 
-#[test]
-fn a_split_that_comes_and_goes_ends_in_whole_lists() {
+fn a_split_that_comes_and_goes_ends_in_whole_lists(detector: &Detector) {
     for seed in seeds(1..5) {
-        let mut world = World::formed(40, seed, Settings::default());
+        let mut world = World::formed(40, seed, detector.settings);
         for round in 0..8_u64 {
             let sides: Vec<u8> = (0..40).map(|i| ((i / (1 + round % 3)) % 2) as u8).collect();
             world.split(&sides);
@@ -123,15 +132,14 @@ fn a_split_that_comes_and_goes_ends_in_whole_lists() {
             world.heal();
             world.run_for(ms(300 * (8 - round)));
         }
-        let took = world.run_until_whole(&world.all_but(&[]), 5 * SECOND);
+        let took = world.run_until_whole(&world.all_but(&[]), detector.heals);
         println!("seed {seed}: whole {took:?} after the last heal");
     }
 }
 
-#[test]
-fn a_member_that_missed_a_rumour_agrees_within_2_s() {
+fn a_member_that_missed_a_rumour_soon_agrees(detector: &Detector) {
     for (seed, size) in seeds(1..13).zip([10, 40, 100].into_iter().cycle()) {
-        let mut world = World::formed(size, seed, Settings::default());
+        let mut world = World::formed(size, seed, detector.settings);
         world.run_for(ms(seed * 47));
         let ring = world.ring(0);
         // Once far from the crashed member, once its neighbour; a join as well as a crash.
@@ -144,11 +152,11 @@ fn a_member_that_missed_a_rumour_agrees_within_2_s() {
         let informed = |world: &World| {
             others.iter().all(|i| !world.holds_up(*i, crashed) && world.holds_up(*i, newcomer))
         };
-        world.run_until(6 * SECOND, "all others know", informed);
+        world.run_until(detector.every_list, "all others know", informed);
         // Until the updates ride on no heartbeat any more.
-        world.run_for(2 * SECOND);
+        world.run_for(detector.settings.group.interval() * 3);
         world.keep_uninformed(uninformed, false);
-        let took = world.run_until_whole(&world.all_but(&[crashed]), 2 * SECOND);
+        let took = world.run_until_whole(&world.all_but(&[crashed]), detector.agrees);
         println!("{size} members, seed {seed}: agreed after {took:?}");
     }
 }
@@ -171,6 +179,7 @@ fn list_with(size: usize, changed: Option<Update>, lacks: Option<usize>) -> List
 /// A group in which one member's list is corrupted from the start; it is expected to agree in time,
 /// with nobody gone for good.
 fn corrupted_lists_agree(
+    detector: &Detector,
     size: usize,
     seed: u64,
     what: &str,
@@ -179,7 +188,7 @@ fn corrupted_lists_agree(
     corrupted: &List,
 ) {
     let whole = whole_list(size);
-    let mut world = World::assumed(size, seed, Settings::default(), |i| {
+    let mut world = World::assumed(size, seed, detector.settings, |i| {
         if i == holder { corrupted.clone() } else { whole.clone() }
     });
     world.corrupted = true;
@@ -194,8 +203,7 @@ fn corrupted_lists_agree(
     assert!(lost.is_none(), "{what}: {lost:?}");
 }
 
-#[test]
-fn a_corrupted_list_agrees_with_the_others_within_2_s() {
+fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
     for size in [10, 40, 100] {
         for seed in seeds(1..7) {
             let (holder, subject) = (seed as usize % size, (3 * seed as usize + 1) % size);
@@ -205,8 +213,9 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             let of = |address, incarnation, claim| {
                 Update::new(Identity { name: name(subject), address, incarnation }, claim)
             };
-            let (incarnation, soon) = (first_incarnation(), 2 * SECOND);
+            let (incarnation, soon) = (first_incarnation(), detector.agrees);
             corrupted_lists_agree(
+                detector,
                 size,
                 seed,
                 "a member is missing",
@@ -219,6 +228,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
                     of(address(subject), Incarnation(incarnation.0 ^ (1 << bit)), Claim::Alive);
                 let what = format!("bit {bit} of an incarnation is wrong");
                 corrupted_lists_agree(
+                    detector,
                     size,
                     seed,
                     &what,
@@ -230,6 +240,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             let evidence = FailureEvidence { detected_by: name(holder), silent_ms: 1_750 };
             let failed = of(address(subject), incarnation, Claim::Failed(evidence));
             corrupted_lists_agree(
+                detector,
                 size,
                 seed,
                 "a live member is failed",
@@ -239,6 +250,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             );
             let left = of(address(subject), incarnation, Claim::Left);
             corrupted_lists_agree(
+                detector,
                 size,
                 seed,
                 "a live member has left",
@@ -250,6 +262,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
             for wrong in [address(size + 7), SocketAddr::from(([9, 9, 9, 9], 8946))] {
                 let elsewhere = of(wrong, incarnation, Claim::Alive);
                 corrupted_lists_agree(
+                    detector,
                     size,
                     seed,
                     "an address is wrong",
@@ -262,8 +275,7 @@ fn a_corrupted_list_agrees_with_the_others_within_2_s() {
     }
 }
 
-#[test]
-fn a_member_that_never_was_is_gone_from_every_list_within_2_s() {
+fn a_member_that_never_was_is_soon_in_no_list(detector: &Detector) {
     for size in [10, 40, 100] {
         for seed in seeds(1..7) {
             let identity = Identity {
@@ -273,10 +285,11 @@ fn a_member_that_never_was_is_gone_from_every_list_within_2_s() {
             };
             let ghost = list_with(size, Some(Update::new(identity, Claim::Alive)), None);
             corrupted_lists_agree(
+                detector,
                 size,
                 seed,
                 "there is a member that never was",
-                2 * SECOND,
+                detector.agrees,
                 seed as usize % size,
                 &ghost,
             );

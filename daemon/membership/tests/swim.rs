@@ -200,13 +200,10 @@ fn a_suspicion_is_told_and_refuted() {
         world.run_for(ms(seed * 311));
         world.stop_for(3, ms(4_600));
         world.run_for(ms(4_600));
-        let suspecting = |world: &World| {
-            (0..20).filter(|i| world.node(*i).suspected_by(&name(3)).is_some()).count()
-        };
         let raised: u64 = (0..20).map(|i| world.node(i).counters().suspicions).sum();
-        assert_eq!(raised > 0, suspecting(&world) > 1, "what one suspects all know");
+        assert_eq!(raised > 0, suspecting(&world, 3) > 1, "what one suspects all know");
         world.run_for(SECOND);
-        assert_eq!(suspecting(&world), 0, "seed {seed}");
+        assert_eq!(suspecting(&world, 3), 0, "seed {seed}");
         assert_eq!(world.failures_since(start), []);
     }
 }
@@ -222,20 +219,6 @@ fn one_that_was_failed_comes_back_to_its_place() {
         assert_ne!(world.failures_since(SECOND), []);
         world.run_until_whole(&world.all_but(&[]), SECOND * 5);
         world.run_for(SECOND * 20);
-    }
-}
-
-/// Both sides fail the other, and find each other again.
-#[test]
-fn a_split_heals() {
-    for seed in seeds(1..5) {
-        let mut world = World::formed(20, seed, with_suspicion());
-        let sides: Vec<u8> = (0..20).map(|i| u8::from(i % 3 == 0)).collect();
-        world.split(&sides);
-        world.run_for(SECOND * 40);
-        assert!(world.up_in_list(0).len() < 20);
-        world.heal();
-        world.run_until_whole(&world.all_but(&[]), SECOND * 15);
     }
 }
 
@@ -296,4 +279,78 @@ fn one_that_hears_again_gives_the_others_time() {
         assert_eq!(world.node(deaf).counters().accusations, 0, "seed {seed}");
         assert_eq!(world.failures_since(start), [], "seed {seed}");
     }
+}
+
+/// How many hold a member for suspected.
+fn suspecting(world: &World, of: usize) -> usize {
+    let running = world.machines.iter().filter_map(|machine| machine.node.as_ref());
+    running.filter(|node| node.suspected_by(&name(of)).is_some()).count()
+}
+
+/// It leaves as soon as it wakes. Nothing of that is held against it when it is back.
+#[test]
+fn a_member_that_leaves_under_suspicion_has_left() {
+    for seed in seeds(1..9) {
+        let mut world = World::formed(20, seed, with_suspicion());
+        let start = world.now;
+        world.run_for(ms(seed * 311));
+        world.stop_for(3, ms(4_900));
+        world.run_for(ms(4_800));
+        assert!(suspecting(&world, 3) > 1, "seed {seed}");
+        world.run_for(ms(101));
+        world.leave(3);
+        world.run_until_whole(&world.all_but(&[3]), SECOND);
+        assert_eq!(suspecting(&world, 3), 0, "seed {seed}");
+        world.crash(3);
+        world.start_remembering(3, &[0], &[1]);
+        world.run_until_whole(&world.all_but(&[]), SECOND * 5);
+        world.run_for(SECOND * 20);
+        assert_eq!(suspecting(&world, 3), 0, "seed {seed}");
+        assert_eq!(world.failures_since(start), [], "seed {seed}");
+    }
+}
+
+/// The network splits while members of both sides are suspected, between the two timeouts.
+#[test]
+fn a_split_between_the_two_timeouts_heals() {
+    for seed in seeds(1..5) {
+        let mut world = World::formed(20, seed, with_suspicion());
+        for stopped in [3, 4] {
+            world.stop_for(stopped, ms(4_900));
+        }
+        world.run_for(ms(4_800));
+        let sides: Vec<u8> = (0..20).map(|i| u8::from(i % 3 == 0)).collect();
+        world.split(&sides);
+        world.run_for(ms(3_000 + 1_500 * seed));
+        world.heal();
+        world.run_until_whole(&world.all_but(&[]), SECOND * 15);
+        world.run_for(SECOND * 20);
+        assert!(world.whole(&world.all_but(&[])));
+        assert!((0..20).all(|of| suspecting(&world, of) == 0), "seed {seed}");
+    }
+}
+
+/// The cost of a member does not grow with the group, and neither does the time.
+#[test]
+fn three_crashes_among_10000_are_noticed() {
+    const SIZE: usize = 10_000;
+    let victims = [1_000, 1_001, 7_000];
+    let whole = whole_list(SIZE);
+    let mut world = World::assumed(SIZE, 1, with_suspicion(), |_| whole.clone());
+    world.checked = false;
+    world.run_for(SECOND * 12);
+    let (sent, start) = (world.sent, world.now);
+    world.run_for(SECOND * 5);
+    let each_second = (world.sent - sent) as f64 / (SIZE as f64 * 5.0);
+    assert!((1.55..=1.65).contains(&each_second), "{each_second} datagrams a second each");
+    victims.iter().for_each(|victim| world.crash(*victim));
+    let crashed = world.now;
+    let survivors = world.all_but(&victims);
+    world.run_for(ms(7_500));
+    for victim in victims {
+        let (some, every) = world.noticed(victim, crashed, &survivors).expect("in every list");
+        println!("10,000 members: some list after {some:?}, every list after {every:?}");
+        assert!(some <= ms(6_800) && every <= some + SECOND, "{some:?}, {every:?}");
+    }
+    assert_eq!(world.failures_since(start).len(), victims.len() * survivors.len());
 }

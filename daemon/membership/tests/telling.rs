@@ -23,7 +23,7 @@ fn failures(world: &World, of: usize) -> Vec<(usize, Name, Option<Name>)> {
 /// Whoever notices a failure is told by nobody, and every other names a member that knew.
 #[test]
 fn every_failure_names_who_told_of_it() {
-    for (detector, settings) in detectors() {
+    for Detector { name: detector, settings, .. } in Detector::all() {
         for (size, seed) in [(10, 1), (100, 2)] {
             let mut world = World::formed(size, seed, settings);
             world.crash(3);

@@ -15,6 +15,8 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use world::prelude::*;
 
+with_each_detector!(a_whole_rack_that_crashes_at_once_is_noticed_in_time,);
+
 const K: usize = 4;
 
 fn zone(zone: u8) -> Tags {
@@ -162,8 +164,8 @@ proptest! {
 }
 
 /// A formed world whose members are of these zones.
-fn in_zones(zones: &[u8], seed: u64) -> World {
-    let mut world = World::formed(zones.len(), seed, Settings::default());
+fn in_zones(detector: &Detector, zones: &[u8], seed: u64) -> World {
+    let mut world = World::formed(zones.len(), seed, detector.settings);
     for (i, of) in zones.iter().enumerate() {
         world.tag(i, &zone(*of));
     }
@@ -173,13 +175,13 @@ fn in_zones(zones: &[u8], seed: u64) -> World {
 
 /// Crashes all of zone 0 at once. Returns when the last of them was in some list and in every list,
 /// and how many were late for some list.
-fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
+fn crash_rack(detector: &Detector, world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
     let rack: Vec<usize> = (0..zones.len()).filter(|i| zones[*i] == 0).collect();
     world.run_for(ms(world.seed * 137 % 600));
     let crashed = world.now;
     rack.iter().for_each(|i| world.crash(*i));
     let survivors = world.all_but(&rack);
-    world.run_until_whole(&survivors, Duration::from_secs(20));
+    world.run_until_whole(&survivors, detector.many * 2);
     let times: Vec<(Duration, Duration)> = rack
         .iter()
         .map(|i| world.noticed(*i, crashed, &survivors).expect("it is in every list"))
@@ -189,7 +191,7 @@ fn crash_rack(world: &mut World, zones: &[u8]) -> (Duration, Duration, usize) {
         .into_iter()
         .find(|(.., failed)| !rack.iter().any(|i| name(*i) == *failed));
     assert_eq!(falsely, None);
-    let late = times.iter().filter(|(first, _)| *first > Duration::from_secs(2)).count();
+    let late = times.iter().filter(|(first, _)| *first > detector.some_list).count();
     let last =
         |of: fn(&(Duration, Duration)) -> Duration| times.iter().map(of).max().unwrap_or_default();
     (last(|times| times.0), last(|times| times.1), late)
@@ -208,13 +210,13 @@ fn racks(sizes: &[usize], seed: u64) -> Vec<u8> {
 }
 
 /// It is in some list within 2 s and in all within 6 s.
-#[test]
-fn a_whole_rack_that_crashes_at_once_is_noticed_in_time() {
+fn a_whole_rack_that_crashes_at_once_is_noticed_in_time(detector: &Detector) {
     for sizes in [&[10, 10, 10][..], &[18, 8, 4], &[4, 20, 6], &[15, 15], &[20, 5, 5]] {
         let (mut some, mut every) = (Duration::ZERO, Duration::ZERO);
         for seed in seeds(0..8) {
             let zones = racks(sizes, seed);
-            let (first, all, _) = crash_rack(&mut in_zones(&zones, seed), &zones);
+            let (first, all, _) =
+                crash_rack(detector, &mut in_zones(detector, &zones, seed), &zones);
             (some, every) = (some.max(first), every.max(all));
         }
         println!(
@@ -222,7 +224,7 @@ fn a_whole_rack_that_crashes_at_once_is_noticed_in_time() {
             within {every:?}"
         );
         assert!(
-            some <= Duration::from_secs(2) && every <= Duration::from_secs(6),
+            some <= detector.some_list && every <= detector.every_list,
             "{sizes:?}: {some:?}, {every:?}"
         );
     }
@@ -261,19 +263,20 @@ fn only_without_zones_a_rack_takes_all_monitors_of_a_member() {
 /// Without zones the report is late for some members, and with zones for none.
 #[test]
 fn the_crash_of_a_rack_of_100_is_late_only_without_zones() {
-    let zones = racks(&[100, 100, 100], 3);
-    let (first, every, late) = crash_rack(&mut World::formed(300, 3, Settings::default()), &zones);
+    let (detector, zones) = (&Detector::ring(), racks(&[100, 100, 100], 3));
+    let (first, every, late) =
+        crash_rack(detector, &mut World::formed(300, 3, detector.settings), &zones);
     println!(
         "100 of 300 without zones: {late} are late, in some list within {first:?}, in every list \
         within {every:?}"
     );
     assert!(late > 0, "spreading is not needed");
-    let (first, every, late) = crash_rack(&mut in_zones(&zones, 3), &zones);
+    let (first, every, late) = crash_rack(detector, &mut in_zones(detector, &zones, 3), &zones);
     println!(
         "100 of 300 in three zones: in some list within {first:?}, in every list within {every:?}"
     );
     assert_eq!(late, 0);
-    assert!(every <= Duration::from_secs(6));
+    assert!(every <= detector.every_list);
 }
 
 /// The incarnation stays the same, and nobody fails.

@@ -1,9 +1,65 @@
-//! The detectors with their settings, for stories that hold for each. It owns no state.
+//! The detectors with their settings and promises, for stories that hold for each. It owns no state.
 
 use memberd_membership::{Detection, GroupSettings, Settings, SwimSettings};
 use std::time::Duration;
 
-/// SWIM with suspicion, which is its default.
+/// A detector, and what it promises.
+#[derive(Debug, Clone, Copy)]
+pub struct Detector {
+    pub name: &'static str,
+    pub settings: Settings,
+    /// Any *k* crashes are in some list by then, and in every list.
+    pub some_list: Duration,
+    pub every_list: Duration,
+    /// Any number of crashes is in every list by then, and either side of a split has noticed it.
+    pub many: Duration,
+    /// After a split, every list is whole again by then.
+    pub heals: Duration,
+    /// Lists that differ for another reason than a failure are equal again by then.
+    pub agrees: Duration,
+    /// A member may stand still for so long.
+    pub stands_still: Duration,
+}
+
+impl Detector {
+    /// Heartbeats, the default.
+    pub fn ring() -> Self {
+        let settings = Settings::default();
+        Detector {
+            name: "ring",
+            settings,
+            some_list: Duration::from_secs(2),
+            every_list: Duration::from_secs(6),
+            many: Duration::from_secs(10),
+            heals: Duration::from_secs(5),
+            agrees: Duration::from_secs(2),
+            stands_still: settings.group.failure_timeout
+                - settings.group.interval()
+                - Duration::from_millis(10),
+        }
+    }
+
+    /// SWIM with suspicion, which is its default.
+    pub fn swim() -> Self {
+        Detector {
+            name: "swim",
+            settings: with_suspicion(),
+            some_list: Duration::from_secs(10),
+            every_list: Duration::from_secs(15),
+            many: Duration::from_secs(25),
+            heals: Duration::from_secs(15),
+            agrees: Duration::from_secs(6),
+            stands_still: Duration::from_millis(4_900),
+        }
+    }
+
+    /// Each of them.
+    pub fn all() -> [Detector; 2] {
+        [Detector::ring(), Detector::swim()]
+    }
+}
+
+/// SWIM with suspicion.
 pub fn with_suspicion() -> Settings {
     Settings { group: GroupSettings::swim(), ..Settings::default() }
 }
@@ -15,7 +71,15 @@ pub fn without_suspicion() -> Settings {
     Settings { group, ..Settings::default() }
 }
 
-/// The default settings of each detector, with its name.
-pub fn detectors() -> [(&'static str, Settings); 2] {
-    [("ring", Settings::default()), ("swim", with_suspicion())]
+/// Makes a test of each story for each detector, in a module of its name.
+macro_rules! with_each_detector {
+    ($($story:ident),* $(,)?) => {
+        mod ring {
+            $(#[test] fn $story() { super::$story(&super::Detector::ring()); })*
+        }
+        mod swim {
+            $(#[test] fn $story() { super::$story(&super::Detector::swim()); })*
+        }
+    };
 }
+pub(crate) use with_each_detector;

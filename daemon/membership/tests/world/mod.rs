@@ -4,7 +4,12 @@
 //! One seed draws every delay, loss and phase, so a run can be replayed. Members are numbered;
 //! member `i` is named `vm{i}`.
 
-#![allow(dead_code, unreachable_pub, reason = "each test and example uses its part of the world")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_macros,
+    reason = "each test and example uses its part of the world"
+)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

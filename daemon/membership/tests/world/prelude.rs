@@ -3,7 +3,8 @@
 #![allow(unused_imports, reason = "each story uses its part")]
 
 pub use super::crashes::{Crashes, subsets};
-pub use super::detectors::{detectors, with_suspicion, without_suspicion};
+pub(crate) use super::detectors::with_each_detector;
+pub use super::detectors::{Detector, with_suspicion, without_suspicion};
 pub use super::environment::{is_chosen, long, seeds};
 pub use super::{Network, World, address, first_incarnation, ms, name, whole_list};
 pub use memberd_membership::{
