@@ -219,7 +219,7 @@ impl Detector {
         self.watches.newest(name, incarnation, now)
     }
 
-    /// How long ago a watched member sent what it sent at this moment of its clock, if it was heard.
+    /// How long ago it was this moment of a watched member's clock, if the member was heard.
     pub(crate) fn age_of(
         &self,
         name: &Name,

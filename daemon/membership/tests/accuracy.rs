@@ -270,8 +270,8 @@ fn a_newcomer_that_stalls_for_1_s_is_not_failed_at_30_percent(detector: &Detecto
     }
 }
 
-/// All monitors of a member are stopped at once, and wake with several members missing. Others share
-/// fewer sends of them than if one had stopped, so the stop is shorter.
+/// All monitors of a member are stopped at once, and wake with several members missing. The stop is
+/// shorter than one member alone may have, since others have older evidence of them.
 fn monitors_that_stop_together_accuse_nobody(detector: &Detector) {
     let time = detector.stands_still * 2 / 3;
     for seed in seeds(1..5) {

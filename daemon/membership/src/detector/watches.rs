@@ -360,7 +360,7 @@ impl Watches {
         Some((watch.newest_sent?, now.since(watch.newest?)))
     }
 
-    /// How long ago a watched member sent what it sent at this moment of its clock, if it was heard.
+    /// How long ago it was this moment of a watched member's clock, if the member was heard.
     pub(super) fn age_of(
         &self,
         name: &Name,

@@ -115,7 +115,8 @@ impl World {
             }
         };
         let group = self.settings.group;
-        let settled = SETTLED.max(group.patience() + EVERY).max(group.failure_timeout * 2 + EVERY);
+        let settled =
+            SETTLED.max(group.patience() + EVERY * 20).max(group.failure_timeout * 2 + EVERY);
         if self.now - since < settled || self.now - since >= settled + EVERY * 2 {
             return;
         }

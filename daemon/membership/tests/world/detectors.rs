@@ -1,4 +1,5 @@
-//! The detectors with their settings and promises, for stories that hold for each. It owns no state.
+//! The detectors with their settings and promises, for stories that hold for each. It owns no
+//! state.
 
 use memberd_membership::{Detection, GroupSettings, Settings, SwimSettings};
 use std::time::Duration;

@@ -8,8 +8,9 @@ use super::Tally;
 use memberd_membership::Instant;
 use std::time::Duration;
 
-/// How much longer than the last answers the next one may take, before the ping or its answer counts
-/// as lost. Pings to a member are at least 250 ms apart, so over ways of up to 75 ms each is counted.
+/// How much longer than the last answers the next one may take, before the ping or its answer
+/// counts as lost. Pings to a member are at least 250 ms apart, so over ways of up to 75 ms each
+/// is counted.
 const SLACK: Duration = Duration::from_millis(100);
 
 /// The pings to one member.
