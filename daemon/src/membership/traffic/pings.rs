@@ -107,7 +107,7 @@ mod tests {
             let tally = ping_for(20_000, latency, || {
                 // Knuth's linear congruential generator.
                 drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (drawn >> 33) % 10 == 0
+                (drawn >> 33).is_multiple_of(10)
             });
             let permille = tally.permille().unwrap();
             println!("{latency} ms: {permille} of a thousand");
