@@ -183,7 +183,6 @@ fn corrupted_lists_agree(
     size: usize,
     seed: u64,
     what: &str,
-    limit: Duration,
     holder: usize,
     corrupted: &List,
 ) {
@@ -192,7 +191,7 @@ fn corrupted_lists_agree(
         if i == holder { corrupted.clone() } else { whole.clone() }
     });
     world.corrupted = true;
-    let took = world.run_until_whole(&world.all_but(&[]), limit);
+    let took = world.run_until_whole(&world.all_but(&[]), detector.agrees);
     println!("{size} members, {what}: agreed after {took:?}");
     world.run_for(20 * SECOND);
     assert!(world.whole(&world.all_but(&[])), "{what}");
@@ -213,13 +212,12 @@ fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
             let of = |address, incarnation, claim| {
                 Update::new(Identity { name: name(subject), address, incarnation }, claim)
             };
-            let (incarnation, soon) = (first_incarnation(), detector.agrees);
+            let incarnation = first_incarnation();
             corrupted_lists_agree(
                 detector,
                 size,
                 seed,
                 "a member is missing",
-                soon,
                 holder,
                 &list_with(size, None, Some(subject)),
             );
@@ -232,7 +230,6 @@ fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
                     size,
                     seed,
                     &what,
-                    soon,
                     holder,
                     &list_with(size, Some(flipped), None),
                 );
@@ -244,7 +241,6 @@ fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
                 size,
                 seed,
                 "a live member is failed",
-                soon,
                 holder,
                 &list_with(size, Some(failed), None),
             );
@@ -254,7 +250,6 @@ fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
                 size,
                 seed,
                 "a live member has left",
-                soon,
                 holder,
                 &list_with(size, Some(left), None),
             );
@@ -266,7 +261,6 @@ fn a_corrupted_list_soon_agrees_with_the_others(detector: &Detector) {
                     size,
                     seed,
                     "an address is wrong",
-                    soon,
                     holder,
                     &list_with(size, Some(elsewhere), None),
                 );
@@ -289,7 +283,6 @@ fn a_member_that_never_was_is_soon_in_no_list(detector: &Detector) {
                 size,
                 seed,
                 "there is a member that never was",
-                detector.agrees,
                 seed as usize % size,
                 &ghost,
             );
