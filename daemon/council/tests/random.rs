@@ -1,0 +1,52 @@
+//! Runs drawn schedules of faults, each from its seed, and looks at every invariant after every
+//! event: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-council --test random`.
+
+#![cfg(test)]
+
+mod world;
+
+use std::sync::Mutex;
+use world::World;
+use world::environment::{seeds, threads};
+use world::schedules::Plan;
+
+/// What the runs did, so that nobody takes runs without any agreement for sound ones.
+#[derive(Debug, Default)]
+struct Total {
+    runs: usize,
+    views: usize,
+    exclusive_terms: usize,
+    events: u64,
+}
+
+impl Total {
+    fn add(&mut self, world: &World) {
+        self.runs += 1;
+        self.views += world.invariants.decided();
+        self.exclusive_terms += world.invariants.tokens.len();
+        self.events += world.events;
+    }
+}
+
+/// No drawn run breaks an invariant, and each comes to rest with a bare majority.
+#[test]
+fn drawn_schedules_break_nothing() {
+    let (total, left) = (Mutex::new(Total::default()), Mutex::new(seeds(0..500)));
+    let work = || {
+        while let Some(seed) = { left.lock().unwrap().next() } {
+            let world = Plan::of(seed).run();
+            world.expect_sound();
+            total.lock().unwrap().add(&world);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(work);
+        }
+    });
+    let total = total.into_inner().unwrap();
+    println!("{total:?}");
+    let many = total.runs > 1;
+    assert!(!many || total.views > 4 * total.runs, "the runs agreed on hardly anything");
+    assert!(!many || total.exclusive_terms > total.runs, "hardly anybody was exclusive");
+}
