@@ -1,6 +1,7 @@
 //! Reads and checks the daemon's settings. A [`Config`] holds valid settings only.
 
 mod address;
+mod agreement;
 mod effective;
 mod group;
 mod limits;
@@ -15,6 +16,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::Agreement;
 pub use effective::{Origin, Setting, differences};
 pub use search::SearchSocket;
 
@@ -90,6 +92,8 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// The address that serves metrics over HTTP, if any.
     pub metrics: Option<SocketAddr>,
+    /// The agreed views. What all members must share of it is in `group` as well.
+    pub agreement: Agreement,
 }
 
 /// The problems of the settings: one line each, with file, line and key.

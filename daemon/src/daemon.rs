@@ -1,5 +1,6 @@
 //! Starts, runs and stops the daemon. The order of start-up matters; `run` explains it.
 
+use crate::agreement::{self, AgreementService};
 use crate::check;
 use crate::config::{Config, ConfigError};
 use crate::control::server;
@@ -157,11 +158,16 @@ async fn run(
     keys.announce(&config);
     let seal = keys.seal().clone();
     let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
-    let search = SearchService::start(&config, caller, log.audit().clone())?;
-    let resources = Resources { socket: bound.udp, seal, directory: Arc::new(directory), state };
+    let search = SearchService::start(&config, caller.clone(), log.audit().clone())?;
+    let directory = Arc::new(directory);
+    let resources = Resources { socket: bound.udp, seal, directory: Arc::clone(&directory), state };
     let (membership, running) = MembershipService::start(&config, resources)?;
+    let resources =
+        agreement::Resources { directory, caller, membership: membership.handle.clone() };
+    let agreement = AgreementService::start(&config, resources)?;
     let (reloader, reloads) = Reloader::new();
-    let services = Arc::new(Services::new(membership, search, keys, log.clone(), reloader));
+    let services =
+        Arc::new(Services::new(membership, agreement, search, keys, log.clone(), reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
         config_path,
@@ -221,7 +227,11 @@ fn serve_all(
     services: &Arc<Services>,
 ) -> Result<Vec<JoinHandle<()>>, KindTaken> {
     let membership = &services.membership;
-    let peers = peer::services(membership.handle.clone(), &services.search.searcher)?;
+    let peers = peer::services(
+        membership.handle.clone(),
+        &services.search.searcher,
+        services.agreement.incoming(),
+    )?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
     let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];
     servers.extend(server::start(control, services));
@@ -322,6 +332,8 @@ impl Daemon {
     /// Leaves the group and ends all tasks.
     async fn stop(self) {
         let deadline = Instant::now() + STOP_LIMIT;
+        // The others answer over the servers.
+        self.services.agreement.release(deadline).await;
         for server in &self.servers {
             server.abort();
         }

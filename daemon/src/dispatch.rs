@@ -1,8 +1,11 @@
 //! Passes a control client's request to its handler. It owns no state. Each handler file has the
 //! name of its `memberctl` command.
 
+use crate::agreement;
+use crate::agreement::handlers::{claim, leader, recover, view};
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
+use crate::control::refusal::refused;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -10,8 +13,12 @@ use crate::metrics::handlers::metrics;
 use crate::reload::handlers::reload;
 use crate::search::handlers::{files, grep};
 use crate::services::Services;
-use memberd_control::message::{ChangeKinds, Follow, Request};
+use memberd_control::message::{ChangeKinds, Follow, RefusalKind, Request};
 use memberd_membership::WallTime;
+
+/// What a client of the agreed views hears while there are none.
+const SWITCHED_OFF: &str =
+    "there are no agreed views here: set [agreement] enabled = true on all machines";
 
 /// Carries out an allowed request.
 ///
@@ -45,5 +52,27 @@ pub async fn handle(
         Request::Forget(which) => forget::handle(which, client, services).await,
         Request::Reload => reload::handle(client, services).await,
         Request::Files(request) => files::handle(request, client, policy, services).await,
+        Request::View(_) | Request::Recover(_) | Request::Leader(_) | Request::Claim(_) => {
+            let Some(agreement) = services.agreement.handle() else {
+                return client.send(&refused(RefusalKind::Failed, SWITCHED_OFF)).await;
+            };
+            handle_agreement(request, client, policy, agreement).await
+        }
+    }
+}
+
+/// Carries out a request about the agreed views.
+async fn handle_agreement(
+    request: Request,
+    client: &mut Client,
+    policy: &ListenerPolicy,
+    agreement: &agreement::Handle,
+) -> Result<(), ClientError> {
+    match request {
+        Request::View(request) => view::handle(request, client, agreement).await,
+        Request::Recover(request) => recover::handle(request, client, agreement).await,
+        Request::Leader(request) => leader::handle(request, client, policy, agreement).await,
+        Request::Claim(request) => claim::handle(request, client, agreement).await,
+        _ => client.send(&refused(RefusalKind::Failed, SWITCHED_OFF)).await,
     }
 }

@@ -6,6 +6,7 @@
 //! `memberd-transport` keeps strangers out of both. `control` and `dispatch` serve `memberctl`, and
 //! `search` greps.
 
+pub mod agreement;
 pub mod backoff;
 pub mod blocking;
 pub mod check;

@@ -18,6 +18,7 @@ mod queue;
 mod record;
 mod service;
 mod target;
+pub mod view;
 mod writer;
 
 pub use audit::{AuditLine, AuditTrail};

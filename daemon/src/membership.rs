@@ -41,7 +41,7 @@ use crate::resolve::Resolved;
 use memberd_membership::wire::DecodeError;
 use memberd_membership::{
     CallReply, CallRequest, Forget, ForgetError, ForgetReport, Identity, Inquiry, Introducers,
-    JoinError, Tags, WallTime,
+    JoinError, Name, Tags, ViewNews, WallTime,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,6 +52,9 @@ pub const COMMANDS: usize = 64;
 
 /// The most membership changes that a follower may lag behind.
 pub const CHANGES: usize = 1_024;
+
+/// The most news of agreed views that a follower may lag behind.
+const VIEWS: usize = 16;
 
 /// A request to the task.
 #[derive(Debug)]
@@ -129,6 +132,8 @@ pub enum Command {
     Introducers(Resolved),
     /// Replaces this member's tags.
     Tags(Tags),
+    /// Tells the group of this machine's newest agreed view.
+    SpreadView(ViewNews),
     /// Ends the task, at the daemon's end.
     End,
 }
@@ -232,6 +237,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     /// The queue takes room for all [`CHANGES`] at the start, so it holds small shared pointers.
     changes: broadcast::Sender<Arc<MemberChange>>,
+    views: broadcast::Sender<(Name, ViewNews)>,
 }
 
 /// The task has ended: the daemon is shutting down.
@@ -244,7 +250,8 @@ impl Handle {
     pub fn new() -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (changes, _) = broadcast::channel(CHANGES);
-        (Handle { commands, changes }, receiver)
+        let (views, _) = broadcast::channel(VIEWS);
+        (Handle { commands, changes, views }, receiver)
     }
 
     /// Sends a command that has a reply, and waits for it.
@@ -271,6 +278,16 @@ impl Handle {
     /// Receives the membership changes of all kinds from now on.
     pub fn follow(&self) -> broadcast::Receiver<Arc<MemberChange>> {
         self.changes.subscribe()
+    }
+
+    /// Receives which agreed views other members have, from now on.
+    pub fn follow_views(&self) -> broadcast::Receiver<(Name, ViewNews)> {
+        self.views.subscribe()
+    }
+
+    fn publish_view(&self, from: Name, news: ViewNews) {
+        // An error only means that nobody follows them.
+        let _ = self.views.send((from, news));
     }
 
     fn publish(&self, change: Arc<MemberChange>) {

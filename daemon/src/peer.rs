@@ -1,6 +1,7 @@
 //! Lists the requests of other members that this daemon answers, by kind. It owns no state, and
 //! fills the registry of services at the daemon's start.
 
+use crate::agreement::incoming::{self, Incoming};
 use crate::membership::{Command, Handle, beside_if_large};
 use crate::search::serve::{self, Asked};
 use crate::search::{LocalSearcher, listing};
@@ -36,6 +37,9 @@ pub const LIMITED_GREP: RequestKind = RequestKind::new(4);
 /// A listing like [`FILES`] that is limited in the same way.
 pub const LIMITED_FILES: RequestKind = RequestKind::new(5);
 
+/// A connection with messages of the agreement. Only members that agree on views know it.
+pub const AGREEMENT: RequestKind = RequestKind::new(6);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -49,6 +53,7 @@ const _: () = assert!(SMALL_REQUEST_CAP + PASSED_ON_BYTES <= SMALL_REQUEST_BYTES
 pub fn services(
     membership: Handle,
     searcher: &Arc<LocalSearcher>,
+    agreement: Option<Incoming>,
 ) -> Result<PeerServices, KindTaken> {
     let files = |kind| {
         let searcher = Arc::clone(searcher);
@@ -64,7 +69,7 @@ pub fn services(
             async move { answer_grep(&searcher, kind, asked, stream).await }
         }
     };
-    PeerServices::default()
+    let services = PeerServices::default()
         .with_call(MEMBERSHIP, MAX_CALL, move |bytes, _| {
             let membership = membership.clone();
             async move { answer_call(&membership, bytes).await.map_err(io::Error::other) }
@@ -73,7 +78,12 @@ pub fn services(
         .with_stream(NARROWED_GREP, GrepRequest::CAP, grep(NARROWED_GREP))?
         .with_call(FILES, FilesRequest::CAP, files(FILES))?
         .with_stream(LIMITED_GREP, GrepRequest::CAP, grep(LIMITED_GREP))?
-        .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))
+        .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))?;
+    let Some(agreement) = agreement else { return Ok(services) };
+    services.with_stream(AGREEMENT, incoming::REQUEST_CAP, move |request, stream| {
+        let agreement = agreement.clone();
+        async move { agreement.serve(request, stream).await }
+    })
 }
 
 /// Checks that a request of a limited kind has its limit, `only`. A later member may have it in

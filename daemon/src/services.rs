@@ -1,6 +1,7 @@
 //! The list of subsystems, which serve all requests. It owns the note about settings that the last
 //! reload left unchanged.
 
+use crate::agreement::AgreementService;
 use crate::connections::Connections;
 use crate::keys::Keys;
 use crate::lock::{read, write};
@@ -18,6 +19,8 @@ use std::sync::RwLock;
 pub struct Services {
     /// The membership of the group.
     pub membership: MembershipService,
+    /// The agreed views, if there are any.
+    pub agreement: AgreementService,
     /// The searches of this machine, and the greps of its clients.
     pub search: SearchService,
     /// The keys of the group.
@@ -36,18 +39,19 @@ impl Services {
     /// Holds the subsystems, which have been started.
     pub fn new(
         membership: MembershipService,
+        agreement: AgreementService,
         search: SearchService,
         keys: Keys,
         log: Log,
         reloader: Reloader,
     ) -> Self {
         let (connections, not_reloaded) = (Connections::none(), RwLock::default());
-        Services { membership, search, keys, log, connections, reloader, not_reloaded }
+        Services { membership, agreement, search, keys, log, connections, reloader, not_reloaded }
     }
 
     /// The membership comes first, because the others add to its report.
-    fn all(&self) -> [&dyn Subsystem; 5] {
-        [&self.membership, &self.search, &self.keys, &self.log, &self.connections]
+    fn all(&self) -> [&dyn Subsystem; 6] {
+        [&self.membership, &self.agreement, &self.search, &self.keys, &self.log, &self.connections]
     }
 
     /// Passes changed settings to every subsystem.

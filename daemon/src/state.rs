@@ -27,7 +27,7 @@ pub const MOST_REMEMBERED: usize = 16_384;
 const MOST_BYTES: u64 = 4 << 20;
 
 /// The beginnings of the names of all files in the directory. None of them is ever searched.
-pub const FILES: [&str; 2] = ["members.cbor", "lock"];
+pub const FILES: [&str; 3] = ["members.cbor", "agreement.cbor", "lock"];
 
 const MAGIC: &[u8; 8] = b"memberd1";
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
@@ -134,6 +134,11 @@ impl StateDir {
         // start.
         let _ = write_pid(&lock);
         Ok(StateDir { path: path.to_owned(), _lock: lock, saved: Mutex::new(None) })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn file(&self, suffix: &str) -> PathBuf {

@@ -1,7 +1,13 @@
 //! The messages of the control socket: hellos, requests, replies, and the records in them.
 
+mod agreement;
 mod request;
 
+pub use self::agreement::{
+    Checked, ClaimRequest, ClaimedRecord, LeaderRecord, LeaderRequest, LeaseLost, LeaseRecord,
+    LostRecord, MAX_CLAIM_KEY, MAX_LOST_NAMES, PastViewRecord, PendingRecord, RecoverRequest,
+    RecoveryPlan, VIEW_MEMBERS_PER_REPLY, ViewMember, ViewOperation, ViewRecord, ViewRequest,
+};
 pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
 use crate::files::FileListing;
@@ -113,6 +119,25 @@ pub enum Reply {
     Forgotten(ForgottenReport),
     /// Final: the outcome of a reload.
     Reloaded(ReloadReport),
+    /// Streamed: a part of the members of the view that follows, at most
+    /// [`VIEW_MEMBERS_PER_REPLY`], ordered by name.
+    ViewMembers(Vec<ViewMember>),
+    /// Streamed: a view of the past. The oldest comes first.
+    PastView(PastViewRecord),
+    /// Final: the view that is installed.
+    View(Box<ViewRecord>),
+    /// Streamed: what the recovery is about to do. If only the plan was wanted, it does nothing.
+    RecoveryPlan(RecoveryPlan),
+    /// Final: who leads.
+    Leader(LeaderRecord),
+    /// Final: whether this machine is exclusive.
+    Checked(Checked),
+    /// Streamed: this machine is exclusive, first when it becomes so and then with each renewal.
+    Lease(LeaseRecord),
+    /// Final: the lease is not renewed any more. The last [`Reply::Lease`] still counts.
+    LeaseLost(LeaseLost),
+    /// Final: who has the key.
+    Claimed(ClaimedRecord),
 }
 
 /// What became of a request to forget members.

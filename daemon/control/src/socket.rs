@@ -1,6 +1,6 @@
 //! The control sockets: one for all requests, and beside it one to look and one to search.
 
-use crate::message::Request;
+use crate::message::{LeaderRequest, Request};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub enum Access {
     /// Send any request.
     Full,
     /// Read, and change nothing: the list, the status without the patterns of greps, the ring,
-    /// events, metrics and the level of the log.
+    /// events, metrics, the level of the log, the agreed view, and the lease of this machine.
     ReadOnly,
     /// Read as above, and search the logs as far as the daemon's settings allow it.
     Search,
@@ -26,11 +26,22 @@ impl Access {
             | Request::Follow(_)
             | Request::Metrics
             | Request::Ring
+            | Request::View(_)
+            | Request::Leader(
+                LeaderRequest::Show
+                | LeaderRequest::Check { .. }
+                | LeaderRequest::Wait
+                | LeaderRequest::Hold
+                | LeaderRequest::Release { .. },
+            )
             | Request::Log { filter: None } => true,
             Request::Join { .. }
             | Request::Leave
             | Request::Reload
             | Request::Forget(_)
+            | Request::Recover(_)
+            | Request::Leader(LeaderRequest::HandOver { .. })
+            | Request::Claim(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
             Request::Grep(_) | Request::Files(_) => self != Access::ReadOnly,
         }
@@ -63,7 +74,9 @@ fn beside(socket: &Path, suffix: &str) -> PathBuf {
 mod tests {
     use super::*;
     use crate::files::FilesRequest;
-    use crate::message::{ChangeKinds, EventsFrom, Follow, Forget};
+    use crate::message::{
+        ChangeKinds, ClaimRequest, EventsFrom, Follow, Forget, RecoverRequest, ViewRequest,
+    };
 
     #[test]
     fn the_read_only_socket_lies_beside_the_other() {
@@ -89,6 +102,9 @@ mod tests {
             Request::Reload,
             Request::Forget(Forget::Failed),
             Request::Log { filter: Some("debug".to_owned()) },
+            Request::Recover(RecoverRequest { lost: Vec::new(), plan_only: true }),
+            Request::Leader(LeaderRequest::HandOver { to: None }),
+            Request::Claim(ClaimRequest { key: "k".to_owned(), retry: false }),
         ];
         for request in &changes {
             assert_eq!(of(request), [true, false, false], "{request:?}");
@@ -108,6 +124,12 @@ mod tests {
             Request::Metrics,
             Request::Ring,
             Request::Log { filter: None },
+            Request::View(ViewRequest::default()),
+            Request::Leader(LeaderRequest::Show),
+            Request::Leader(LeaderRequest::Check { for_ms: 1 }),
+            Request::Leader(LeaderRequest::Wait),
+            Request::Leader(LeaderRequest::Hold),
+            Request::Leader(LeaderRequest::Release { hold: 1 }),
         ];
         for request in &looks {
             assert_eq!(of(request), [true; 3], "{request:?}");

@@ -4,7 +4,10 @@
 use memberd_control::files::FilesRequest;
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_control::grep::GrepJournal;
-use memberd_control::message::{ChangeKinds, EventsFrom, Follow, Forget, Request};
+use memberd_control::message::{
+    ChangeKinds, ClaimRequest, EventsFrom, Follow, Forget, LeaderRequest, RecoverRequest, Request,
+    ViewRequest,
+};
 
 fn follow(from: EventsFrom, kinds: ChangeKinds, until: Option<u64>) -> Request {
     Request::Follow(Follow { from, kinds, until })
@@ -53,9 +56,49 @@ fn requests_have_the_bytes_that_other_versions_know() {
         (Request::Forget(Forget::Failed), b"\xa1\x66Forget\x66Failed"),
         (Request::Forget(Forget::Left), b"\xa1\x66Forget\x64Left"),
     ] {
-        assert_eq!(&encode(&request).unwrap()[HEADER_BYTES..], bytes, "{request:?}");
-        assert_eq!(decode::<Request>(bytes).unwrap(), request);
+        assert_bytes(&request, bytes);
     }
+}
+
+#[test]
+fn requests_about_views_have_the_bytes_that_other_versions_know() {
+    for (request, bytes) in [
+        (
+            Request::View(ViewRequest { local: true, wait: Some(7), history: false }),
+            &b"\xa1\x64View\xa3\x65local\xf5\x64wait\x07\x67history\xf4"[..],
+        ),
+        (
+            Request::Recover(RecoverRequest { lost: vec!["vm4".to_owned()], plan_only: true }),
+            b"\xa1\x67Recover\xa2\x64lost\x81\x63vm4\x69plan_only\xf5",
+        ),
+        (Request::Leader(LeaderRequest::Show), b"\xa1\x66Leader\x64Show"),
+        (
+            Request::Leader(LeaderRequest::Check { for_ms: 7 }),
+            b"\xa1\x66Leader\xa1\x65Check\xa1\x66for_ms\x07",
+        ),
+        (Request::Leader(LeaderRequest::Wait), b"\xa1\x66Leader\x64Wait"),
+        (Request::Leader(LeaderRequest::Hold), b"\xa1\x66Leader\x64Hold"),
+        (
+            Request::Leader(LeaderRequest::Release { hold: 7 }),
+            b"\xa1\x66Leader\xa1\x67Release\xa1\x64hold\x07",
+        ),
+        (
+            Request::Leader(LeaderRequest::HandOver { to: Some("vm4".to_owned()) }),
+            b"\xa1\x66Leader\xa1\x68HandOver\xa1\x62to\x63vm4",
+        ),
+        (
+            Request::Claim(ClaimRequest { key: "k".to_owned(), retry: true }),
+            b"\xa1\x65Claim\xa2\x63key\x61k\x65retry\xf5",
+        ),
+    ] {
+        assert_bytes(&request, bytes);
+    }
+}
+
+fn assert_bytes(request: &Request, bytes: &[u8]) {
+    let encoded = encode(request).ok();
+    assert_eq!(encoded.as_ref().map(|frame| &frame[HEADER_BYTES..]), Some(bytes), "{request:?}");
+    assert_eq!(decode::<Request>(bytes).ok().as_ref(), Some(request));
 }
 
 /// A grep without options, whose pattern is `x`. Fields may be added at the end of a record.

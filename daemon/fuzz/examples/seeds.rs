@@ -8,8 +8,12 @@ use memberd_control::grep::{
 };
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
-use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys, next_call};
-use memberd_membership::{Incarnation, Name, Node, Output, Settings, wire};
+use memberd_council::{
+    BootTime, Council, Origin, Output as CouncilOutput, Settings as CouncilSettings, Standing,
+    StandingState, VoterId,
+};
+use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys, next_call, settings};
+use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
 use memberd_transport::{Recipient, Sealer};
 use samples::{
     BROTLI, BZIP2, BZIP2_EMPTY, COMPRESS, GZIP, LZ4, LZ4_LEGACY, LZ4_LINKED, LZIP, LZMA, PZSTD,
@@ -19,6 +23,7 @@ use serde::Serialize;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 #[path = "../../search/src/files/compressed/samples.rs"]
 #[allow(dead_code, reason = "tests use the others")]
@@ -27,6 +32,7 @@ mod samples;
 fn main() -> io::Result<()> {
     let conversation = conversation();
     datagrams(&conversation)?;
+    agreement()?;
     calls(conversation)?;
     control_frames()?;
     settings_and_state()?;
@@ -260,8 +266,7 @@ struct Conversation {
 
 fn conversation() -> Conversation {
     let (mut one, mut said) = (founder(), Vec::new());
-    let mut two =
-        Node::new(Settings::default(), Name::new("vm2").expect("a name"), address(2), None, 8);
+    let mut two = Node::new(settings(), Name::new("vm2").expect("a name"), address(2), None, 8);
     two.join(at(10), vec![address(1)], Vec::new()).expect("it was out");
     let call = next_call(&mut two).expect("it asks its introducer");
     let welcome = one.handle_request(at(20), &call.payload);
@@ -270,6 +275,10 @@ fn conversation() -> Conversation {
         let now = at(30 + step * 50);
         if step == 90 {
             two.leave(now);
+        }
+        if step == 20 {
+            let (founding, recovery, hash) = ([1; 16], [0; 16], [2; 32]);
+            two.spread_view(now, ViewNews { founding, recoveries: 0, recovery, number: 18, hash });
         }
         for datagram in sent(&mut two) {
             // Datagrams that are lost in the middle make the first member ask.
@@ -300,6 +309,63 @@ fn sent(node: &mut Node) -> Vec<Vec<u8>> {
         }
     }
     datagrams
+}
+
+/// The messages and files of three councils that found their views, and elect a leader.
+fn agreement() -> io::Result<()> {
+    let name = |number: u8| Name::new(&format!("vm{number}")).expect("a name");
+    let initial_council: Vec<Name> = (1..=3).map(name).collect();
+    let clocks = |milliseconds: u64| memberd_council::Now {
+        boot: BootTime::from_epoch(Duration::from_millis(milliseconds)),
+        wall: at(milliseconds).wall,
+    };
+    let identity = |number| {
+        let incarnation = Incarnation(START);
+        Identity { name: name(number), address: address(number), incarnation }
+    };
+    let alive = |number| Standing {
+        identity: identity(number),
+        state: StandingState::Alive,
+        zone: None,
+        suspected: false,
+    };
+    let list: Vec<Standing> = (1..=3).map(alive).collect();
+    let council = |number: u8| {
+        let initial_council = initial_council.clone();
+        let settings = CouncilSettings { initial_council, ..CouncilSettings::default() };
+        let origin = Origin::Fresh(VoterId(number.into()));
+        Council::new(settings, name(number), origin, clocks(1_000))
+    };
+    let mut councils: Vec<Council> = (1..=3).map(council).collect();
+    let (mut said, mut files) = (Vec::new(), Vec::new());
+    for step in 0..100 {
+        let now = clocks(1_000 + step * 20);
+        for place in 0..councils.len() {
+            if step == 0 {
+                councils[place].handle_list(now, &list);
+            }
+            councils[place].handle_timeout(now);
+            while let Some(output) = councils[place].poll_output() {
+                match output {
+                    CouncilOutput::Send { to, message } => {
+                        if to == name(1) {
+                            said.push(piece(&[2], &message.encode()));
+                        }
+                        let to = councils.iter_mut().find(|one| one.own().name == to);
+                        to.expect("one of the three").handle_message(now, message);
+                    }
+                    CouncilOutput::Write { id, durable } => {
+                        files.push(durable.encode());
+                        councils[place].handle_written(now, id);
+                    }
+                    CouncilOutput::Gossip(_) | CouncilOutput::Event(_) => {}
+                }
+            }
+        }
+    }
+    write("agreement_message", &[said.concat()])?;
+    write("agreement_message", &said)?;
+    write("agreement_file", &files)
 }
 
 fn piece(head: &[u8], bytes: &[u8]) -> Vec<u8> {

@@ -3,7 +3,8 @@
 
 use memberd_control::keyring::Keyring;
 use memberd_membership::{
-    Call, Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now, Output, Settings, WallTime, wire,
+    AgreementSettings, Call, GroupSettings, Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now,
+    Output, Settings, WallTime, wire,
 };
 use memberd_transport::SealingKeys;
 use rustix::time::{ClockId, clock_gettime};
@@ -36,10 +37,20 @@ pub fn keys() -> SealingKeys {
     SealingKeys::new(&keyring).expect("not empty")
 }
 
-/// The node `vm1`, which has founded a group.
+/// Settings of a group that agrees on views.
+pub fn settings() -> Settings {
+    let agreement = AgreementSettings {
+        initial_council: vec![Name::new("vm1").expect("a name")],
+        council: 9,
+        lease: Duration::from_secs(3),
+    };
+    let group = GroupSettings { agreement: Some(agreement), ..GroupSettings::default() };
+    Settings { group, ..Settings::default() }
+}
+
+/// The node `vm1`, which has founded a group that agrees on views.
 pub fn founder() -> Node {
-    let mut node =
-        Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    let mut node = Node::new(settings(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), Vec::new(), Vec::new()).expect("it was out");
     check(&mut node, at(0));
     assert!(node.member().is_some());

@@ -9,8 +9,8 @@ use memberd::search::reply::{PeerReply, Replies};
 use memberd::search::serve::{Asked, serve};
 use memberd_control::frame::decode;
 use memberd_control::grep::GrepRequest;
-use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder, next_call};
-use memberd_membership::{Name, Node, Settings};
+use memberd_fuzz::{SAMPLE_LOG, address, at, check, founder, next_call, settings};
+use memberd_membership::{Name, Node};
 use memberd_search::ExposedFiles;
 use memberd_transport::Source;
 use std::path::Path;
@@ -51,8 +51,7 @@ fn call(bytes: &[u8]) {
 }
 
 fn call_reply(bytes: &[u8]) {
-    let mut node =
-        Node::new(Settings::default(), Name::new("vm1").expect("a name"), address(1), None, 7);
+    let mut node = Node::new(settings(), Name::new("vm1").expect("a name"), address(1), None, 7);
     node.join(at(0), vec![address(2)], Vec::new()).expect("it was out");
     let call = next_call(&mut node).expect("it asks its introducer");
     node.handle_reply(at(10), call.id, Ok(bytes));

@@ -77,6 +77,7 @@ impl Options {
             max_simultaneous_failures: self.monitors,
             failure_timeout: Duration::from_millis(self.timeout),
             detection: Detection::Ring { heartbeat_interval: Duration::from_millis(self.interval) },
+            agreement: None,
         };
         Settings { group, ..Settings::default() }
     }

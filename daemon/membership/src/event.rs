@@ -1,6 +1,7 @@
 //! The events of a [`crate::Node`] for its owner: membership changes, and the results of requests.
 //! It owns no state.
 
+use crate::gossip::views::ViewNews;
 use crate::identity::{Identity, Incarnation, Name};
 use crate::join::JoinError;
 use crate::list::{Entry, FailureEvidence};
@@ -116,6 +117,14 @@ pub enum Event {
     Unconfirmed {
         /// How many.
         count: u64,
+    },
+    /// A member has this agreed view, and it is newer than what was heard lately. Only in groups
+    /// that agree on views.
+    ViewHeard {
+        /// Who.
+        from: Name,
+        /// Which view.
+        news: ViewNews,
     },
     /// A group with other settings answers at this address. The two groups do not merge.
     OtherSettings {

@@ -5,6 +5,7 @@ pub(crate) mod anti_entropy;
 pub(crate) mod broadcast;
 pub(crate) mod forgetting;
 mod telling;
+pub(crate) mod views;
 
 use crate::context::Context;
 use crate::list::Update;

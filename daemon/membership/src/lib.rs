@@ -88,6 +88,7 @@ pub use event::{Event, MemberEvent, MemberEventKind};
 pub use forgotten::Forgotten;
 pub use gossip::anti_entropy::digest::Digest;
 pub use gossip::anti_entropy::summary::Summary;
+pub use gossip::views::ViewNews;
 pub use identity::{Identity, Incarnation, Name, NameError, Position};
 pub use join::{Elsewhere, Inquiry, Introducers, JoinError, Others};
 pub use list::tags::{TagError, TagKey, TagValue, Tags, VersionedTags, ZONE};
@@ -100,7 +101,8 @@ pub use node::{
 pub use outputs::{Output, Transmit};
 pub use ring::{Ring, ZONE_CELL_MAX};
 pub use settings::{
-    Detection, GroupSettings, PROTOCOL_VERSION, Settings, SwimSettings, is_understood,
+    AgreementSettings, Detection, GroupSettings, PROTOCOL_VERSION, Settings, SwimSettings,
+    is_understood,
 };
 pub use suspicion::Suspicion;
 pub use time::{Instant, Now, WallTime, millis};

@@ -5,6 +5,7 @@ use crate::detector::peer_clock::SentAt;
 use crate::forgotten::Forgotten;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::Summary;
+use crate::gossip::views::ViewNews;
 use crate::identity::{Incarnation, Name};
 use crate::list::{Claim, Update};
 use crate::suspicion::Suspicion;
@@ -123,6 +124,8 @@ pub enum Body {
         /// Some of those.
         records: Vec<Forgotten>,
     },
+    /// The newest agreed view that the sender has. Only members that agree on views say so.
+    View(ViewNews),
 }
 
 impl Body {
@@ -143,6 +146,7 @@ impl Body {
             Body::PingRequest { .. } => "ping-request",
             Body::IndirectPing { .. } => "indirect-ping",
             Body::Suspicions(_) => "suspicions",
+            Body::View(_) => "view",
         }
     }
 

@@ -20,6 +20,7 @@ use crate::doubt::Doubts;
 use crate::event::Event;
 use crate::gossip::anti_entropy::{self, AntiEntropy};
 use crate::gossip::forgetting::Forgetting;
+use crate::gossip::views::{ViewNews, Views};
 use crate::gossip::{Gossip, Source};
 use crate::identity::{Incarnation, Name};
 use crate::join::client::JoinAttempt;
@@ -73,6 +74,7 @@ pub struct Node {
     suspicions: Suspicions,
     gossip: Gossip,
     forgetting: Forgetting,
+    views: Views,
     forget_request: ForgetRequest,
     anti_entropy: AntiEntropy,
     announcer: Announcer,
@@ -89,17 +91,19 @@ impl Node {
         last: Option<Incarnation>,
         seed: u64,
     ) -> Self {
+        let detector = Detector::new(&settings.group);
         Node {
             phase: Phase::Out,
             context: Context::new(settings, Local::new(name, address, last), seed),
             timers: Timers::new(),
             members: Members::new(),
             candidates: Candidates::new(),
-            detector: Detector::new(&settings.group),
+            detector,
             doubts: Doubts::default(),
             suspicions: Suspicions::default(),
             gossip: Gossip::default(),
             forgetting: Forgetting::default(),
+            views: Views::default(),
             forget_request: ForgetRequest::default(),
             anti_entropy: AntiEntropy::default(),
             announcer: Announcer::default(),
@@ -177,6 +181,18 @@ impl Node {
         self.finish_step();
     }
 
+    /// The newest agreed view of this machine, which its group is to hear of. Out of the group, or
+    /// in one that agrees on no views, nothing happens.
+    pub fn spread_view(&mut self, now: Now, news: ViewNews) {
+        if self.context.group().agreement.is_none() || !self.in_group() {
+            return;
+        }
+        self.begin_step(now);
+        self.views.learn(news, Source::FirstHand, &self.members, &self.context);
+        self.views.tell_if_due(&self.members, &mut self.context);
+        self.finish_step();
+    }
+
     /// Starts to leave the group. An [`Event::LeaveDone`] follows, at once if the node is not in
     /// it.
     pub fn leave(&mut self, now: Now) {
@@ -212,6 +228,7 @@ impl Node {
                 self.gossip.broadcast_if_due(&self.members, &mut self.context);
                 self.suspicions.tell_if_due(&self.members, &mut self.context);
                 self.forgetting.tell_if_due(&mut self.members, &mut self.context);
+                self.views.tell_if_due(&self.members, &mut self.context);
                 let leaving = matches!(self.phase, Phase::Leaving(_));
                 self.candidates.ask_if_due(&self.members, &mut self.context);
                 self.announcer.announce_if_due(leaving, &self.members, &mut self.context);
@@ -366,6 +383,7 @@ impl Node {
             self.suspicions.next_at(),
             self.gossip.next_at(),
             self.forgetting.next_at(),
+            self.views.next_at(),
             self.candidates.next_at(),
             self.announcer.next_at(),
             Some(self.members.next_forgetting()),
@@ -420,6 +438,15 @@ impl Node {
         }
         for failed in self.doubts.lasting(&mut self.members, &mut self.context) {
             self.merge(failed, Source::FirstHand);
+        }
+    }
+
+    /// A member says which agreed view it has. Where nobody agrees on views, that is nonsense.
+    fn take_view_news(&mut self, from: &Name, news: ViewNews) {
+        let agrees = self.context.group().agreement.is_some();
+        let source = Source::SecondHand;
+        if agrees && self.views.learn(news, source, &self.members, &self.context) {
+            self.context.report(Event::ViewHeard { from: from.clone(), news });
         }
     }
 

@@ -50,7 +50,7 @@ impl Rejoin {
         self.asked_for = context.local.next_incarnation(context.now, known);
         let mut newcomer = context.local.introduction();
         newcomer.identity.incarnation = self.asked_for;
-        let request = CallRequest::Join { newcomer, settings: *context.group() };
+        let request = CallRequest::Join { newcomer, settings: context.group().clone() };
         context.call(via, &request, CallPurpose::Rejoin);
     }
 

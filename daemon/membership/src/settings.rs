@@ -1,6 +1,7 @@
 //! The settings: those that all members of a group must share, and those of one member. They are
 //! plain values.
 
+use crate::identity::Name;
 use std::time::Duration;
 
 /// The version of the protocol between members. Members of versions that are not next to each other
@@ -13,7 +14,7 @@ pub fn is_understood(version: u8) -> bool {
 }
 
 /// The settings that must be the same on every member. They are compared at join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSettings {
     /// The number k of members that may crash at the same moment without one being missed. Each
     /// member has at least this many monitors.
@@ -23,6 +24,35 @@ pub struct GroupSettings {
     pub failure_timeout: Duration,
     /// The detector, with the settings that it alone has.
     pub detection: Detection,
+    /// Those of the agreement on views, if it is switched on. This protocol only compares them, and
+    /// spreads the news of views.
+    pub agreement: Option<AgreementSettings>,
+}
+
+/// What all members must share of the settings of the agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementSettings {
+    /// The founders, at most [`AgreementSettings::MAX_FOUNDERS`], in the order of their names.
+    pub initial_council: Vec<Name>,
+    /// The seats of a full council.
+    pub council: u8,
+    /// How long a leader may call itself exclusive after a majority has heard it.
+    pub lease: Duration,
+}
+
+impl AgreementSettings {
+    /// The most founders.
+    pub const MAX_FOUNDERS: usize = 15;
+
+    /// All of them, with the names that the configuration gives them.
+    fn named(&self) -> [(&'static str, String); 3] {
+        let founders: Vec<&str> = self.initial_council.iter().map(Name::as_str).collect();
+        [
+            ("agreement.initial_council", founders.join(", ")),
+            ("agreement.council", self.council.to_string()),
+            ("agreement.lease", format!("{:?}", self.lease)),
+        ]
+    }
 }
 
 /// How members notice that another one is silent.
@@ -66,6 +96,7 @@ impl GroupSettings {
             max_simultaneous_failures: 4,
             failure_timeout: Duration::from_secs(4),
             detection: Detection::Swim(SwimSettings::default()),
+            agreement: None,
         }
     }
 
@@ -86,7 +117,7 @@ impl GroupSettings {
     }
 
     /// All of them with the names that the configuration gives them, the detector first. Two groups
-    /// of the same detector have the same names.
+    /// of the same detector, and both with an agreement or without, have the same names.
     pub fn named(&self) -> Vec<(&'static str, String)> {
         // Zero would be `0ns`, which nobody writes.
         let span = |span: Duration| match span {
@@ -114,11 +145,14 @@ impl GroupSettings {
             }
         }
         named.push(("failure_timeout", span(self.failure_timeout)));
+        named.push(("agreement.enabled", self.agreement.is_some().to_string()));
+        named.extend(self.agreement.iter().flat_map(AgreementSettings::named));
         named
     }
 
     /// A hash of all of them, to distinguish groups of other settings. That of the ring is as it
-    /// was before there was another detector.
+    /// was before there was another detector. That without an agreement is as it was before there
+    /// was one.
     pub fn fingerprint(&self) -> u32 {
         let mut hasher = blake3::Hasher::new_derive_key("memberd group settings 1");
         hasher.update(&[self.max_simultaneous_failures]);
@@ -128,6 +162,15 @@ impl GroupSettings {
             hasher.update(b"swim");
             hasher.update(&swim.suspicion_timeout.as_nanos().to_be_bytes());
             hasher.update(&[swim.indirect_pings]);
+        }
+        if let Some(agreement) = &self.agreement {
+            hasher.update(b"agreement");
+            for (name, value) in agreement.named() {
+                for text in [name, &value] {
+                    hasher.update(&(text.len() as u64).to_be_bytes());
+                    hasher.update(text.as_bytes());
+                }
+            }
         }
         let mut bytes = [0; 4];
         hasher.finalize_xof().fill(&mut bytes);
@@ -141,12 +184,13 @@ impl Default for GroupSettings {
             max_simultaneous_failures: 4,
             failure_timeout: Duration::from_millis(1_750),
             detection: Detection::Ring { heartbeat_interval: Duration::from_millis(600) },
+            agreement: None,
         }
     }
 }
 
 /// All settings of one [`crate::Node`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Compared at join.
     pub group: GroupSettings,
@@ -194,5 +238,35 @@ mod tests {
             assert_ne!(settings.fingerprint(), GroupSettings::swim().fingerprint());
             assert_ne!(settings.named(), GroupSettings::swim().named());
         }
+    }
+
+    #[test]
+    fn each_setting_of_the_agreement_changes_the_fingerprint() {
+        let founders = |names: &[&str]| -> Vec<Name> {
+            names.iter().map(|name| Name::new(name).unwrap()).collect()
+        };
+        let agreement = AgreementSettings {
+            initial_council: founders(&["vm1", "vm2", "vm3"]),
+            council: 9,
+            lease: Duration::from_secs(3),
+        };
+        let of = |agreement| GroupSettings { agreement, ..GroupSettings::default() };
+        let all = [
+            of(None),
+            of(Some(AgreementSettings { council: 7, ..agreement.clone() })),
+            of(Some(AgreementSettings { lease: Duration::from_secs(2), ..agreement.clone() })),
+            of(Some(AgreementSettings {
+                initial_council: founders(&["vm1", "vm2", "vm4"]),
+                ..agreement.clone()
+            })),
+            of(Some(agreement)),
+        ];
+        for (place, one) in all.iter().enumerate() {
+            for other in &all[..place] {
+                assert_ne!(one.fingerprint(), other.fingerprint());
+                assert_ne!(one.named(), other.named());
+            }
+        }
+        assert_eq!(all[0].fingerprint(), 2_652_485_389, "without one it is as it ever was");
     }
 }

@@ -50,6 +50,8 @@ impl Suspicion {
 }
 
 impl Fact for Suspicion {
+    type About = Name;
+
     fn about(&self) -> &Name {
         &self.name
     }

@@ -27,7 +27,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SIZE: usize = 100;
 
 fn formed(detector: &Detector, seed: u64) -> World {
-    World::formed(SIZE, seed, detector.settings)
+    World::formed(SIZE, seed, detector.settings.clone())
 }
 
 /// Runs a fleet of 100 at this loss, for an hour if long runs are wanted, and expects no failure.

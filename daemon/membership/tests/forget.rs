@@ -419,7 +419,7 @@ fn invented_names_do_not_keep_anybody_from_being_forgotten() {
 #[test]
 fn a_forgotten_name_is_remembered_for_a_bounded_time() {
     let settings = Settings { forget_after: 60 * SECOND, ..Settings::default() };
-    let mut world = World::with(4, 12, settings);
+    let mut world = World::with(4, 12, settings.clone());
     (0..4).for_each(|i| world.start(i, &[0]));
     world.run_until_agreed(&[0, 1, 2, 3], 10 * SECOND);
     world.crash(3);

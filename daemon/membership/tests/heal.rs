@@ -32,7 +32,7 @@ fn split_and_heal(
     loss: f64,
     side: impl Fn(usize) -> u8,
 ) -> (World, Vec<bool>) {
-    let mut world = World::formed(size, seed, detector.settings);
+    let mut world = World::formed(size, seed, detector.settings.clone());
     world.network = Network { loss, jitter: ms(1), ..Network::default() };
     world.run_for(ms(seed * 83));
     let before: Vec<_> = world.machines.iter().map(|machine| machine.last).collect();
@@ -124,7 +124,7 @@ fn splits_heal_soon_at_10_percent_loss(detector: &Detector) {
 
 fn a_split_that_comes_and_goes_ends_in_whole_lists(detector: &Detector) {
     for seed in seeds(1..5) {
-        let mut world = World::formed(40, seed, detector.settings);
+        let mut world = World::formed(40, seed, detector.settings.clone());
         for round in 0..8_u64 {
             let sides: Vec<u8> = (0..40).map(|i| ((i / (1 + round % 3)) % 2) as u8).collect();
             world.split(&sides);
@@ -139,7 +139,7 @@ fn a_split_that_comes_and_goes_ends_in_whole_lists(detector: &Detector) {
 
 fn a_member_that_missed_a_rumour_soon_agrees(detector: &Detector) {
     for (seed, size) in seeds(1..13).zip([10, 40, 100].into_iter().cycle()) {
-        let mut world = World::formed(size, seed, detector.settings);
+        let mut world = World::formed(size, seed, detector.settings.clone());
         world.run_for(ms(seed * 47));
         let ring = world.ring(0);
         // Once far from the crashed member, once its neighbour; a join as well as a crash.
@@ -187,7 +187,7 @@ fn corrupted_lists_agree(
     corrupted: &List,
 ) {
     let whole = whole_list(size);
-    let mut world = World::assumed(size, seed, detector.settings, |i| {
+    let mut world = World::assumed(size, seed, detector.settings.clone(), |i| {
         if i == holder { corrupted.clone() } else { whole.clone() }
     });
     world.corrupted = true;

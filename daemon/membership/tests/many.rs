@@ -31,7 +31,7 @@ fn crash_many(
     loss: f64,
     limit: Duration,
 ) -> Duration {
-    let mut world = World::formed(size, seed, detector.settings);
+    let mut world = World::formed(size, seed, detector.settings.clone());
     world.network = Network { loss, ..Network::default() };
     world.run_for(ms(seed * 77));
     let ring = world.ring(0);
@@ -100,7 +100,7 @@ fn nine_hundred_and_ninety_nine_crashes_of_1000_are_listed() {
 
 fn flapping_members_do_not_delay_the_news_of_a_crash(detector: &Detector) {
     for seed in seeds(0..6) {
-        let mut world = World::formed(40, seed, detector.settings);
+        let mut world = World::formed(40, seed, detector.settings.clone());
         let flapping = [2, 12, 22, 32];
         let (victim, began) = (7, world.now);
         let mut crashed = Duration::ZERO;

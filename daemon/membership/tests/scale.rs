@@ -40,7 +40,7 @@ fn an_idle_member_sends_as_much_among_1000_as_among_10() {
 
 /// Crashes four neighbours, or four distant members, of 1,000.
 fn four_of_1000_crash(detector: &Detector, loss: f64, seed: u64) {
-    let mut world = World::formed(1_000, seed, detector.settings);
+    let mut world = World::formed(1_000, seed, detector.settings.clone());
     world.network.loss = loss;
     world.run_for(SECOND + ms(seed * 170));
     let ring = world.ring(0);
@@ -84,7 +84,7 @@ fn four_crashes_among_1000_spread_in_250_ms_under_loss(detector: &Detector) {
 /// Starts everybody but the introducers at the same moment. Every list is whole in half of the time
 /// in which lists that differ agree: with heartbeats that is 1 s.
 fn join_at_once(detector: &Detector, size: usize, introducers: &[usize], seed: u64) {
-    let mut world = World::with(size, seed, detector.settings);
+    let mut world = World::with(size, seed, detector.settings.clone());
     world.start(introducers[0], introducers);
     world.run_for(SECOND * 3);
     for introducer in &introducers[1..] {
@@ -125,7 +125,7 @@ fn three_hundred_join_at_once_through_three_introducers() {
 
 /// Restarts half of 300 members, one every 40 ms, each down for 300 ms.
 fn rolling_restart(detector: &Detector, seed: u64, stop: impl Fn(&mut World, usize)) {
-    let mut world = World::formed(300, seed, detector.settings);
+    let mut world = World::formed(300, seed, detector.settings.clone());
     let start = world.now;
     let pause = ms(40);
     for round in 0..150 + 8 {
@@ -165,7 +165,7 @@ fn a_wave_of_crashes_and_restarts_leaves_every_list_whole(detector: &Detector) {
 
 fn joins_and_crashes_at_10_percent_loss_end_in_whole_lists(detector: &Detector) {
     for seed in seeds(1..4) {
-        let mut world = World::formed(100, seed, detector.settings);
+        let mut world = World::formed(100, seed, detector.settings.clone());
         world.network = Network { loss: 0.1, jitter: ms(3), ..Network::default() };
         for _ in 0..20 {
             let newcomer = world.add_machine();

@@ -19,7 +19,7 @@ fn worst(crashes: &Crashes, delay: Duration) -> (Duration, Duration) {
     (first.unwrap_or_default(), last.unwrap_or_default())
 }
 
-fn any_crashes_are_noticed(settings: Settings, bound: Duration) {
+fn any_crashes_are_noticed(settings: &Settings, bound: Duration) {
     let (mut runs, mut first, mut every) = (0_u64, Duration::ZERO, Duration::ZERO);
     for size in 2..=12 {
         for victims in subsets(size, 4) {
@@ -29,7 +29,7 @@ fn any_crashes_are_noticed(settings: Settings, bound: Duration) {
                     continue;
                 }
                 let crashes = Crashes {
-                    settings,
+                    settings: settings.clone(),
                     size,
                     victims: victims.clone(),
                     phase: ms(phase),
@@ -48,12 +48,12 @@ fn any_crashes_are_noticed(settings: Settings, bound: Duration) {
 
 #[test]
 fn any_four_crashes_are_noticed_without_suspicion() {
-    any_crashes_are_noticed(without_suspicion(), ms(4_300));
+    any_crashes_are_noticed(&without_suspicion(), ms(4_300));
 }
 
 #[test]
 fn any_four_crashes_are_noticed_with_suspicion() {
-    any_crashes_are_noticed(with_suspicion(), ms(6_800));
+    any_crashes_are_noticed(&with_suspicion(), ms(6_800));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn latency_buys_a_crashed_member_nothing() {
     for settings in [without_suspicion(), with_suspicion()] {
         for latency in [0, 50, 500, 3_000] {
             for seed in seeds(0..6) {
-                let mut world = World::formed(10, seed, settings);
+                let mut world = World::formed(10, seed, settings.clone());
                 world.run_for(SECOND * 20 + ms(seed * 370));
                 let crashed = world.now;
                 for victim in [1, 3, 5] {
@@ -81,8 +81,8 @@ fn latency_buys_a_crashed_member_nothing() {
 }
 
 /// Runs a fleet of 100 and expects no failure.
-fn nobody_fails_at(settings: Settings, network: Network, time: Duration, seed: u64) {
-    let mut world = World::formed(100, seed, settings);
+fn nobody_fails_at(settings: &Settings, network: Network, time: Duration, seed: u64) {
+    let mut world = World::formed(100, seed, settings.clone());
     world.network = network;
     let (start, sent, bytes) = (world.now, world.sent, world.sent_bytes);
     world.run_for(if long() { SECOND * 3_600 } else { time });
@@ -103,11 +103,11 @@ fn nobody_fails_at(settings: Settings, network: Network, time: Duration, seed: u
 fn loss_makes_nobody_fail() {
     for (loss, seed) in [(0.0, 1), (0.03, 2), (0.1, 3), (0.25, 4)] {
         let network = Network { loss, jitter: ms(1), ..Network::default() };
-        nobody_fails_at(with_suspicion(), network, SECOND * 300, seed);
+        nobody_fails_at(&with_suspicion(), network, SECOND * 300, seed);
     }
     for (loss, seed) in [(0.0, 1), (0.03, 2), (0.1, 3)] {
         let network = Network { loss, jitter: ms(1), ..Network::default() };
-        nobody_fails_at(without_suspicion(), network, SECOND * 300, seed);
+        nobody_fails_at(&without_suspicion(), network, SECOND * 300, seed);
     }
 }
 
@@ -116,7 +116,7 @@ fn loss_makes_nobody_fail() {
 fn a_member_may_stand_still_for_seconds() {
     for (settings, longest) in [(without_suspicion(), 2_400), (with_suspicion(), 4_900)] {
         for seed in seeds(1..7) {
-            let mut world = World::formed(30, seed, settings);
+            let mut world = World::formed(30, seed, settings.clone());
             let start = world.now;
             for stop in 0..20 {
                 world.run_for(SECOND * 3 + ms(97 * seed + 131 * stop));
@@ -135,7 +135,7 @@ fn a_member_may_stand_still_for_seconds() {
 fn latency_alone_makes_nobody_fail() {
     for (settings, delay) in [(without_suspicion(), 1_300), (with_suspicion(), 3_800)] {
         for seed in seeds(1..4) {
-            let mut world = World::formed(30, seed, settings);
+            let mut world = World::formed(30, seed, settings.clone());
             let start = world.now;
             for step in 1..=10 {
                 world.network.delay = ms(delay * step / 10);
@@ -152,7 +152,7 @@ fn latency_alone_makes_nobody_fail() {
 fn links_that_are_dead_in_one_direction_accuse_nobody() {
     for settings in [without_suspicion(), with_suspicion()] {
         for seed in seeds(1..6) {
-            let mut world = World::formed(100, seed, settings);
+            let mut world = World::formed(100, seed, settings.clone());
             let ring = world.ring(0);
             let place = 10 * seed as usize % 100;
             // The next neighbours, the ones beyond, and both directions of one link.

@@ -25,7 +25,7 @@ fn failures(world: &World, of: usize) -> Vec<(usize, Name, Option<Name>)> {
 fn every_failure_names_who_told_of_it() {
     for Detector { name: detector, settings, .. } in Detector::all() {
         for (size, seed) in [(10, 1), (100, 2)] {
-            let mut world = World::formed(size, seed, settings);
+            let mut world = World::formed(size, seed, settings.clone());
             world.crash(3);
             world.run_until_whole(&world.all_but(&[3]), SECOND * 15);
             let failures = failures(&world, 3);

@@ -5,9 +5,9 @@
 #![cfg(test)]
 
 use memberd_membership::{
-    Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten, GroupSettings,
-    Identity, Incarnation, JoinRefusal, Message, Name, SentAt, Summary, Suspicion, TagKey,
-    TagValue, Tags, Update, VersionedTags, WallTime, wire,
+    AgreementSettings, Body, CallReply, CallRequest, Claim, Digest, FailureEvidence, Forgotten,
+    GroupSettings, Identity, Incarnation, JoinRefusal, Message, Name, SentAt, Summary, Suspicion,
+    TagKey, TagValue, Tags, Update, VersionedTags, ViewNews, WallTime, wire,
 };
 
 use std::time::Duration;
@@ -284,3 +284,40 @@ fn the_fingerprints_of_the_default_settings_are_fixed() {
     assert_eq!(GroupSettings::default().fingerprint(), 2_652_485_389);
     assert_eq!(GroupSettings::swim().fingerprint(), 1_185_480_453);
 }
+
+/// Only members that agree on views say so.
+#[test]
+fn the_news_of_a_view_keep_their_bytes() {
+    let news =
+        ViewNews { founding: [1; 16], recoveries: 0, recovery: [0; 16], number: 18, hash: [2; 32] };
+    let (ones, zeros, twos) = ("01".repeat(16), "00".repeat(16), "02".repeat(32));
+    let recorded = ["89020e1a05265c002250", &ones, "0050", &zeros, "125820", &twos, "019aa3ffab63"];
+    assert_bytes("view", &datagram(Body::View(news)), &recorded);
+    assert_eq!(wire::decode(&datagram(Body::View(news))).unwrap().body, Body::View(news));
+}
+
+#[test]
+fn a_join_with_agreed_views_says_their_settings() {
+    let newcomer = update("192.0.2.13:8946", Claim::Alive, VersionedTags::default());
+    let agreement = AgreementSettings {
+        initial_council: vec![name("vm1"), name("vm2")],
+        council: 9,
+        lease: Duration::from_secs(3),
+    };
+    let settings = GroupSettings { agreement: Some(agreement), ..GroupSettings::default() };
+    let with = hexadecimal(&wire::encode_versioned(&CallRequest::Join {
+        newcomer: newcomer.clone(),
+        settings: settings.clone(),
+    }));
+    let without = CallRequest::Join { newcomer, settings: GroupSettings::default() };
+    let without = hexadecimal(&wire::encode_versioned(&without));
+    assert!(!without.contains("6167726565"), "without them there is not one byte more");
+    // The map has one field more, which is the last: agreement = {initial_council, council, lease}.
+    let field = "6961677265656d656e74a36f696e697469616c5f636f756e63696c8263766d3163766d32\
+                 67636f756e63696c09656c65617365a2647365637303656e616e6f7300";
+    assert!(with.ends_with(field), "{with}");
+    assert_eq!(settings.fingerprint(), FINGERPRINT_OF_AGREEMENT);
+}
+
+/// That of the ring's defaults, founded by vm1 and vm2, with a council of 9 and a lease of 3 s.
+const FINGERPRINT_OF_AGREEMENT: u32 = 3_760_705_781;

@@ -165,7 +165,7 @@ proptest! {
 
 /// A formed world whose members are of these zones.
 fn in_zones(detector: &Detector, zones: &[u8], seed: u64) -> World {
-    let mut world = World::formed(zones.len(), seed, detector.settings);
+    let mut world = World::formed(zones.len(), seed, detector.settings.clone());
     for (i, of) in zones.iter().enumerate() {
         world.tag(i, &zone(*of));
     }
@@ -265,7 +265,7 @@ fn only_without_zones_a_rack_takes_all_monitors_of_a_member() {
 fn the_crash_of_a_rack_of_100_is_late_only_without_zones() {
     let (detector, zones) = (&Detector::ring(), racks(&[100, 100, 100], 3));
     let (first, every, late) =
-        crash_rack(detector, &mut World::formed(300, 3, detector.settings), &zones);
+        crash_rack(detector, &mut World::formed(300, 3, detector.settings.clone()), &zones);
     println!(
         "100 of 300 without zones: {late} are late, in some list within {first:?}, in every list \
         within {every:?}"

@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
 use super::source::Source;
-use super::{Config, SearchSocket};
+use super::{Agreement, Config, SearchSocket};
 use crate::search::Restriction;
 use crate::search::limits::Limits;
 use memberd_membership::{Detection, GroupSettings, SwimSettings};
@@ -61,6 +61,7 @@ impl Config {
             key_place: _,
             allow_plaintext,
             metrics,
+            agreement,
         } = self;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
@@ -94,6 +95,7 @@ impl Config {
         let rows = before_group.into_iter().chain(shared(group)).chain(before_limits);
         let rows =
             rows.chain(limits_of(limits)).chain(control).chain(search_of(search)).chain(last);
+        let rows = rows.chain(agreement_of(agreement));
         rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
@@ -139,7 +141,9 @@ pub fn differences(
 
 /// What all members of the group must share, in the words of its detector.
 fn shared(group: &GroupSettings) -> Vec<(&'static str, Option<String>)> {
-    let GroupSettings { max_simultaneous_failures, failure_timeout, detection } = group;
+    // The keys of the agreement are those of its own section.
+    let GroupSettings { max_simultaneous_failures, failure_timeout, detection, agreement: _ } =
+        group;
     let (detector, own) = match detection {
         Detection::Ring { heartbeat_interval } => {
             ("ring", vec![("group.heartbeat_interval", span(*heartbeat_interval))])
@@ -186,6 +190,18 @@ fn search_of(search: &SearchSocket) -> [(&'static str, Option<String>); 5] {
         ("search.files", Some(list(files))),
         ("search.tags", Some(list(&tags))),
         ("search.journal", Some(journal.to_string())),
+    ]
+}
+
+fn agreement_of(agreement: &Agreement) -> [(&'static str, Option<String>); 5] {
+    let Agreement { enabled, initial_council, council, lease, vote } = agreement;
+    let founders: Vec<String> = initial_council.iter().map(ToString::to_string).collect();
+    [
+        ("agreement.enabled", Some(enabled.to_string())),
+        ("agreement.initial_council", Some(list(&founders))),
+        ("agreement.council", Some(council.to_string())),
+        ("agreement.lease", Some(span(*lease))),
+        ("agreement.vote", Some(vote.to_string())),
     ]
 }
 

@@ -180,6 +180,7 @@ mod tests {
             max_simultaneous_failures: 3,
             failure_timeout: Duration::from_secs(3),
             detection: Detection::Swim(swim),
+            agreement: None,
         };
         assert_eq!(read(set), Ok(settings));
         let swaps = read("detector = 'swim'\nfailure_timeout = '6s'\nsuspicion_timeout = '3.5s'");

@@ -6,7 +6,7 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, group, limits, logs, search};
+use super::{Config, ConfigError, agreement, group, limits, logs, search};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,7 +36,9 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let addresses = address::addresses(&raw.node, &families, system, &mut problems);
     let machine = machine(&raw.node, name.as_ref(), &mut problems);
     let tags = tags(raw.node.tags.as_ref(), &mut problems);
-    let group = group::group_settings(&raw.group, &mut problems);
+    let mut group = group::group_settings(&raw.group, &mut problems);
+    let agreement = agreement::agreement(&raw.agreement, name.as_ref(), &group, &mut problems);
+    group.agreement = agreement.shared();
     let introducers = introducers(&raw.group, &mut problems);
     let forget_after = forget_after(&raw.group, &mut problems);
     let state_dir =
@@ -89,6 +91,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 key_place,
                 allow_plaintext,
                 metrics,
+                agreement,
             })
         }
         _ => Err(problems.into_error()),

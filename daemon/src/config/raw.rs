@@ -29,6 +29,8 @@ pub(super) struct File {
     pub(super) security: Security,
     #[serde(default)]
     pub(super) metrics: Metrics,
+    #[serde(default)]
+    pub(super) agreement: Agreement,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,4 +122,14 @@ pub(super) struct Security {
 #[serde(deny_unknown_fields)]
 pub(super) struct Metrics {
     pub(super) listen: Set<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreement {
+    pub(super) enabled: Set<bool>,
+    pub(super) initial_council: Set<Vec<Spanned<String>>>,
+    pub(super) council: Set<usize>,
+    pub(super) lease: Set<String>,
+    pub(super) vote: Set<bool>,
 }

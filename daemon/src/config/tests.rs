@@ -172,7 +172,8 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
         (
             "verbose = true",
             "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
-            control, search, security, metrics",
+            control, search, security, metrics, \
+         agreement",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         (
@@ -400,7 +401,9 @@ fn a_reload_forgets_no_key() {
          [search]\nsocket = '/s.sock'\ngroup = 'x'\nfiles = ['/a']\ntags = ['role=db']\n\
          journal = true\n\
          [security]\nkey_file = '/k'\nallow_plaintext = true\n\
-         [metrics]\nlisten = '127.0.0.1:9946'\n",
+         [metrics]\nlisten = '127.0.0.1:9946'\n\
+         [agreement]\nenabled = true\ninitial_council = ['x']\ncouncil = 5\nlease = '2s'\n\
+         vote = false\n",
     );
     let (before, asked) = (old.settings(), new.settings());
     let (now, kept) = old.reload(new);
@@ -494,7 +497,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         error.split_once("known keys are ").unwrap().1.split(", ").map(str::to_owned).collect()
     };
     let sections = known("xxxxxxxx = 1");
-    assert_eq!(sections.len(), 9);
+    assert_eq!(sections.len(), 10);
     let mut all = BTreeSet::new();
     for section in sections {
         let keys = known(&format!("{section}.xxxxxxxxxxxxxxxx = 1"));

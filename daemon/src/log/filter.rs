@@ -7,9 +7,10 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "accept",
     "admission",
+    "agreement",
     "control",
     "crowd",
     "daemon",

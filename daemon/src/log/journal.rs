@@ -101,6 +101,13 @@ fn send(record: &Record) {
                 memberd_after_ms = field("memberd_after_ms"),
                 memberd_told_by = field("memberd_told_by"),
                 memberd_to = field("memberd_to"),
+                memberd_view = field("memberd_view"),
+                memberd_term = field("memberd_term"),
+                memberd_leader = field("memberd_leader"),
+                memberd_added = field("memberd_added"),
+                memberd_removed = field("memberd_removed"),
+                memberd_operations = field("memberd_operations"),
+                memberd_missing = field("memberd_missing"),
                 "{message}"
             )
         };

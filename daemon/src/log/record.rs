@@ -138,7 +138,9 @@ impl Parts {
             "message_id" | "memberd_event" => {}
             name => {
                 self.fields.push(' ');
-                self.fields.push_str(name.strip_prefix(PREFIX).unwrap_or(name));
+                // In a line, a view is said by its number.
+                let shown = if name == "memberd_view" { "number" } else { name };
+                self.fields.push_str(shown.strip_prefix(PREFIX).unwrap_or(shown));
                 self.fields.push('=');
                 let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '"' && c != '=';
                 if value.is_empty() || !value.chars().all(plain) {

@@ -178,6 +178,12 @@ impl Snapshot {
         }
     }
 
+    /// All entries, ordered by name, each with whether it is suspected.
+    pub fn entries(&self) -> impl Iterator<Item = (&Entry, bool)> {
+        let suspected = |entry: &Entry| self.suspected.contains_key(&entry.identity.name);
+        self.entries.iter().map(move |entry| (entry.as_ref(), suspected(entry)))
+    }
+
     /// All members, ordered by name.
     pub fn members(&self) -> impl Iterator<Item = Member> {
         self.entries.iter().map(|entry| Member {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 /// How long the leave at the daemon's end may take.
@@ -63,7 +63,7 @@ impl MembershipService {
     /// When no thread can be created, or no random bytes can be read.
     pub fn start(config: &Config, resources: Resources) -> anyhow::Result<(Self, Running)> {
         let Resources { socket, seal, directory, state } = resources;
-        let settings = Settings { group: config.group, forget_after: config.forget_after };
+        let settings = Settings { group: config.group.clone(), forget_after: config.forget_after };
         let last = (state.incarnation > 0).then_some(Incarnation(state.incarnation));
         let seed = getrandom::u64().context("there is no randomness")?;
         let node = Node::new(settings, config.name.clone(), config.address, last, seed)
@@ -107,7 +107,9 @@ impl MembershipService {
     /// Leaves the group, ends the task, and writes the state, until `deadline` at the latest.
     pub async fn stop(&self, running: Running, deadline: Instant) {
         let leave = self.handle.ask(|reply| Command::Leave { reply });
-        if timeout(LEAVE_LIMIT, leave).await.is_err() {
+        // What came before the leave may have taken a part of the time.
+        let until = (Instant::now() + LEAVE_LIMIT).min(deadline);
+        if timeout_at(until, leave).await.is_err() {
             warn!("could not leave the group in time");
         }
         let end = async {

@@ -109,7 +109,7 @@ impl Membership {
         let address = node.address();
         let bind = socket.local_addr().map_or(address.ip(), |bound| bound.ip());
         let (traffic, history) =
-            (Traffic::new(node.group_settings()), History::new(clocks.now().wall));
+            (Traffic::new(&node.group_settings()), History::new(clocks.now().wall));
         Membership {
             node,
             bind,

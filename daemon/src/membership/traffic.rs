@@ -126,7 +126,7 @@ impl Peer {
 }
 
 impl Traffic {
-    pub(super) fn new(settings: GroupSettings) -> Self {
+    pub(super) fn new(settings: &GroupSettings) -> Self {
         Traffic {
             interval: millis(settings.interval()).max(1),
             silence: millis(settings.patience()) * 2,
@@ -258,7 +258,7 @@ mod tests {
 
     fn loss(sent: &[u64]) -> (Option<u16>, u64) {
         let from = "127.0.0.1:1".parse().unwrap();
-        let mut traffic = Traffic::new(GroupSettings::default());
+        let mut traffic = Traffic::new(&GroupSettings::default());
         sent.iter().for_each(|sent| traffic.heard(from, &heartbeat(*sent), at(sent + 10)));
         (traffic.lost_permille(from), traffic.totals().heartbeats_lost)
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn pings_that_are_not_answered_are_lost() {
         let from = "127.0.0.1:1".parse().unwrap();
-        let mut traffic = Traffic::new(GroupSettings::swim());
+        let mut traffic = Traffic::new(&GroupSettings::swim());
         let mut ping = |sent: u64, is_answered: bool| {
             traffic.pinged(from, at(sent));
             if is_answered {
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn heartbeats_missed_outside_the_group_are_not_lost() {
         let from = "127.0.0.1:1".parse().unwrap();
-        let mut traffic = Traffic::new(GroupSettings::default());
+        let mut traffic = Traffic::new(&GroupSettings::default());
         traffic.heard(from, &heartbeat(1_000), at(1_010));
         traffic.out();
         [4_000, 4_600]

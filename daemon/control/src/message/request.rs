@@ -3,6 +3,7 @@
 use crate::bounded::at_most;
 use crate::files::FilesRequest;
 use crate::grep::GrepRequest;
+use crate::message::agreement::{ClaimRequest, LeaderRequest, RecoverRequest, ViewRequest};
 use serde::{Deserialize, Serialize};
 
 /// The most introducers of one request.
@@ -51,6 +52,14 @@ pub enum Request {
     Forget(Forget),
     /// Reload the settings, and say what has changed.
     Reload,
+    /// Get the agreed view.
+    View(ViewRequest),
+    /// Go on without a majority of the council.
+    Recover(RecoverRequest),
+    /// Ask about the leader, be it, or hand over.
+    Leader(LeaderRequest),
+    /// Claim a key, so that one machine of all does the work.
+    Claim(ClaimRequest),
 }
 
 /// Which members to forget.
@@ -156,6 +165,14 @@ enum Encoded {
     Reload,
     /// 17.
     Files(FilesRequest),
+    /// 18.
+    View(ViewRequest),
+    /// 19.
+    Recover(RecoverRequest),
+    /// 20.
+    Leader(LeaderRequest),
+    /// 21.
+    Claim(ClaimRequest),
 }
 
 impl From<Request> for Encoded {
@@ -177,6 +194,10 @@ impl From<Request> for Encoded {
             Request::Forget(forget) => Encoded::Forget(forget),
             Request::Reload => Encoded::Reload,
             Request::Files(request) => Encoded::Files(request),
+            Request::View(request) => Encoded::View(request),
+            Request::Recover(request) => Encoded::Recover(request),
+            Request::Leader(request) => Encoded::Leader(request),
+            Request::Claim(request) => Encoded::Claim(request),
         }
     }
 }
@@ -216,6 +237,10 @@ impl From<Encoded> for Request {
             Encoded::ChangesUntil { from, until } => follow(from, ChangeKinds::All, Some(until)),
             Encoded::Follow(follow) => Request::Follow(follow),
             Encoded::Forget(forget) => Request::Forget(forget),
+            Encoded::View(request) => Request::View(request),
+            Encoded::Recover(request) => Request::Recover(request),
+            Encoded::Leader(request) => Request::Leader(request),
+            Encoded::Claim(request) => Request::Claim(request),
         }
     }
 }

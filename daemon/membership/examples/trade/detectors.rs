@@ -69,7 +69,8 @@ pub(crate) fn compare(options: &Options, out: &mut impl Write) -> std::io::Resul
     let columns = columns();
     let measured: Vec<Vec<Figure>> = thread::scope(|scope| {
         let start = |column: &Column| {
-            let case = Case { settings: column.settings, members: options.members, options };
+            let case =
+                Case { settings: column.settings.clone(), members: options.members, options };
             scope.spawn(move || ROWS.iter().flat_map(|rows| rows(&case)).collect())
         };
         let running: Vec<_> = columns.iter().map(start).collect();
@@ -93,7 +94,7 @@ pub(crate) fn compare(options: &Options, out: &mut impl Write) -> std::io::Resul
 impl Case<'_> {
     fn plan(&self, crash: usize, loss: f64) -> Plan {
         let network = Network { loss, ..Network::default() };
-        Plan { crash, network, ..Plan::new(self.members, self.settings) }
+        Plan { crash, network, ..Plan::new(self.members, self.settings.clone()) }
     }
 
     /// Measures crashes in every round. Every second round takes neighbours on the ring.
@@ -205,7 +206,7 @@ fn stops(case: &Case) -> Vec<Figure> {
     let mut figures = Vec::new();
     let at_once = (case.members / STOPPED).clamp(1, STOPPED);
     for seconds in [1, 3, 8] {
-        let mut world = World::formed(case.members, 1, case.settings);
+        let mut world = World::formed(case.members, 1, case.settings.clone());
         let (mut reported, mut others) = (Vec::new(), 0);
         for turn in 0..STOPPED / at_once {
             let (ring, start) = (world.ring(0), world.now);

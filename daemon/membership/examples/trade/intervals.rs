@@ -39,9 +39,9 @@ pub(crate) fn sweep(options: &Options) -> std::io::Result<()> {
     for interval in (400..=850).step_by(50) {
         for (loss, _) in LOSSES {
             let (settings, network) = (settings(interval), Network { loss, ..Network::default() });
-            let longest_stop = longest_stop(options, settings, &network);
-            let row =
-                Row { interval, loss, measured: weigh(options, settings, &network), longest_stop };
+            let longest_stop = longest_stop(options, &settings, &network);
+            let measured = weigh(options, &settings, &network);
+            let row = Row { interval, loss, measured, longest_stop };
             print_row(&row);
             rows.push(row);
         }
@@ -67,9 +67,9 @@ fn settings(interval: u64) -> Settings {
 
 /// Stops every member once, each at another moment. Finds the longest stop, in steps of 50 ms,
 /// without a reported failure.
-fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Duration {
+fn longest_stop(options: &Options, settings: &Settings, network: &Network) -> Duration {
     let fails_nobody = |stop: &Duration| {
-        let mut world = World::formed(options.members, 1, settings);
+        let mut world = World::formed(options.members, 1, settings.clone());
         world.network = network.clone();
         let start = world.now;
         (0..options.members).all(|i| {
@@ -82,13 +82,13 @@ fn longest_stop(options: &Options, settings: Settings, network: &Network) -> Dur
     stops.find(fails_nobody).unwrap_or_default()
 }
 
-fn weigh(options: &Options, settings: Settings, network: &Network) -> Measured {
+fn weigh(options: &Options, settings: &Settings, network: &Network) -> Measured {
     let plan = |crash, idle, seed| Plan {
         crash,
         network: network.clone(),
         idle,
         seed,
-        ..Plan::new(options.members, settings)
+        ..Plan::new(options.members, settings.clone())
     };
     let mut measured = measure(&plan(0, Duration::from_secs(options.idle), 1));
     for seed in 0..options.rounds {

@@ -335,7 +335,7 @@ mod tests {
     impl World {
         fn new(size: u8) -> Self {
             let settings = Settings { group: GroupSettings::swim(), ..Settings::default() };
-            let mut fixture = Fixture::of(settings, size);
+            let mut fixture = Fixture::of(settings.clone(), size);
             let swim = SwimSettings::default();
             let mut pings = Pings::start(swim, &mut fixture.context);
             let ring = Ring::of_up(&fixture.members).monitors(&name(0), 4);

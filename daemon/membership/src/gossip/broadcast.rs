@@ -33,13 +33,18 @@ pub(crate) const ROUND_GAP: Duration = Duration::from_millis(25);
 /// The most bytes of updates in a heartbeat.
 const RIDING_ROOM: usize = UPDATES_ROOM / 2;
 
-/// A fact about one member, which is spread.
+/// A fact that is spread.
 pub(crate) trait Fact: Clone {
-    /// The member.
-    fn about(&self) -> &Name;
+    /// What tells whether two facts are about the same.
+    type About: Clone + Ord + std::fmt::Debug;
+
+    /// What it is about, such as a member.
+    fn about(&self) -> &Self::About;
 }
 
 impl Fact for Update {
+    type About = Name;
+
     fn about(&self) -> &Name {
         &self.identity.name
     }
@@ -89,20 +94,20 @@ impl<T> Round<T> {
 
 /// The facts that one member spreads.
 #[derive(Debug)]
-pub(crate) struct Broadcasts<T> {
-    items: BTreeMap<Name, Item<T>>,
+pub(crate) struct Broadcasts<T: Fact> {
+    items: BTreeMap<T::About, Item<T>>,
     next_round: Option<Instant>,
     last_round: Option<Instant>,
 }
 
-impl<T> Default for Broadcasts<T> {
+impl<T: Fact> Default for Broadcasts<T> {
     fn default() -> Self {
         Broadcasts { items: BTreeMap::new(), next_round: None, last_round: None }
     }
 }
 
 impl<T: Fact> Broadcasts<T> {
-    /// Takes a fact. It replaces an older one about the same member.
+    /// Takes a fact. It replaces an older one about the same.
     pub(crate) fn learn(
         &mut self,
         fact: T,
@@ -142,8 +147,8 @@ impl<T: Fact> Broadcasts<T> {
         Some(round)
     }
 
-    /// Whether further rounds will send the fact about a member.
-    pub(crate) fn is_spreading(&self, about: &Name) -> bool {
+    /// Whether further rounds will send the fact about this.
+    pub(crate) fn is_spreading(&self, about: &T::About) -> bool {
         self.items.get(about).is_some_and(|item| item.rounds_left > 0)
     }
 

@@ -146,7 +146,7 @@ impl JoinAttempt {
             }
             let mut newcomer = context.local.introduction();
             newcomer.identity.incarnation = self.incarnation;
-            let request = CallRequest::Join { newcomer, settings: *context.group() };
+            let request = CallRequest::Join { newcomer, settings: context.group().clone() };
             self.unanswered += 1;
             self.asked.push(introducer);
             context.call(introducer, &request, CallPurpose::Join { introducer });

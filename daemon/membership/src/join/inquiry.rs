@@ -34,7 +34,7 @@ pub enum Elsewhere {
 impl Inquiry {
     pub(crate) fn new(own: Identity, context: &Context) -> Self {
         let newcomer = context.local.introduction();
-        let request = CallRequest::Join { newcomer, settings: *context.group() };
+        let request = CallRequest::Join { newcomer, settings: context.group().clone() };
         Inquiry { own, payload: wire::encode_versioned(&request) }
     }
 

@@ -237,6 +237,7 @@ impl Node {
                 self.take_evidence(name, *incarnation, from);
             }
             Body::Suspicions(facts) => self.take_suspicions(facts),
+            Body::View(news) => self.take_view_news(name, *news),
             Body::Updates(_)
             | Body::DeclaredFailed { .. }
             | Body::Probe { .. }

@@ -172,7 +172,7 @@ impl Node {
 
     /// The settings that it shares with its group.
     pub fn group_settings(&self) -> GroupSettings {
-        self.context.settings.group
+        self.context.settings.group.clone()
     }
 
     /// Whether it watches this member.

@@ -2,12 +2,13 @@
 //! leaves readable. It owns no state.
 
 use super::DecodeError;
-use super::cbor::{ByteString, FromElements, decode_versioned, next};
+use super::cbor::{ByteString, Bytes, FromElements, decode_versioned, next};
 use super::ends::Ends;
 use super::forgotten::read_forgotten;
 use crate::detector::peer_clock::SentAt;
 use crate::gossip::anti_entropy::digest::Digest;
 use crate::gossip::anti_entropy::summary::{MAX_BUCKETS, Summary};
+use crate::gossip::views::ViewNews;
 use crate::identity::Incarnation;
 use crate::message::{Body, MAX_DATAGRAM, Message};
 use crate::settings::PROTOCOL_VERSION;
@@ -62,6 +63,7 @@ const PING: u8 = 10;
 const PING_REQUEST: u8 = 11;
 const INDIRECT_PING: u8 = 12;
 const SUSPICIONS: u8 = 13;
+const VIEW: u8 = 14;
 
 /// The array: the whole message without the incarnation.
 impl Serialize for Message {
@@ -117,6 +119,13 @@ impl Serialize for Message {
                 array.serialize_element(hash)?;
                 array.serialize_element(records)?;
             }
+            Body::View(ViewNews { founding, recoveries, recovery, number, hash }) => {
+                array.serialize_element(&Bytes(founding))?;
+                array.serialize_element(recoveries)?;
+                array.serialize_element(&Bytes(recovery))?;
+                array.serialize_element(number)?;
+                array.serialize_element(&Bytes(hash))?;
+            }
         }
         if !ends.is_empty() {
             array.serialize_element(&ends)?;
@@ -142,6 +151,7 @@ fn kind_and_fields(body: &Body) -> (u8, usize) {
         Body::PingRequest { .. } => (PING_REQUEST, 3),
         Body::IndirectPing { .. } => (INDIRECT_PING, 1),
         Body::Suspicions(_) => (SUSPICIONS, 1),
+        Body::View(_) => (VIEW, 5),
     }
 }
 
@@ -201,6 +211,13 @@ impl FromElements for Fields {
             },
             INDIRECT_PING => Body::IndirectPing { requester: next(elements)? },
             SUSPICIONS => Body::Suspicions(next(elements)?),
+            VIEW => Body::View(ViewNews {
+                founding: exactly(elements)?,
+                recoveries: next(elements)?,
+                recovery: exactly(elements)?,
+                number: next(elements)?,
+                hash: exactly(elements)?,
+            }),
             other => return Err(A::Error::custom(format_args!("no message is of kind {other}"))),
         };
         if let Some(updates) = body.updates_mut() {
@@ -212,6 +229,23 @@ impl FromElements for Fields {
 
 #[derive(Deserialize)]
 struct Records(#[serde(deserialize_with = "read_forgotten")] Vec<crate::forgotten::Forgotten>);
+
+/// A byte string of this length.
+fn exactly<'de, A: SeqAccess<'de>, const LENGTH: usize>(
+    elements: &mut A,
+) -> Result<[u8; LENGTH], A::Error> {
+    let Sized(bytes) = next(elements)?;
+    bytes.try_into().map_err(|_| A::Error::custom("a byte string has another length"))
+}
+
+/// A byte string of any length.
+struct Sized(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Sized {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(ByteString).map(Sized)
+    }
+}
 
 fn digest<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<Digest, A::Error> {
     Ok(Digest { count: next(elements)?, hash: next(elements)? })

@@ -1,7 +1,8 @@
 //! Encodes the settings of a group, as a newcomer says them at join. The names say the detector, so
 //! members that know only the ring refuse whoever has no interval of heartbeats. It owns no state.
 
-use crate::settings::{Detection, GroupSettings, SwimSettings};
+use crate::identity::Name;
+use crate::settings::{AgreementSettings, Detection, GroupSettings, SwimSettings};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
@@ -19,6 +20,40 @@ struct Fields {
     suspicion_timeout: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     indirect_pings: Option<u8>,
+    /// Members that know no agreement leave it out of the comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agreement: Option<AgreementFields>,
+}
+
+/// The settings of the agreement, as one more map.
+#[derive(Serialize, Deserialize)]
+struct AgreementFields {
+    initial_council: Vec<String>,
+    council: u8,
+    lease: Duration,
+}
+
+impl From<&AgreementSettings> for AgreementFields {
+    fn from(settings: &AgreementSettings) -> Self {
+        let AgreementSettings { initial_council, council, lease } = settings;
+        let initial_council = initial_council.iter().map(ToString::to_string).collect();
+        AgreementFields { initial_council, council: *council, lease: *lease }
+    }
+}
+
+impl TryFrom<AgreementFields> for AgreementSettings {
+    type Error = &'static str;
+
+    fn try_from(fields: AgreementFields) -> Result<Self, Self::Error> {
+        let AgreementFields { initial_council, council, lease } = fields;
+        if initial_council.len() > AgreementSettings::MAX_FOUNDERS {
+            return Err("too many founders");
+        }
+        let names: Result<Vec<Name>, _> =
+            initial_council.iter().map(|name| Name::new(name)).collect();
+        let initial_council = names.map_err(|_| "a founder's name is none")?;
+        Ok(AgreementSettings { initial_council, council, lease })
+    }
 }
 
 impl Serialize for GroupSettings {
@@ -34,6 +69,7 @@ impl Serialize for GroupSettings {
             ping_interval: swim.map(|swim| swim.ping_interval),
             suspicion_timeout: swim.map(|swim| swim.suspicion_timeout),
             indirect_pings: swim.map(|swim| swim.indirect_pings),
+            agreement: self.agreement.as_ref().map(AgreementFields::from),
         };
         fields.serialize(serializer)
     }
@@ -52,8 +88,10 @@ impl<'de> Deserialize<'de> for GroupSettings {
             }
             _ => return Err(D::Error::custom("the settings are of no detector, or of two")),
         };
-        let Fields { max_simultaneous_failures, failure_timeout, .. } = fields;
-        Ok(GroupSettings { max_simultaneous_failures, failure_timeout, detection })
+        let Fields { max_simultaneous_failures, failure_timeout, agreement, .. } = fields;
+        let agreement = agreement.map(AgreementSettings::try_from).transpose();
+        let agreement = agreement.map_err(D::Error::custom)?;
+        Ok(GroupSettings { max_simultaneous_failures, failure_timeout, detection, agreement })
     }
 }
 
@@ -69,7 +107,13 @@ mod tests {
 
     #[test]
     fn settings_of_both_detectors_survive() {
-        for settings in [GroupSettings::default(), GroupSettings::swim()] {
+        let agreement = AgreementSettings {
+            initial_council: vec![Name::new("vm1").unwrap(), Name::new("vm2").unwrap()],
+            council: 5,
+            lease: Duration::from_millis(1_500),
+        };
+        let agreeing = GroupSettings { agreement: Some(agreement), ..GroupSettings::default() };
+        for settings in [GroupSettings::default(), GroupSettings::swim(), agreeing] {
             let bytes = encoded(&settings);
             let decoded: GroupSettings = ciborium::from_reader(bytes.as_slice()).unwrap();
             assert_eq!(decoded, settings);
@@ -97,6 +141,7 @@ mod tests {
             ping_interval: None,
             suspicion_timeout: None,
             indirect_pings: None,
+            agreement: None,
         });
         assert!(ciborium::from_reader::<GroupSettings, _>(none.as_slice()).is_err());
         let two = encoded(&Fields {
@@ -106,6 +151,7 @@ mod tests {
             ping_interval: Some(Duration::from_secs(1)),
             suspicion_timeout: Some(Duration::ZERO),
             indirect_pings: Some(3),
+            agreement: None,
         });
         assert!(ciborium::from_reader::<GroupSettings, _>(two.as_slice()).is_err());
     }

@@ -114,7 +114,7 @@ impl World {
                 return;
             }
         };
-        let group = self.settings.group;
+        let group = &self.settings.group;
         let settled =
             SETTLED.max(group.patience() + EVERY * 20).max(group.failure_timeout * 2 + EVERY);
         if self.now - since < settled || self.now - since >= settled + EVERY * 2 {

@@ -36,7 +36,7 @@ impl Crashes {
 
     /// The same in a group that is prepared so.
     pub fn run_in(&self, prepare: impl FnOnce(&mut World)) -> Vec<(Duration, Duration)> {
-        let mut world = World::formed(self.size, self.seed, self.settings);
+        let mut world = World::formed(self.size, self.seed, self.settings.clone());
         prepare(&mut world);
         world.run_for(self.phase);
         let mut crashed = Vec::new();

@@ -5,7 +5,7 @@ use memberd_membership::{Detection, GroupSettings, Settings, SwimSettings};
 use std::time::Duration;
 
 /// A detector, and what it promises.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Detector {
     pub name: &'static str,
     pub settings: Settings,
@@ -28,7 +28,6 @@ impl Detector {
         let settings = Settings::default();
         Detector {
             name: "ring",
-            settings,
             some_list: Duration::from_secs(2),
             every_list: Duration::from_secs(6),
             many: Duration::from_secs(10),
@@ -37,6 +36,7 @@ impl Detector {
             stands_still: settings.group.failure_timeout
                 - settings.group.interval()
                 - Duration::from_millis(10),
+            settings,
         }
     }
 

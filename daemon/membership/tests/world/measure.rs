@@ -105,7 +105,7 @@ impl Measured {
 
 /// Runs a plan.
 pub fn measure(plan: &Plan) -> Measured {
-    let mut world = World::formed(plan.members, plan.seed, plan.settings);
+    let mut world = World::formed(plan.members, plan.seed, plan.settings.clone());
     world.network = plan.network.clone();
     let members = plan.members as f64;
     let mut choice = SmallRng::seed_from_u64(plan.seed);

@@ -269,7 +269,7 @@ impl World {
         for i in 0..size {
             let (now, seed) = (world.clocks(i), world.rng.random());
             let incarnation = first_incarnation();
-            let mut node = Node::new(settings, name(i), address(i), None, seed);
+            let mut node = Node::new(world.settings.clone(), name(i), address(i), None, seed);
             node.assume(now, SimulatedGroup { list: list(i), incarnation });
             world.machines[i].last = Some(incarnation);
             world.machines[i].node = Some(node);
@@ -308,7 +308,8 @@ impl World {
             format!("vm{i} starts, introducers {introducers:?}, remembered {remembered:?}"),
         ));
         machine.process += 1;
-        let mut node = Node::new(self.settings, name(i), machine.address, machine.last, seed);
+        let mut node =
+            Node::new(self.settings.clone(), name(i), machine.address, machine.last, seed);
         node.join(now, introducers_at, remembered_at).unwrap();
         machine.node = Some(node);
         self.drain(i);

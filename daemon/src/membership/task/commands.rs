@@ -58,6 +58,7 @@ impl Membership {
             }
             Command::Introducers(resolved) => self.take_introducers(resolved, now),
             Command::Tags(tags) => self.node.set_tags(now, tags),
+            Command::SpreadView(news) => self.node.spread_view(now, news),
             // `run` handles this command.
             Command::End => {}
         }

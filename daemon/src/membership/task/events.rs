@@ -102,6 +102,7 @@ impl Membership {
             Event::ClockAgrees { member } => {
                 info!(name = %member.name, "the wall clock of a neighbour agrees with ours again");
             }
+            Event::ViewHeard { from, news } => self.handle.publish_view(from, news),
             Event::Unconfirmed { count } => report_unconfirmed(count),
             Event::OtherSettings { address } => warn!(
                 %address,

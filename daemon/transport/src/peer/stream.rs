@@ -6,6 +6,7 @@ use crate::seal::handshake::Session;
 use crate::seal::stream::SealedStream;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,6 +38,16 @@ impl PeerStream {
             PeerStream::Sealed(keyed) => keyed.stream.get_ref(),
         };
         stream.peer_addr().ok().map(|address| address.ip())
+    }
+}
+
+/// For options of its socket.
+impl AsFd for PeerStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            PeerStream::Plain(stream) => stream.as_fd(),
+            PeerStream::Sealed(keyed) => keyed.stream.get_ref().as_fd(),
+        }
     }
 }
 
