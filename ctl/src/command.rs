@@ -8,13 +8,16 @@ mod forget;
 pub(crate) mod grep;
 mod join;
 mod key;
+mod leader;
 mod leave;
 mod list;
 mod log;
 mod metrics;
 mod reload;
+mod run;
 mod status;
 mod top;
+mod view;
 mod wait;
 
 use std::process::ExitCode;
@@ -63,6 +66,12 @@ pub(crate) enum Command {
     Forget(forget::Forget),
     /// Show or set the level of the daemon's log
     Log(log::Log),
+    /// Show the agreed view of the group, or recover it
+    View(view::View),
+    /// Show the leader, ask whether it is this machine, or hand over
+    Leader(leader::Leader),
+    /// Run a command on one machine of the group
+    Run(run::Run),
 }
 
 impl Command {
@@ -90,6 +99,9 @@ impl Command {
             Command::Reload(reload) => reload.run(daemon),
             Command::Wait(wait) => wait.run(daemon),
             Command::Log(log) => log.run(daemon),
+            Command::View(view) => view.run(daemon),
+            Command::Leader(leader) => leader.run(daemon),
+            Command::Run(run) => return run.run(daemon),
         };
         ExitCode::from(done.map_or_else(|failure| report(&failure), |()| Exit::Done) as u8)
     }

@@ -1,7 +1,7 @@
 //! One connection to the daemon: it carries one request, and then the replies.
 
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -39,8 +39,9 @@ pub(crate) struct Daemon {
     pub(crate) socket: PathBuf,
 
     /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
-    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget and files, and
-    /// 10s for the others; grep and events wait forever
+    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, files and run
+    /// --once, and for a view or a leader to come, and 10s for the others; grep, events, leader
+    /// --hold and run --leader wait forever
     #[arg(long, global = true, display_order = 901)]
     #[arg(value_name = "TIME", value_parser = arguments::duration)]
     pub(crate) timeout: Option<Duration>,
@@ -124,6 +125,23 @@ impl Connection {
         match self.read()? {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(reply),
+        }
+    }
+
+    /// From now on [`Connection::reply_if_any`] does not wait.
+    pub(crate) fn block_never(&self) -> Result<(), Failure> {
+        let set = self.frames.get_ref().set_nonblocking(true);
+        set.map_err(|error| describe_frame_error(FrameError::Io(error)))
+    }
+
+    /// As [`Connection::reply`]; none if no whole reply has arrived, after
+    /// [`Connection::block_never`].
+    pub(crate) fn reply_if_any(&mut self) -> Result<Option<Reply>, Failure> {
+        match self.frames.body(Reply::CAP).and_then(decode) {
+            Err(FrameError::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(describe_frame_error(error)),
+            Ok(Reply::Refused(refusal)) => Err(refusal.into()),
+            Ok(reply) => Ok(Some(reply)),
         }
     }
 
@@ -222,6 +240,12 @@ impl Connection {
             Some(events) if events.intersects(ended) => Err(Failure::OutputClosed),
             _ => Ok(()),
         }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.frames.get_ref().as_fd()
     }
 }
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use memberd_control::message::{
-    Change, EventRecord, EvidenceRecord, MemberRecord, MemberStatus, MissedRecord, NeighbourRecord,
-    ReloadReport, RunningGrep, StatusReport,
+    Change, EventRecord, EvidenceRecord, LeaderRecord, MemberRecord, MemberStatus, MissedRecord,
+    NeighbourRecord, PastViewRecord, PendingRecord, ReloadReport, RunningGrep, StatusReport,
+    ViewMember, ViewRecord,
 };
 use memberd_control::tags::Tags;
 use serde::Serialize;
@@ -192,6 +193,83 @@ impl<'a> From<&'a ReloadReport> for Reload<'a> {
             in_force: change.in_force,
         });
         Reload { reloaded: report.reloaded, changed: changed.collect(), problems: &report.problems }
+    }
+}
+
+/// The agreed view.
+#[derive(Debug, Serialize)]
+pub(crate) struct View<'a> {
+    number: u64,
+    term: u64,
+    leader: Option<&'a str>,
+    members: &'a [ViewMember],
+    council: &'a [String],
+    pending: &'a [PendingRecord],
+    confirmed_ms_ago: Option<u64>,
+    stale: bool,
+}
+
+impl<'a> View<'a> {
+    /// A view with its members.
+    pub(crate) fn of(view: &'a ViewRecord, members: &'a [ViewMember]) -> View<'a> {
+        View {
+            number: view.number,
+            term: view.term,
+            leader: view.leader.as_deref(),
+            members,
+            council: &view.council,
+            pending: &view.pending,
+            confirmed_ms_ago: view.confirmed_ms_ago,
+            stale: view.stale,
+        }
+    }
+}
+
+/// A view of the past.
+#[derive(Debug, Serialize)]
+pub(crate) struct PastView<'a> {
+    number: u64,
+    term: u64,
+    leader: Option<&'a str>,
+    time: u64,
+    added: &'a [String],
+    removed: &'a [String],
+    members: u64,
+    council: &'a [String],
+}
+
+impl<'a> From<&'a PastViewRecord> for PastView<'a> {
+    fn from(past: &'a PastViewRecord) -> PastView<'a> {
+        PastView {
+            number: past.number,
+            term: past.term,
+            leader: past.leader.as_deref(),
+            time: past.time,
+            added: &past.added,
+            removed: &past.removed,
+            members: past.members,
+            council: &past.council,
+        }
+    }
+}
+
+/// The leader.
+#[derive(Debug, Serialize)]
+pub(crate) struct Leader<'a> {
+    leader: Option<&'a str>,
+    term: u64,
+    exclusive: bool,
+    here: bool,
+}
+
+impl<'a> From<&'a LeaderRecord> for Leader<'a> {
+    fn from(record: &'a LeaderRecord) -> Leader<'a> {
+        Leader {
+            leader: record.leader.as_deref(),
+            term: record.term,
+            exclusive: record.exclusive,
+            here: record.here,
+        }
     }
 }
 

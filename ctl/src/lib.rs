@@ -1,5 +1,6 @@
 //! memberctl, a client of the local memberd.
 
+mod agreed;
 mod arguments;
 mod changes;
 mod command;
@@ -7,6 +8,7 @@ mod connection;
 mod exit;
 mod format;
 mod json;
+mod lease;
 mod members;
 mod moment;
 mod output;
@@ -48,6 +50,9 @@ struct Cli {
 
 /// Runs the program, and returns its exit status.
 pub fn main() -> ExitCode {
+    if let Some(status) = lease::helper() {
+        return status;
+    }
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(&cli.daemon),
         Err(error) => report_usage_error(&error),

@@ -47,13 +47,24 @@ fn is_option(arg: &Arg) -> bool {
     !arg.is_positional() && arg.get_action().takes_values()
 }
 
+/// The commands, each with the words that name it: `list`, `leader`, `leader hand-over`.
+fn named<'c>(command: &'c Command) -> Vec<(String, &'c Command)> {
+    let each = |command: &'c Command| {
+        let name = command.get_name();
+        let nested = command.get_subcommands();
+        let nested = nested.map(move |nested| (format!("{name} {}", nested.get_name()), nested));
+        std::iter::once((name.to_owned(), command)).chain(nested)
+    };
+    command.get_subcommands().flat_map(each).collect()
+}
+
 fn bash(command: &Command) -> String {
     let mut subcommands = Vec::new();
     let (mut options, mut others) = (Vec::new(), Vec::new());
     let (mut operands, mut gone) = (Vec::new(), Vec::new());
-    for subcommand in command.get_subcommands() {
-        let name = subcommand.get_name();
-        subcommands.push(name);
+    for (name, subcommand) in named(command) {
+        // In a pattern of the shell.
+        let name = name.replace(' ', "\\ ");
         for arg in subcommand.get_arguments().filter(|arg| is_option(arg)) {
             let longs = arg.get_long().map(|long| format!("{name},--{long}"));
             let written = longs.into_iter().chain(arg.get_short().map(|s| format!("{name},-{s}")));
@@ -61,6 +72,7 @@ fn bash(command: &Command) -> String {
         }
         operands.extend(subcommand.get_positionals().find(is_member).map(|_| format!("{name},*")));
         gone.extend(subcommand.get_positionals().find(is_gone).map(|_| format!("{name},*")));
+        subcommands.push(name);
     }
     with_names(BASH)
         .replace("SUBCOMMANDS", &subcommands.join(" | "))
@@ -70,10 +82,11 @@ fn bash(command: &Command) -> String {
         .replace("GONE", &gone.join(" | "))
 }
 
-/// clap has no completion of operands for fish.
+/// clap has no completion of operands for fish. A nested command's condition is that its name was
+/// typed as well.
 fn fish_operands(command: &Command) -> String {
     let mut text = String::new();
-    for subcommand in command.get_subcommands() {
+    for (name, subcommand) in named(command) {
         for operand in subcommand.get_positionals() {
             let values: Vec<String> = operand
                 .get_possible_values()
@@ -86,10 +99,14 @@ fn fish_operands(command: &Command) -> String {
                 _ if values.is_empty() => continue,
                 _ => values.join(" "),
             };
+            let (first, nested) = name.split_once(' ').unwrap_or((&name, ""));
+            let nested = match nested {
+                "" => String::new(),
+                nested => format!("; and __fish_seen_subcommand_from {nested}"),
+            };
             text += &format!(
-                "complete -c memberctl -n \"__fish_memberctl_using_subcommand {}\" -f -a \
-                \"{candidates}\"\n",
-                subcommand.get_name()
+                "complete -c memberctl -n \"__fish_memberctl_using_subcommand {first}{nested}\" -f \
+                -a \"{candidates}\"\n"
             );
         }
     }
@@ -116,10 +133,9 @@ _memberctl_members() {
         option=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
-        case $word in
+        case ${subcommand:+$subcommand }$word in
             SUBCOMMANDS)
-                subcommand=$word
-                break
+                subcommand=${subcommand:+$subcommand }$word
                 ;;
         esac
     done

@@ -15,7 +15,9 @@ pub(super) fn section(command: &Command) -> Roff {
         line.extend(written(operand, Vec::new()));
     }
     if command.has_subcommands() {
-        line.extend([roman(" "), italic("COMMAND")]);
+        let (begin, end) =
+            if command.is_subcommand_required_set() { (" ", "") } else { (" [", "]") };
+        line.extend([roman(begin), italic("COMMAND"), roman(end)]);
     }
     let mut section = Roff::new();
     section.control("SH", ["SYNOPSIS"]).text(line);
@@ -72,5 +74,6 @@ mod tests {
         }
         assert!(plain("list").contains("[-a|--all]") && plain("list").contains("[NAME]..."));
         assert!(plain("join").ends_with("[HOST:PORT]...\n"));
+        assert!(plain("key").ends_with(" COMMAND\n") && plain("view").ends_with(" [COMMAND]\n"));
     }
 }

@@ -54,6 +54,10 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
         "usr/lib/systemd/system/memberd.socket",
         "usr/lib/systemd/system/memberd-read.socket",
         "usr/lib/systemd/system/memberd-search.socket",
+        "usr/lib/systemd/system/memberd-hooks@.service",
+        "usr/lib/systemd/system/memberd-leader.service",
+        "usr/lib/systemd/system/memberd-once@.service",
+        "usr/lib/systemd/system/memberd-once@.timer",
         "usr/lib/sysusers.d/memberd.conf",
         "usr/lib/tmpfiles.d/memberd.conf",
         "etc/logrotate.d/memberd",
@@ -62,6 +66,7 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
         "usr/share/man/man1/memberctl.1.gz",
         "usr/share/man/man5/memberd.toml.5.gz",
         "usr/share/doc/memberd/changelog.gz",
+        "usr/share/doc/memberd/examples/one-machine.service",
         "usr/share/doc/memberd/copyright",
     ]
     .into_iter()

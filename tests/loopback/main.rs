@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod agreement;
 mod audit;
 mod completions;
 mod conflicts;
@@ -35,6 +36,7 @@ mod invented;
 mod inventory;
 mod join;
 mod key_withdrawn;
+mod leading;
 mod leave;
 mod list;
 mod manual;

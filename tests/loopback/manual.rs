@@ -68,12 +68,17 @@ pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// Everything is typed on vm2. vm4 has crashed. vm5 has settings, and does not run.
+/// Everything is typed on vm2. vm1 leads. vm4 has crashed. vm5 has settings, and does not run.
 fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
-    let mut fleet = Fleet::start_with(4, |daemon| daemon.settings.tags = tags.to_vec());
+    let mut fleet = Fleet::agree_with(4, &[], |daemon| daemon.settings.tags = tags.to_vec());
+    if fleet.led_by().0 != 1 {
+        fleet[fleet.led_by().0].control().hand_over(Some("vm1")).unwrap();
+    }
     fleet.crash(&[4]);
     fleet.wait_until_whole();
-    fleet.add().write_settings();
+    let added = fleet.add();
+    added.settings.set_agreement(&["vm1", "vm2", "vm3"], &[]);
+    added.write_settings();
     fleet
 }
 

@@ -27,6 +27,8 @@ pub struct Daemon {
     pub settings: Settings,
     directory: PathBuf,
     namespace: Option<PathBuf>,
+    /// What its environment has besides, from its next start on.
+    pub environment: Vec<(&'static str, String)>,
     process: Option<Running>,
 }
 
@@ -37,7 +39,7 @@ impl Daemon {
     /// When its directory cannot be made.
     pub fn new(directory: PathBuf, settings: Settings) -> Self {
         fs::create_dir_all(&directory).expect("a directory for the daemon");
-        Daemon { settings, directory, namespace: None, process: None }
+        Daemon { settings, directory, namespace: None, environment: Vec::new(), process: None }
     }
 
     /// From its next start on it runs in this network namespace.
@@ -90,6 +92,7 @@ impl Daemon {
         command
             .arg("--config")
             .arg(self.config())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr);

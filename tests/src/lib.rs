@@ -10,6 +10,7 @@
     reason = "a harness fails its test by panicking, with words that say why"
 )]
 
+pub mod agreement;
 pub mod bad_member;
 pub mod binaries;
 pub mod block;

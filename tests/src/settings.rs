@@ -46,6 +46,8 @@ pub struct Settings {
     pub key_file: Option<PathBuf>,
     /// `metrics.listen`
     pub metrics: Option<SocketAddr>,
+    /// `[agreement]`, as lines.
+    pub agreement: Vec<String>,
 }
 
 impl Settings {
@@ -71,7 +73,15 @@ impl Settings {
             allow_plaintext: !address.ip().is_loopback(),
             key_file: None,
             metrics: None,
+            agreement: Vec::new(),
         }
+    }
+
+    /// Switches agreed views on, founded by these, with further lines.
+    pub fn set_agreement(&mut self, founders: &[&str], lines: &[&str]) {
+        self.agreement = vec!["enabled = true".to_owned()];
+        self.agreement.push(format!("initial_council = {founders:?}"));
+        self.agreement.extend(lines.iter().map(|line| (*line).to_owned()));
     }
 
     /// Sets `[search]`: a socket beside the other one for this group, and further lines.
@@ -133,6 +143,9 @@ impl Settings {
         }
         if let Some(listen) = self.metrics {
             let _ = writeln!(text, "[metrics]\nlisten = \"{listen}\"");
+        }
+        if !self.agreement.is_empty() {
+            let _ = writeln!(text, "[agreement]\n{}", self.agreement.join("\n"));
         }
         text
     }

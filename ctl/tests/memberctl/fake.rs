@@ -37,6 +37,11 @@ impl Client {
         let _ = self.0.write_all(bytes);
     }
 
+    /// Leaves the connection open when the script ends, for as long as the test runs.
+    pub(crate) fn stay_open(&self) {
+        std::mem::forget(self.0.try_clone().unwrap());
+    }
+
     /// Waits until the client closes the connection.
     pub(crate) fn until_gone(&mut self) {
         let _ = self.0.read_to_end(&mut Vec::new());
