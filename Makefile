@@ -5,7 +5,7 @@ CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Release builds do not reveal the directory that they were built in. Their relocations are packed,
 # which saves a third of a mebibyte of memory.
-demo bench bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
+demo bench bench-agreement bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CURDIR)=/memberd \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -66,6 +66,15 @@ bench-peers: ## Measure memberd beside Serf in network namespaces. Root; an hour
 	cargo build --release --locked --bins
 	cargo build --release --locked -p memberd-membership --example trade
 	cargo run --release --locked -p memberd-tests --example bench_peers -- $(PEERS)
+
+# Writes a table of tests/BENCHMARKS.md. It needs the packages default-jre-headless, etcd-server,
+# nftables, strace and zookeeper of Debian. Options go into AGREEMENT:
+#   make bench-agreement AGREEMENT="--rounds 3 --servers 3 --directory /tmp/agreement"    a short run
+#   make bench-agreement AGREEMENT="--rows crash,rest --systems memberd,etcd"    these rows, columns
+#   make bench-agreement AGREEMENT=--help
+bench-agreement: ## Measure agreed views beside etcd and ZooKeeper. Root; an hour and a half.
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_agreement -- $(AGREEMENT)
 
 # Writes the tables of daemon/search/BENCH.md and tests/BENCHMARKS.md. It needs GNU grep and ripgrep
 # (`cargo install ripgrep --locked`) in PATH, and 1.3 GB below TMPDIR. Options go into GREP:
@@ -130,5 +139,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test lint deny bench bench-memory bench-netns bench-peers bench-grep fuzz soak \
+.PHONY: demo help test lint deny bench bench-agreement bench-memory bench-netns bench-peers bench-grep fuzz soak \
 	deb package package-again reproducible hosts transcript

@@ -1,0 +1,89 @@
+//! Defines the options: what is measured, how many times, and for how long. It owns no state.
+
+use crate::results::Results;
+use crate::system::System;
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measures memberd's agreed views, etcd and ZooKeeper in network namespaces, as root
+#[derive(Debug, Parser)]
+pub(crate) struct Options {
+    /// Number of rounds of each row
+    #[arg(long, default_value_t = 20)]
+    pub(crate) rounds: usize,
+    /// Numbers of servers
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [3, 5],
+        value_parser = clap::value_parser!(u8).range(3..=9)
+    )]
+    pub(crate) servers: Vec<u8>,
+    /// Rows to measure; all by default. They replace the same rows of earlier runs. Other rows stay
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// Systems to measure
+    #[arg(long, value_delimiter = ',', default_values_t = System::ALL, value_enum)]
+    pub(crate) systems: Vec<System>,
+    /// How long to watch servers at rest, in seconds
+    #[arg(long, default_value_t = 20)]
+    rest_seconds: u64,
+    /// Time after which no round begins, in minutes; a running round is finished
+    #[arg(long, default_value_t = 90)]
+    minutes: u64,
+    /// Forget the results of earlier runs
+    #[arg(long)]
+    pub(crate) anew: bool,
+    /// Directory of the raw results
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/agreement"))]
+    pub(crate) directory: PathBuf,
+    /// The page whose section is written, if the results are in the default place
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
+    pub(crate) benchmarks: PathBuf,
+    /// Measure nothing, and write the page from the stored results
+    #[arg(long)]
+    pub(crate) render: bool,
+}
+
+/// The rows that can be measured, in the order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Row {
+    /// The leader is killed
+    Crash,
+    /// The leader's machine loses its power: nothing says that its connections are gone
+    Power,
+    /// The leader is stopped by SIGTERM
+    Stop,
+    /// The leader hands over by plan
+    HandOver,
+    /// The holder of a lock gives it up, and another waits for it
+    Lock,
+    /// Nothing happens
+    Rest,
+}
+
+impl Options {
+    pub(crate) fn wants(&self, row: Row) -> bool {
+        self.rows.is_empty() || self.rows.contains(&row)
+    }
+
+    pub(crate) fn rest_span(&self) -> Duration {
+        Duration::from_secs(self.rest_seconds)
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes)
+    }
+
+    /// Reads the stored raw results.
+    pub(crate) fn results(&self) -> Results {
+        Results::read(&self.directory)
+    }
+
+    /// Whether the benchmarks page shows these results.
+    pub(crate) fn is_for_the_benchmarks(&self) -> bool {
+        self.directory.ends_with("examples/agreement")
+    }
+}
