@@ -54,11 +54,11 @@ with the council members that are left. Type the names of exactly those that are
 them answers, or another one does not, nothing is done.
 
 THE LOST MUST BE DOWN, AND STAY DOWN. If they run, and only the network between is broken, both \
-sides would have a leader. So the plan is shown first, and two leases are waited for, in which \
-Ctrl-C ends it. The tokens after a recovery are far above all before. A lost machine that comes \
-back finds that the group went on without it, and joins as a newcomer.
+sides would have a leader. So look at --dry-run before. Once it has begun, it goes on without \
+memberctl, and waits for two leases. The tokens after a recovery are far above all before. A lost \
+machine that comes back finds that the group went on without it, and joins as a newcomer.
 
-Run it on one machine, and look at --dry-run before.";
+Run it on one machine.";
 
 /// Shows the view.
 #[derive(Debug, clap::Args)]
@@ -202,7 +202,7 @@ fn recover(lost: &[String], dry_run: bool, daemon: &Daemon) -> Result<(), Failur
     if dry_run {
         return output.line("nothing was done");
     }
-    output.line(&format!("waiting for {}; Ctrl-C ends it", format::duration(plan.wait_ms)))?;
+    output.line(&format!("waiting for {}", format::duration(plan.wait_ms)))?;
     let whole = read(&mut connection)?;
     let text = text(&output, &whole, false);
     output.text(&("recovered\n".to_owned() + &text))

@@ -178,7 +178,7 @@ fn a_recovery_shows_its_plan_before_it_begins() {
         Reply::View(Box::new(view())),
     ]);
     let ended = daemon.run(&["view", "recover", "--lost", "vm3,vm4"]);
-    let text = format!("{PLAN}waiting for 6.00 s; Ctrl-C ends it\nrecovered\nview 18 of term 7");
+    let text = format!("{PLAN}waiting for 6.00 s\nrecovered\nview 18 of term 7");
     assert!(ended.stdout.starts_with(&text), "{ended:?}");
     assert_eq!(
         daemon.request(),
