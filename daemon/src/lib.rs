@@ -15,6 +15,7 @@ pub mod connections;
 pub mod control;
 pub mod daemon;
 pub mod dispatch;
+pub mod durable;
 pub mod exit;
 pub mod keys;
 pub mod lock;

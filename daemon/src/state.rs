@@ -8,6 +8,7 @@
 
 pub mod writer;
 
+use crate::durable;
 use crate::lock::lock;
 use memberd_control::plain_file::{explain_directory, open_plain_file, read_plain_file};
 use serde::{Deserialize, Serialize};
@@ -153,7 +154,7 @@ impl StateDir {
         let mut warnings = Vec::new();
         for suffix in ["", ".previous"] {
             let path = self.file(suffix);
-            let bytes = match read(&path) {
+            let bytes = match durable::read(&path, MOST_BYTES) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(StateError::Io(path, error)),
@@ -200,7 +201,7 @@ impl StateDir {
     /// Makes these bytes the present generation, and the present generation the previous one.
     fn replace(&self, bytes: &[u8]) -> Result<(), StateError> {
         let (path, new) = (self.file(""), self.file(".new"));
-        write_durably(&new, bytes).map_err(|error| StateError::Io(new.clone(), error))?;
+        durable::write(&new, bytes).map_err(|error| StateError::Io(new.clone(), error))?;
         // A hard link gives the file a second name, so that a present generation exists at every
         // moment.
         let former = self.file(".former");
@@ -211,9 +212,7 @@ impl StateDir {
             Err(error) => return Err(StateError::Io(former, error)),
         }
         fs::rename(&new, &path).map_err(|error| StateError::Io(path, error))?;
-        File::open(&self.path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| StateError::Io(self.path.clone(), error))
+        durable::sync_folder(&self.path).map_err(|error| StateError::Io(self.path.clone(), error))
     }
 }
 
@@ -228,20 +227,6 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
-    let mut file = open_plain_file(path, &options)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough to treat the file as damaged.
-    read_plain_file(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl State {

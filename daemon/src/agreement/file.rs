@@ -4,13 +4,12 @@
 //! its name, and the folder is made durable. A file that is damaged is set aside, and its voter id
 //! with it: an earlier generation would make this voter forget what it has promised.
 
+use crate::durable;
 use crate::state::StateDir;
-use memberd_control::plain_file::{open_plain_file, read_plain_file};
 use memberd_council::{Durable, DurableError, Origin, VoterId};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The longest file that is read, in bytes. It holds the largest view and the largest proposal.
@@ -54,7 +53,7 @@ impl AgreementFile {
     /// When the file cannot be read, or a newer memberd wrote it.
     pub fn load(&self) -> Result<(Origin, Option<String>), FileError> {
         let path = self.path("");
-        let bytes = match read(&path) {
+        let bytes = match durable::read(&path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((Origin::Fresh(fresh_id()?), None));
@@ -97,9 +96,9 @@ impl AgreementFile {
     ///
     /// # Errors
     /// When a step fails. Then the former file is in place, or the new one, which is not durable.
-    pub fn save(&self, durable: &Durable) -> Result<(), FileError> {
+    pub fn save(&self, record: &Durable) -> Result<(), FileError> {
         let (path, new) = (self.path(""), self.path(".new"));
-        write_durably(&new, &durable.encode())
+        durable::write(&new, &record.encode())
             .map_err(|error| FileError::Io(new.clone(), error))?;
         fs::rename(&new, &path).map_err(|error| FileError::Io(path, error))?;
         self.sync_folder()
@@ -107,9 +106,7 @@ impl AgreementFile {
 
     fn sync_folder(&self) -> Result<(), FileError> {
         let folder = self.directory.path();
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| FileError::Io(folder.to_owned(), error))
+        durable::sync_folder(folder).map_err(|error| FileError::Io(folder.to_owned(), error))
     }
 }
 
@@ -122,19 +119,6 @@ pub(super) fn fresh_id() -> Result<VoterId, FileError> {
     getrandom::fill(&mut bytes).map_err(|error| FileError::NoRandomness(error.to_string()))?;
     // Nobody's id is zero.
     Ok(VoterId(u128::from_be_bytes(bytes).max(1)))
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
-    let mut file = open_plain_file(path, &options)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    read_plain_file(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
