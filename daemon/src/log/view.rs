@@ -70,25 +70,29 @@ pub fn lost(term: Term, reason: LossReason, view: &View) {
 
 /// Logs operations that wait for a majority.
 pub fn pending(number: ViewNumber, operations: &[Operation], by: &Voter) {
-    info!(
-        message_id = PENDING,
-        memberd_event = "view",
-        memberd_view = number.0,
-        memberd_operations = some(operations.iter().map(words)),
-        memberd_by = by.name.as_str(),
-        "operation pending"
-    );
+    line(PENDING, "operation pending", number, operations, by);
 }
 
 /// Logs operations that are in a view.
 pub fn finished(number: ViewNumber, operations: &[Operation], by: &Voter) {
+    line(FINISHED, "operation finished", number, operations, by);
+}
+
+/// Logs operations on the view of this number.
+fn line(
+    message_id: &str,
+    happened: &str,
+    number: ViewNumber,
+    operations: &[Operation],
+    by: &Voter,
+) {
     info!(
-        message_id = FINISHED,
+        message_id,
         memberd_event = "view",
         memberd_view = number.0,
         memberd_operations = some(operations.iter().map(words)),
         memberd_by = by.name.as_str(),
-        "operation finished"
+        "{happened}"
     );
 }
 
