@@ -6,7 +6,7 @@ use memberd_council::{BootTime, Claim, ClaimError, ConfirmId, Name, Now, Recover
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The most clients that hold the lease. The sockets have smaller bounds.
+/// The most claims that wait for a view at once.
 const MOST_CLAIMS: usize = 64;
 
 impl Agreement {
