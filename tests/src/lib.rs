@@ -12,6 +12,7 @@
 
 pub mod agreement;
 pub mod bad_member;
+pub mod bench;
 pub mod binaries;
 pub mod block;
 pub mod chance;

@@ -3,8 +3,10 @@
 use crate::options::Options;
 use crate::results::Run;
 use crate::system::System;
+use memberd_tests::bench::machine::{
+    commit, cores, cores_and_kernel, first_line, load, now, package,
+};
 use memberd_tests::binaries;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -37,51 +39,28 @@ pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
 
 /// Describes the run that begins now: its machine, its programs and its options.
 pub(crate) fn run(options: &Options) -> Run {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let commit = first_line(Command::new("git").args([
-        "-C",
-        env!("CARGO_MANIFEST_DIR"),
-        "describe",
-        "--always",
-        "--dirty",
-        "--exclude=*",
-    ]));
     let java = Command::new("java").arg("-version").output().map(|output| output.stderr);
     let java = String::from_utf8_lossy(&java.unwrap_or_default()).replace('"', "");
     let java = java.lines().next().unwrap_or_default().to_owned();
     let conditions = vec![
-        format!("{} ({commit})", first_line(Command::new(binaries::memberd()).arg("--version"))),
+        format!(
+            "{} ({})",
+            first_line(Command::new(binaries::memberd()).arg("--version")),
+            commit()
+        ),
         format!("etcd {}", package("etcd-server")),
         format!("ZooKeeper {} on {java}", package("zookeeper")),
         if cfg!(debug_assertions) { "a build without optimization" } else { "a release build" }
             .to_owned(),
-        format!("{cores} cores, Linux {}", kernel.split('-').next().unwrap_or_default().trim()),
+        cores_and_kernel(),
         format!("{} rounds of each row", options.rounds),
         format!("at rest: for {} s", options.rest_span().as_secs()),
         format!("load before {}", load()),
     ];
     Run {
-        began: first_line(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M:%S UTC"])),
-        cores,
+        began: now(),
+        cores: cores(),
         loads: vec![load().parse().unwrap_or_default()],
         conditions,
     }
-}
-
-/// The load of the machine over a minute, from proc_loadavg(5).
-pub(crate) fn load() -> String {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or_default().to_owned()
-}
-
-/// The version of a package of Debian.
-fn package(name: &str) -> String {
-    first_line(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", name]))
-}
-
-/// The first line of a command's output.
-fn first_line(command: &mut Command) -> String {
-    let output = command.output().map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).lines().next().unwrap_or_default().to_owned()
 }

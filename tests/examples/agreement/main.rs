@@ -27,7 +27,7 @@ mod table;
 mod zookeeper;
 
 use clap::Parser as _;
-use memberd_tests::Network;
+use memberd_tests::{Network, bench};
 use options::{Options, Row};
 use results::{Results, Subject};
 use rows::Stage;
@@ -113,9 +113,7 @@ impl Bench {
         let start = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| measure(self)));
         if let Err(panic) = &outcome {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            self.results.fail(of, words.unwrap_or_default());
+            self.results.fail(of, bench::words(&**panic));
         }
         self.results.write(&self.options);
         let result = if outcome.is_ok() { "measured" } else { "FAILED" };

@@ -1,11 +1,12 @@
 //! Stores the raw results. [`Results`] owns every sample of every row, each with the run that it
 //! comes from.
 
-use crate::group::LIMIT;
 use crate::options::{Options, Row};
 use crate::system::System;
-use crate::{machine, table};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::{machine as described, table};
+pub(crate) use memberd_tests::bench::Measure;
+use memberd_tests::bench::{self, Failure, machine};
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(crate) struct Results {
     pub(crate) runs: Vec<Run>,
     pub(crate) records: Vec<Record>,
     /// The rows that could not be measured, and the reasons.
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure<Subject>>,
 }
 
 /// One run of this program.
@@ -48,54 +49,7 @@ pub(crate) struct Subject {
 }
 
 /// One cell of the table.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) what: String,
-    #[serde(flatten)]
-    pub(crate) of: Subject,
-    pub(crate) measure: Measure,
-    /// A sample is infinite, and `null` in the file, where the condition never held.
-    #[serde(deserialize_with = "samples")]
-    pub(crate) samples: Vec<f64>,
-    /// The run, by its [`Run::began`].
-    pub(crate) run: String,
-}
-
-/// A row that failed, or for which no time was left.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    #[serde(flatten)]
-    pub(crate) of: Subject,
-    pub(crate) why: String,
-}
-
-/// The meaning of a number. For each of them, less is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Measure {
-    Seconds,
-    PerSecond,
-    BytesPerSecond,
-    MillisecondsPerSecond,
-    Mebibytes,
-    /// A count over the whole row.
-    Total,
-}
-
-impl Measure {
-    /// Formats a number with its unit.
-    pub(crate) fn show(self, value: f64) -> String {
-        match self {
-            Measure::Seconds if value.is_infinite() => format!("never in {} s", LIMIT.as_secs()),
-            Measure::Seconds if value < 1.0 => format!("{:.0} ms", value * 1e3),
-            Measure::Seconds => format!("{value:.2} s"),
-            Measure::PerSecond => format!("{value:.1}/s"),
-            Measure::BytesPerSecond => format!("{value:.0} B/s"),
-            Measure::MillisecondsPerSecond => format!("{value:.2} ms/s"),
-            Measure::Mebibytes => format!("{value:.1} MiB"),
-            Measure::Total => format!("{value:.0}"),
-        }
-    }
-}
+pub(crate) type Record = bench::Record<Subject>;
 
 impl Subject {
     pub(crate) fn new(row: Row, servers: impl Into<usize>, system: System) -> Self {
@@ -109,35 +63,12 @@ impl std::fmt::Display for Subject {
     }
 }
 
-impl Record {
-    /// The median of the samples, or their sum if they are counts.
-    pub(crate) fn typical(&self) -> f64 {
-        if self.measure == Measure::Total {
-            return self.samples.iter().sum();
-        }
-        // With an even number of samples, it is the mean of the middle two.
-        let count = self.samples.len();
-        (self.at(count.saturating_sub(1) / 2) + self.at(count / 2)) / 2.0
-    }
-
-    /// The largest sample.
-    pub(crate) fn worst(&self) -> f64 {
-        self.at(self.samples.len().saturating_sub(1))
-    }
-
-    fn at(&self, index: usize) -> f64 {
-        let mut sorted = self.samples.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(index).copied().unwrap_or(f64::NAN)
-    }
-
-    /// Formats a cell: the median and the worst, or a count.
-    pub(crate) fn cell(&self) -> String {
-        let typical = self.measure.show(self.typical());
-        match self.measure {
-            Measure::Total => typical,
-            measure => format!("{typical}, {}", measure.show(self.worst())),
-        }
+/// Formats a cell: the median and the worst, or a count.
+pub(crate) fn cell(record: &Record) -> String {
+    let typical = record.measure.show(record.typical());
+    match record.measure {
+        Measure::Total => typical,
+        measure => format!("{typical}, {}", measure.show(record.worst())),
     }
 }
 
@@ -147,7 +78,7 @@ impl Results {
         let there = !options.anew && options.directory.join("results.json").exists();
         let mut results = if there { Self::read(&options.directory) } else { Results::default() };
         results.failures.retain(|failure| !options.wants(failure.of.row));
-        results.runs.push(machine::run(options));
+        results.runs.push(described::run(options));
         results
     }
 
@@ -165,18 +96,7 @@ impl Results {
     pub(crate) fn add(&mut self, of: &Subject, measure: Measure, what: &str, samples: &[f64]) {
         let run = self.runs.last().map(|run| run.began.clone()).unwrap_or_default();
         self.records.retain(|record| record.run == run || record.of != *of);
-        // None of them is accurate to a microsecond.
-        let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6);
-        match self.records.iter_mut().find(|record| record.of == *of && record.what == what) {
-            Some(record) => record.samples.extend(samples),
-            None => self.records.push(Record {
-                what: what.to_owned(),
-                of: of.clone(),
-                measure,
-                samples: samples.collect(),
-                run,
-            }),
-        }
+        Record::add(&mut self.records, run, of, measure, what, samples);
     }
 
     /// Notes that a row could not be measured.
@@ -220,23 +140,13 @@ impl Results {
     pub(crate) fn write(&self, options: &Options) {
         let kept =
             Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
-        let text = serde_json::to_string(&kept)
-            .expect("results as JSON")
-            .replace("},{", "},\n{")
-            .replace("],\"", "],\n\"");
         fs::create_dir_all(&options.directory).expect("a directory for the results");
-        fs::write(options.directory.join("results.json"), text + "\n")
+        fs::write(options.directory.join("results.json"), bench::json(&kept))
             .expect("room for the results");
         if options.is_for_the_benchmarks() {
             table::SECTION.write(&options.benchmarks, &table::section(self));
         }
     }
-}
-
-/// JSON has no infinity, so the file has `null`.
-fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-    let samples: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
-    Ok(samples.into_iter().map(|sample| sample.unwrap_or(f64::INFINITY)).collect())
 }
 
 #[cfg(test)]
@@ -263,7 +173,7 @@ mod tests {
         let read: Results =
             serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
         let cells: Vec<(&str, String)> =
-            read.records.iter().map(|record| (record.run.as_str(), record.cell())).collect();
+            read.records.iter().map(|record| (record.run.as_str(), cell(record))).collect();
         let never = "never in 90 s, never in 90 s".to_owned();
         assert_eq!(cells, [("first", never), ("second", "1.25 s, 1.50 s".to_owned())]);
         assert_eq!(read.telling_runs().len(), 2);

@@ -1,7 +1,7 @@
 //! Writes the section "Beside etcd and ZooKeeper" of `tests/BENCHMARKS.md` from the results. It
 //! owns no state.
 
-use crate::results::{Measure, Record, Results};
+use crate::results::{Measure, Record, Results, cell};
 use crate::system::System;
 use memberd_tests::section::Section;
 
@@ -80,7 +80,7 @@ fn table(results: &Results) -> String {
         text += &format!("| {what} | {servers} |");
         let records = System::ALL.map(|system| results.find(what, servers, system));
         for record in records {
-            let cell = record.map_or_else(String::new, |record| format!(" {}", record.cell()));
+            let cell = record.map_or_else(String::new, |record| format!(" {}", cell(record)));
             text += &format!("{cell} |");
         }
         text += &match ratio(results, what, servers) {

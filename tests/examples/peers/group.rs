@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The longest time to wait for a condition.
-pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) use memberd_tests::bench::LIMIT;
 
 /// The pause between two reads of the logs.
 const PAUSE: Duration = Duration::from_millis(5);

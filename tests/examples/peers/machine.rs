@@ -2,8 +2,8 @@
 
 use crate::options::{Options, Row};
 use crate::results::Run;
+use memberd_tests::bench::machine::{commit, cores_and_kernel, first_line, load, now, package};
 use memberd_tests::binaries;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -56,8 +56,8 @@ pub(crate) const METHOD: [&str; 4] = [
 
 /// Describes the run that begins now: its machine, its programs and its options.
 pub(crate) fn run(options: &Options) -> Run {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let commit = commit();
+    let commit = if commit.is_empty() { commit } else { format!(" ({commit})") };
     let groups: Vec<String> = options
         .agents
         .iter()
@@ -67,10 +67,10 @@ pub(crate) fn run(options: &Options) -> Run {
         format!(
             "{}{}, Serf {}",
             first_line(Command::new(binaries::memberd()).arg("--version")),
-            commit(),
+            commit,
             serf()
         ),
-        format!("{cores} cores, Linux {}", kernel.split('-').next().unwrap_or_default().trim()),
+        cores_and_kernel(),
         format!("{} rounds in all", options.rounds),
         format!("groups side by side {}", groups.join(", ")),
         format!(
@@ -79,40 +79,11 @@ pub(crate) fn run(options: &Options) -> Run {
         ),
         format!("load before {}", load()),
     ];
-    Run {
-        began: first_line(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M:%S UTC"])),
-        conditions,
-    }
-}
-
-/// The commit of the working tree, if git knows it.
-fn commit() -> String {
-    let commit = first_line(Command::new("git").args([
-        "-C",
-        env!("CARGO_MANIFEST_DIR"),
-        "describe",
-        "--always",
-        "--dirty",
-        "--exclude=*",
-    ]));
-    if commit.is_empty() { commit } else { format!(" ({commit})") }
-}
-
-/// The load of the machine, from proc_loadavg(5).
-pub(crate) fn load() -> String {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or_default().to_owned()
+    Run { began: now(), conditions }
 }
 
 /// Serf's version. Its own output names its library's version, but the package names the release.
 fn serf() -> String {
-    let package =
-        first_line(Command::new("dpkg-query").args(["-W", "-f", "${Version} (Debian)", "serf"]));
+    let package = package("serf");
     if package.is_empty() { first_line(Command::new("serf").arg("version")) } else { package }
-}
-
-/// The first line of a command's output.
-fn first_line(command: &mut Command) -> String {
-    let output = command.output().map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).lines().next().unwrap_or_default().to_owned()
 }

@@ -32,7 +32,7 @@ mod table;
 
 use clap::Parser as _;
 use group::InVain;
-use memberd_tests::Network;
+use memberd_tests::{Network, bench};
 use options::{Options, Row};
 use results::{Results, Subject};
 use stage::Stage;
@@ -147,11 +147,7 @@ impl Bench {
                 "never whole"
             }
             Err(panic) => {
-                let words = panic.downcast_ref::<String>().map(String::as_str);
-                self.results.fail(
-                    of,
-                    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default(),
-                );
+                self.results.fail(of, bench::words(&**panic));
                 "FAILED"
             }
         };

@@ -2,10 +2,11 @@
 //! comes from.
 
 use crate::agent::Program;
-use crate::group::LIMIT;
 use crate::options::{Options, Row};
-use crate::{benchmarks, machine, plot, table};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::{benchmarks, machine as described, plot, table};
+pub(crate) use memberd_tests::bench::Measure;
+use memberd_tests::bench::{self, Failure, machine};
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub(crate) struct Results {
     /// The groups whose lists were not whole in time, so that a row ended early or never began.
     pub(crate) never_whole: Vec<NeverWhole>,
     /// The rows that could not be measured, and the reasons.
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure<Subject>>,
 }
 
 /// One run of this program.
@@ -41,18 +42,7 @@ pub(crate) struct Subject {
 }
 
 /// One cell of the table.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) what: String,
-    #[serde(flatten)]
-    pub(crate) of: Subject,
-    pub(crate) measure: Measure,
-    /// A sample is infinite, and `null` in the file, where the condition never held.
-    #[serde(deserialize_with = "samples")]
-    pub(crate) samples: Vec<f64>,
-    /// The run, by its [`Run::began`].
-    pub(crate) run: String,
-}
+pub(crate) type Record = bench::Record<Subject>;
 
 /// A group's lists were not whole within [`LIMIT`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,48 +50,6 @@ pub(crate) struct NeverWhole {
     #[serde(flatten)]
     pub(crate) of: Subject,
     pub(crate) run: String,
-}
-
-/// A row that failed, or for which no time was left.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    #[serde(flatten)]
-    pub(crate) of: Subject,
-    pub(crate) why: String,
-}
-
-/// The meaning of a number. For each of them, less is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Measure {
-    Seconds,
-    PerSecond,
-    BytesPerSecond,
-    MillisecondsPerSecond,
-    Mebibytes,
-    /// A count in an hour.
-    PerHour,
-    /// A count over the whole row.
-    Total,
-    /// Ones and zeros: the event happened or not.
-    Share,
-}
-
-impl Measure {
-    /// Formats a number with its unit.
-    pub(crate) fn show(self, value: f64) -> String {
-        match self {
-            Measure::Seconds if value.is_infinite() => format!("never in {} s", LIMIT.as_secs()),
-            Measure::Seconds if value < 1.0 => format!("{:.0} ms", value * 1e3),
-            Measure::Seconds => format!("{value:.2} s"),
-            Measure::PerSecond => format!("{value:.1}/s"),
-            Measure::PerHour if value == 0.0 => "0".to_owned(),
-            Measure::PerHour => format!("{value:.3}/h"),
-            Measure::BytesPerSecond => format!("{value:.0} B/s"),
-            Measure::MillisecondsPerSecond => format!("{value:.2} ms/s"),
-            Measure::Mebibytes => format!("{value:.1} MiB"),
-            Measure::Total | Measure::Share => format!("{value:.0}"),
-        }
-    }
 }
 
 impl Subject {
@@ -123,41 +71,15 @@ impl std::fmt::Display for Subject {
     }
 }
 
-impl Record {
-    /// The median of the samples, or their sum if they are counts.
-    pub(crate) fn typical(&self) -> f64 {
-        match self.measure {
-            Measure::Total | Measure::Share => self.samples.iter().sum(),
-            // With an even number of samples, it is the mean of the middle two.
-            _ => {
-                (self.at(self.samples.len().saturating_sub(1) / 2)
-                    + self.at(self.samples.len() / 2))
-                    / 2.0
-            }
-        }
-    }
-
-    /// The largest sample.
-    pub(crate) fn worst(&self) -> f64 {
-        self.at(self.samples.len().saturating_sub(1))
-    }
-
-    fn at(&self, index: usize) -> f64 {
-        let mut sorted = self.samples.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(index).copied().unwrap_or(f64::NAN)
-    }
-
-    /// Formats a cell: the median and the worst, or a count.
-    pub(crate) fn cell(&self) -> String {
-        match self.measure {
-            _ if self.samples.is_empty() => "none".to_owned(),
-            Measure::Total => self.measure.show(self.typical()),
-            Measure::Share => format!("{:.0} of {}", self.typical(), self.samples.len()),
-            measure if self.samples.len() == 1 => measure.show(self.typical()),
-            measure if self.typical().is_infinite() => measure.show(self.typical()),
-            measure => format!("{}, {}", measure.show(self.typical()), measure.show(self.worst())),
-        }
+/// Formats a cell: the median and the worst, or a count.
+pub(crate) fn cell(record: &Record) -> String {
+    match record.measure {
+        _ if record.samples.is_empty() => "none".to_owned(),
+        Measure::Total => record.measure.show(record.typical()),
+        Measure::Share => format!("{:.0} of {}", record.typical(), record.samples.len()),
+        measure if record.samples.len() == 1 => measure.show(record.typical()),
+        measure if record.typical().is_infinite() => measure.show(record.typical()),
+        measure => format!("{}, {}", measure.show(record.typical()), measure.show(record.worst())),
     }
 }
 
@@ -167,7 +89,7 @@ impl Results {
         let there = !options.anew && options.directory.join("results.json").exists();
         let mut results = if there { Self::read(&options.directory) } else { Results::default() };
         results.failures.retain(|failure| !options.wants(failure.of.row));
-        results.runs.push(machine::run(options));
+        results.runs.push(described::run(options));
         results
     }
 
@@ -184,20 +106,7 @@ impl Results {
     /// Adds samples. It removes the results of earlier runs for this row, size and program.
     pub(crate) fn add(&mut self, of: &Subject, measure: Measure, what: &str, samples: &[f64]) {
         let run = self.replace(of);
-        // None of them is accurate to a microsecond.
-        let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6);
-        match self.records.iter_mut().find(|record| record.of == *of && record.what == what) {
-            Some(record) => record.samples.extend(samples),
-            None => {
-                self.records.push(Record {
-                    what: what.to_owned(),
-                    of: of.clone(),
-                    measure,
-                    samples: samples.collect(),
-                    run,
-                });
-            }
-        }
+        Record::add(&mut self.records, run, of, measure, what, samples);
     }
 
     /// Notes that the lists were not whole in time.
@@ -261,15 +170,11 @@ impl Results {
     pub(crate) fn write(&self, options: &Options) {
         let kept =
             Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
-        let text = serde_json::to_string(&kept)
-            .expect("results as JSON")
-            .replace("},{", "},\n{")
-            .replace("],\"", "],\n\"");
         let write = |name: &str, text: &str| {
             fs::write(options.directory.join(name), text).expect("room for the results");
         };
         fs::create_dir_all(&options.directory).expect("a directory for the results");
-        write("results.json", &(text + "\n"));
+        write("results.json", &bench::json(&kept));
         write("table.md", &table::all(self));
         for (name, svg) in plot::all(self) {
             write(name, &svg);
@@ -278,12 +183,6 @@ impl Results {
             benchmarks::SECTION.write(&options.benchmarks, &benchmarks::section(self));
         }
     }
-}
-
-/// JSON has no infinity, so the file has `null`.
-fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-    let samples: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
-    Ok(samples.into_iter().map(|sample| sample.unwrap_or(f64::INFINITY)).collect())
 }
 
 #[cfg(test)]
@@ -336,7 +235,7 @@ mod tests {
         results.add(&serf(Row::Split, 10), Measure::Seconds, "split", &[f64::INFINITY]);
         let read: Results =
             serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap();
-        let cells: Vec<String> = read.records.iter().map(Record::cell).collect();
+        let cells: Vec<String> = read.records.iter().map(cell).collect();
         assert_eq!(cells, ["6.00 s, never in 90 s", "never in 90 s"]);
     }
 }

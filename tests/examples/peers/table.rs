@@ -5,7 +5,7 @@ use crate::goals;
 use crate::group::LIMIT;
 use crate::machine::METHOD;
 use crate::options::Row;
-use crate::results::{Measure, Record, Results};
+use crate::results::{Measure, Record, Results, cell};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -195,8 +195,8 @@ impl Line<'_> {
             record.filter(|record| never_whole.is_none() || !record.samples.is_empty()),
             never_whole,
         ) {
-            (Some(record), Some(_)) => format!("{}, then {never}", record.cell()),
-            (Some(record), None) => record.cell(),
+            (Some(record), Some(_)) => format!("{}, then {never}", cell(record)),
+            (Some(record), None) => cell(record),
             (None, Some(_)) => never,
             (None, None) => String::new(),
         }
@@ -273,7 +273,7 @@ fn worse_in(results: &Results, program: Program, line: &Line) -> Option<String> 
 
 fn shown(record: &Record) -> String {
     if record.measure == Measure::Share {
-        record.cell()
+        cell(record)
     } else {
         record.measure.show(record.typical())
     }
@@ -301,7 +301,7 @@ pub(crate) fn searches(results: &Results) -> Option<String> {
             })
             .collect();
         let cells: Vec<String> =
-            records.iter().map(|record| record.map_or_else(String::new, Record::cell)).collect();
+            records.iter().map(|record| record.map_or_else(String::new, cell)).collect();
         table.line_of(&records, what.trim_start_matches("search, "), &cells);
     }
     table.text()

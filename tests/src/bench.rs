@@ -1,0 +1,143 @@
+//! What the programs share that measure memberd beside others: samples with their units, and the
+//! machine they come from. It owns no state.
+
+pub mod machine;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::any::Any;
+use std::time::Duration;
+
+/// How long a condition is waited for. A sample that took longer is infinite.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// The meaning of a number. For each of them, less is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Measure {
+    /// A time.
+    Seconds,
+    /// A rate.
+    PerSecond,
+    /// A rate of bytes.
+    BytesPerSecond,
+    /// Processor time in a second.
+    MillisecondsPerSecond,
+    /// Memory.
+    Mebibytes,
+    /// A count in an hour.
+    PerHour,
+    /// A count over the whole row.
+    Total,
+    /// Ones and zeros: the event happened or not.
+    Share,
+}
+
+impl Measure {
+    /// Formats a number with its unit.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Measure::Seconds if value.is_infinite() => format!("never in {} s", LIMIT.as_secs()),
+            Measure::Seconds if value < 1.0 => format!("{:.0} ms", value * 1e3),
+            Measure::Seconds => format!("{value:.2} s"),
+            Measure::PerSecond => format!("{value:.1}/s"),
+            Measure::PerHour if value == 0.0 => "0".to_owned(),
+            Measure::PerHour => format!("{value:.3}/h"),
+            Measure::BytesPerSecond => format!("{value:.0} B/s"),
+            Measure::MillisecondsPerSecond => format!("{value:.2} ms/s"),
+            Measure::Mebibytes => format!("{value:.1} MiB"),
+            Measure::Total | Measure::Share => format!("{value:.0}"),
+        }
+    }
+}
+
+/// One cell of a table, about a subject `S`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record<S> {
+    /// What was measured.
+    pub what: String,
+    /// Of which row and program.
+    #[serde(flatten)]
+    pub of: S,
+    /// The meaning of the samples.
+    pub measure: Measure,
+    /// A sample is infinite, and `null` in the file, where the condition never held.
+    #[serde(deserialize_with = "samples")]
+    pub samples: Vec<f64>,
+    /// The run, by the time of its beginning.
+    pub run: String,
+}
+
+/// A row that failed, or for which no time was left.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure<S> {
+    /// Which row.
+    #[serde(flatten)]
+    pub of: S,
+    /// The reason.
+    pub why: String,
+}
+
+impl<S> Record<S> {
+    /// The median of the samples, or their sum if they are counts.
+    pub fn typical(&self) -> f64 {
+        if matches!(self.measure, Measure::Total | Measure::Share) {
+            return self.samples.iter().sum();
+        }
+        // With an even number of samples, it is the mean of the middle two.
+        let count = self.samples.len();
+        (self.at(count.saturating_sub(1) / 2) + self.at(count / 2)) / 2.0
+    }
+
+    /// The largest sample.
+    pub fn worst(&self) -> f64 {
+        self.at(self.samples.len().saturating_sub(1))
+    }
+
+    fn at(&self, index: usize) -> f64 {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(index).copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl<S: Clone + PartialEq> Record<S> {
+    /// Adds samples to the record of this subject among those of `run`, or a record.
+    pub fn add(
+        records: &mut Vec<Record<S>>,
+        run: String,
+        of: &S,
+        measure: Measure,
+        what: &str,
+        samples: &[f64],
+    ) {
+        // None of them is accurate to a microsecond.
+        let samples = samples.iter().map(|sample| (sample * 1e6).round() / 1e6);
+        match records.iter_mut().find(|record| record.of == *of && record.what == what) {
+            Some(record) => record.samples.extend(samples),
+            None => {
+                let (what, of, samples) = (what.to_owned(), of.clone(), samples.collect());
+                records.push(Record { what, of, measure, samples, run });
+            }
+        }
+    }
+}
+
+/// Results as JSON, with lines that a person and a diff can read.
+///
+/// # Panics
+/// When they cannot be encoded.
+pub fn json(results: &impl Serialize) -> String {
+    let text = serde_json::to_string(results).expect("results as JSON");
+    text.replace("},{", "},\n{").replace("],\"", "],\n\"") + "\n"
+}
+
+/// The words of a panic, as `std::panic::catch_unwind` returns it.
+pub fn words(panic: &(dyn Any + Send)) -> &str {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+}
+
+/// JSON has no infinity, so the file has `null`.
+fn samples<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let samples: Vec<Option<f64>> = Vec::deserialize(deserializer)?;
+    Ok(samples.into_iter().map(|sample| sample.unwrap_or(f64::INFINITY)).collect())
+}
