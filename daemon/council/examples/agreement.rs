@@ -1,5 +1,6 @@
-//! Measures agreement in simulated fleets, and prints one table: leaders that crash, planned
-//! hand-overs, the cost at rest, and how many views a change of many members makes.
+//! Measures agreement in simulated fleets, and prints one table: leaders that lose their power or
+//! are killed, planned hand-overs, the cost at rest, and how many views a change of many members
+//! makes.
 //!
 //! `cargo run --release -p memberd-council --example agreement [CRASHES]`
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use world::World;
 use world::faults::Fault;
 use world::measure::{
-    cost_at_rest, fleet, hand_over, leader_crash, many, outside_council, quantile,
+    cost_at_rest, fleet, hand_over, leader_ends, many, outside_council, quantile,
 };
 
 fn row(what: &str, values: &[Duration]) {
@@ -24,12 +25,18 @@ fn row(what: &str, values: &[Duration]) {
     );
 }
 
+/// A way in which a leader ends.
+type End = fn(usize) -> Fault;
+
 fn crashes(rest: &World, size: usize, count: u64) {
-    let times: Vec<(Duration, Duration)> =
-        (0..count).map(|seed| leader_crash(rest, seed)).collect();
-    let (named, exclusive): (Vec<_>, Vec<_>) = times.into_iter().unzip();
-    row(&format!("{size} members: leader crash, successor in every voter's view"), &named);
-    row(&format!("{size} members: leader crash, successor exclusive"), &exclusive);
+    let ends: [(&str, End); 2] = [("loses its power", Fault::Crash), ("is killed", Fault::Kill)];
+    for (what, end) in ends {
+        let times: Vec<(Duration, Duration)> =
+            (0..count).map(|seed| leader_ends(rest, seed, end)).collect();
+        let (named, exclusive): (Vec<_>, Vec<_>) = times.into_iter().unzip();
+        row(&format!("{size} members: leader {what}, successor in every voter's view"), &named);
+        row(&format!("{size} members: leader {what}, successor exclusive"), &exclusive);
+    }
 }
 
 fn main() {

@@ -11,6 +11,7 @@ mod install;
 mod leader;
 mod receive;
 mod recovering;
+mod refusal;
 mod reign;
 mod seating;
 mod telling;
@@ -38,6 +39,7 @@ use leader::Lead;
 use memberd_membership::Name;
 use receive::OtherLineages;
 use recovering::Recovering;
+use refusal::Refusal;
 use seating::Heard;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -74,6 +76,7 @@ pub struct Council {
     election: Election,
     founding: Founding,
     pre_vote: Option<PreVote>,
+    refusal: Option<Refusal>,
     lead: Option<Lead>,
     /// The term in which this machine led, until its owner says that nothing runs under it.
     /// Until then a leader before may have a lease.
@@ -132,6 +135,7 @@ impl Council {
             election: Election::new(now.boot),
             founding: Founding::new(now.boot),
             pre_vote: None,
+            refusal: None,
             lead: None,
             lost: None,
             wishes: Wishes::default(),
@@ -158,6 +162,7 @@ impl Council {
                 .take(View::MAX_MEMBERS)
                 .map(|standing| (standing.identity.name.clone(), standing.clone()))
                 .collect();
+            council.compare_refusal(&after);
             council.changes.note_failures(&council.standings, &after, now.boot);
             council.standings = after;
             council.compare();

@@ -144,8 +144,8 @@ fn successor(world: &World, gone: usize) -> Option<usize> {
 }
 
 /// Runs all points of the leader, and of its successor after each.
-fn every_point(change: Change, size: usize, then: Then, second: bool) -> Count {
-    let scene = Scene::new(change, size);
+fn every_point(scene: &Scene, then: Then, second: bool) -> Count {
+    let size = scene.size;
     let begun = scene.begun();
     let mut count = Count::default();
     for (steps, step) in scene.steps(&begun, scene.leader, scene.span()).iter().enumerate() {
@@ -159,7 +159,7 @@ fn every_point(change: Change, size: usize, then: Then, second: bool) -> Count {
             scene.expect_done(&mut world, &|| format!("{first:?}"));
             let chosen = all() || count.leader % size.pow(2) == 1;
             if second && chosen && crashed.point.is_none() {
-                count.successor += after(&scene, &crashed, first);
+                count.successor += after(scene, &crashed, first);
             }
         }
     }
@@ -185,10 +185,13 @@ fn after(scene: &Scene, crashed: &World, first: Point) -> usize {
     runs
 }
 
-fn every_change(then: impl Fn(usize) -> Then, second: bool) {
+/// `refusals` is how often the machine of a process that ends refuses connections.
+fn every_change(then: impl Fn(usize) -> Then, second: bool, refusals: f64) {
     for change in [Change::Add, Change::Delete, Change::DeleteLeader, Change::Claim] {
         for size in COUNCILS {
-            let count = every_point(change, size, then(size), second);
+            let mut scene = Scene::new(change, size);
+            scene.world.refusals.chance = refusals;
+            let count = every_point(&scene, then(size), second);
             println!(
                 "{change:?}, council of {size}: {} points of the leader, {} of its successor",
                 count.leader, count.successor
@@ -205,17 +208,23 @@ fn gone(size: usize) -> Then {
 
 #[test]
 fn a_change_survives_its_leader_and_the_successor() {
-    every_change(gone, true);
+    every_change(gone, true, 0.0);
 }
 
 #[test]
 fn a_change_survives_a_leader_that_is_stopped() {
-    every_change(|_| Then::Stop { lasts: 5 * SECOND }, false);
+    every_change(|_| Then::Stop { lasts: 5 * SECOND }, false, 0.0);
 }
 
 #[test]
 fn a_change_survives_a_leader_that_is_back_at_once() {
-    every_change(|_| Then::Crash { back: Some(ms(50)) }, false);
+    every_change(|_| Then::Crash { back: Some(ms(50)) }, false, 0.5);
+}
+
+/// Its successor stands long before the list has it as gone.
+#[test]
+fn a_change_survives_a_leader_whose_machine_refuses_connections() {
+    every_change(gone, false, 1.0);
 }
 
 /// What the old leader proposed, and the view that it makes.

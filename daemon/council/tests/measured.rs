@@ -8,9 +8,12 @@ mod world;
 
 use std::time::Duration;
 use world::environment::seeds;
-use world::measure::{cost_at_rest, fleet, hand_over, leader_crash};
+use world::faults::Fault;
+use world::measure::{cost_at_rest, fleet, hand_over, leader_ends};
 
 const NAMED: Duration = Duration::from_millis(2_000);
+/// The same where the machine of the leader stays up, and says so.
+const NAMED_AFTER_KILL: Duration = Duration::from_millis(300);
 const EXCLUSIVE: Duration = Duration::from_millis(3_200);
 const HAND_OVER: Duration = Duration::from_millis(50);
 
@@ -19,8 +22,22 @@ fn a_crashed_leader_is_replaced_in_time() {
     for size in [3, 5, 10] {
         let rest = fleet(size, size, size as u64);
         for seed in seeds(0..40) {
-            let (named, exclusive) = leader_crash(&rest, seed);
+            let (named, exclusive) = leader_ends(&rest, seed, Fault::Crash);
             assert!(named <= NAMED, "{size} members, seed {seed}: named after {named:?}");
+            assert!(exclusive <= EXCLUSIVE, "{size} members, seed {seed}: after {exclusive:?}");
+        }
+    }
+}
+
+/// The kernel closes its connections and refuses new ones, which is noticed long before the ring
+/// misses its heartbeats. The lease is the same.
+#[test]
+fn a_killed_leader_is_replaced_before_the_ring_knows() {
+    for size in [3, 5, 10] {
+        let rest = fleet(size, size, size as u64);
+        for seed in seeds(0..40) {
+            let (named, exclusive) = leader_ends(&rest, seed, Fault::Kill);
+            assert!(named <= NAMED_AFTER_KILL, "{size} members, seed {seed}: after {named:?}");
             assert!(exclusive <= EXCLUSIVE, "{size} members, seed {seed}: after {exclusive:?}");
         }
     }

@@ -49,7 +49,9 @@ impl Council {
         if known && self.view().quorum().seat(sender).is_none() {
             return false;
         }
-        let gone = leader.is_none_or(|leader| leader == sender || self.is_gone(leader));
+        let gone = leader.is_none_or(|leader| {
+            leader == sender || self.is_gone(leader) || self.is_refused(leader)
+        });
         let unseated = leader.is_some_and(|leader| {
             known && number > ViewNumber(0) && self.view().quorum().seat(leader).is_none()
         });

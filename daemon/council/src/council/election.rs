@@ -96,6 +96,7 @@ impl Council {
             Some(leader) => {
                 view.quorum().seat(leader).is_none()
                     || self.is_gone(leader)
+                    || self.stands_for_refusal(leader)
                     || self.election.released
             }
         }
@@ -159,15 +160,17 @@ impl Council {
     }
 
     pub(super) fn tick_election(&mut self) {
+        let over = |pre_vote: &PreVote| self.now.boot >= pre_vote.deadline;
+        if self.pre_vote.as_ref().is_some_and(over) {
+            self.pre_vote = None;
+            if !self.refused_in_vain() {
+                self.retry_later();
+            }
+        }
         if !self.is_leaderless() {
             self.election.leaderless = None;
         } else if self.election.leaderless.is_none() {
             self.election.leaderless = Some(self.now.boot);
-        }
-        let over = |pre_vote: &PreVote| self.now.boot >= pre_vote.deadline;
-        if self.pre_vote.as_ref().is_some_and(over) {
-            self.pre_vote = None;
-            self.retry_later();
         }
         let repeats = |pre_vote: &PreVote| self.now.boot >= pre_vote.repeat_at;
         if self.pre_vote.as_ref().is_some_and(repeats) {

@@ -24,6 +24,7 @@ impl Council {
         if sender.name == self.own.name {
             return;
         }
+        self.forget_refusal(&sender.name);
         let own = self.id.lineage;
         if lineage == own {
             self.hear(&sender);

@@ -1,6 +1,8 @@
 //! A small fleet without delays: founding, elections, hand-overs, leaves, claims and recovery. The
 //! simulator beside this crate has faults, delays and disks.
 
+mod refusals;
+
 use super::*;
 use crate::event::LossReason;
 use crate::view::{Lineage, ViewNumber, VoterId};

@@ -17,6 +17,8 @@ const GOODBYE: Duration = Duration::from_millis(100);
 pub enum Fault {
     /// The process ends at once; what was not durable is lost.
     Crash(usize),
+    /// The same, and its machine stays up, whatever is drawn: it refuses connections.
+    Kill(usize),
     Start(usize),
     /// SIGSTOP or suspend: the clocks run on.
     Stop(usize, Duration),
@@ -25,6 +27,8 @@ pub enum Fault {
     StepWall(usize, i64),
     Drift(usize, i32),
     Cut(usize, usize),
+    /// Cuts a link, and rejects what it does not let through.
+    Reject(usize, usize),
     Join(usize, usize),
     /// Cuts every link of these machines to all others.
     Isolate(Vec<usize>),
@@ -60,6 +64,7 @@ impl World {
                 let survive = self.rng.random_range(0..=2);
                 self.crash(i, survive);
             }
+            Fault::Kill(i) => self.kill(i),
             Fault::Start(i) => self.start(i),
             Fault::Stop(i, lasts) => self.stop(i, lasts),
             Fault::Pause(i, lasts) => {
@@ -70,11 +75,12 @@ impl World {
             }
             Fault::StepWall(i, milliseconds) => self.machines[i].clock.step_wall(milliseconds),
             Fault::Drift(i, rate) => self.machines[i].clock.drift(self.now, rate),
-            Fault::Cut(one, other) => self.cut(&[(one, other)]),
-            Fault::Join(one, other) => {
-                self.network.join(one, other);
-                self.look_at_ring();
+            Fault::Cut(one, other) => self.cut_link(one, other),
+            Fault::Reject(one, other) => {
+                self.cut(&[(one, other)]);
+                self.reject(one, other);
             }
+            Fault::Join(one, other) => self.join(one, other),
             Fault::Isolate(those) => {
                 let those: BTreeSet<usize> = those.into_iter().collect();
                 let sides: Vec<u8> =
@@ -82,10 +88,7 @@ impl World {
                 self.split(&sides);
             }
             Fault::Split(sides) => self.split(&sides),
-            Fault::Heal => {
-                self.network.heal();
-                self.look_at_ring();
-            }
+            Fault::Heal => self.heal(),
             Fault::Full(i) => self.machines[i].disk.full = true,
             Fault::Room(i) => {
                 self.machines[i].disk.empty(self.now);
@@ -158,7 +161,16 @@ impl World {
             self.invariants.durable(&name(i), durable);
         }
         self.network.hang_up(i, size);
+        let stays_up = self.draws_refusal();
+        self.after_end(i, stays_up);
         self.look_at_ring();
+    }
+
+    fn kill(&mut self, i: usize) {
+        if self.machines[i].process.is_some() {
+            self.crash(i, 0);
+            self.after_end(i, true);
+        }
     }
 
     fn start(&mut self, i: usize) {
@@ -200,6 +212,26 @@ impl World {
 
     fn cut(&mut self, links: &[(usize, usize)]) {
         links.iter().for_each(|(one, other)| self.network.cut(*one, *other));
+        self.look_at_ring();
+    }
+
+    fn cut_link(&mut self, one: usize, other: usize) {
+        let rejects = !self.network.is_cut(one, other) && self.draws_refusal();
+        self.cut(&[(one, other)]);
+        if rejects {
+            self.reject(one, other);
+        }
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        self.network.join(one, other);
+        self.refusals.join(one, other);
+        self.look_at_ring();
+    }
+
+    fn heal(&mut self) {
+        self.network.heal();
+        self.refusals.heal();
         self.look_at_ring();
     }
 

@@ -37,9 +37,13 @@ pub fn settle(world: &mut World, council: usize, limit: Duration) -> Duration {
     world.now - start
 }
 
-/// The times from the crash of a leader until every voter that runs has a view of its successor,
-/// and until that is exclusive.
-pub fn leader_crash(rest: &World, seed: u64) -> (Duration, Duration) {
+/// The times from the end of a leader until every voter that runs has a view of its successor, and
+/// until that is exclusive.
+pub fn leader_ends(
+    rest: &World,
+    seed: u64,
+    fault: impl Fn(usize) -> Fault,
+) -> (Duration, Duration) {
     let mut world = rest.clone();
     world.reseed(seed);
     let phase = SmallRng::seed_from_u64(seed).random::<f64>();
@@ -47,7 +51,7 @@ pub fn leader_crash(rest: &World, seed: u64) -> (Duration, Duration) {
     let leader = world.leader().unwrap();
     let old = world.invariants.newest().unwrap().term;
     let crashed = world.now;
-    world.act(Fault::Crash(leader));
+    world.act(fault(leader));
     let voters: Vec<usize> = world.council().into_iter().filter(|i| *i != leader).collect();
     world.must(20 * SECOND, "a successor in every view", |world| {
         voters.iter().all(|i| world.view(*i).is_some_and(|view| view.term > old))

@@ -27,6 +27,7 @@ pub mod network;
 pub mod point;
 pub mod process;
 mod queue;
+pub mod refusals;
 pub mod rest;
 pub mod ring;
 mod run;
@@ -44,6 +45,7 @@ use process::{Setup, moment, name};
 use queue::Queue;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use refusals::Refusals;
 use ring::{News, Ring};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +53,7 @@ use std::time::Duration;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-pub fn ms(milliseconds: u64) -> Duration {
+pub const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
@@ -60,6 +62,8 @@ pub fn ms(milliseconds: u64) -> Duration {
 enum Happening {
     Message { from: usize, to: usize, process: u32, connection: u64, message: Message },
     Gossip { from: usize, to: usize, view: ViewId },
+    Refused { machine: usize, process: u32, by: usize },
+    Connected { machine: usize, process: u32, to: usize },
     Written { machine: usize, process: u32, id: u64 },
     Wake { machine: usize, due: Duration },
     List { machine: usize },
@@ -109,6 +113,7 @@ pub struct World {
     pub seed: u64,
     pub now: Duration,
     pub network: Network,
+    pub refusals: Refusals,
     pub machines: Vec<Machine>,
     pub ring: Ring,
     pub invariants: Invariants,
@@ -165,6 +170,7 @@ impl World {
             seed,
             now: Duration::from_secs(10),
             network: Network::default(),
+            refusals: Refusals::default(),
             machines,
             ring: Ring::new(size, members),
             invariants: Invariants::default(),
@@ -211,6 +217,7 @@ impl World {
         machine.number += 1;
         machine.view = None;
         machine.process = Some(process);
+        self.refusals.begin(i);
         self.show_list(i);
         self.drain(i);
     }

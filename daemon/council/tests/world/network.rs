@@ -96,7 +96,7 @@ impl Network {
     }
 
     /// The delay of one message, or none if the stream breaks.
-    fn draw(&self, rng: &mut SmallRng) -> Option<Duration> {
+    pub fn draw(&self, rng: &mut SmallRng) -> Option<Duration> {
         let mut delay = self.delay + self.jitter.mul_f64(-(1.0 - rng.random::<f64>()).ln());
         if self.loss > 0.0 {
             let mut lost = 0;

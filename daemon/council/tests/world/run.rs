@@ -78,7 +78,9 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         let machine = match &happening {
             Happening::Message { to, .. } | Happening::Gossip { to, .. } => *to,
-            Happening::Written { machine, .. }
+            Happening::Refused { machine, .. }
+            | Happening::Connected { machine, .. }
+            | Happening::Written { machine, .. }
             | Happening::Wake { machine, .. }
             | Happening::List { machine } => *machine,
             Happening::Resume { machine, stop } => return self.resume(*machine, *stop),
@@ -133,6 +135,12 @@ impl World {
                     }
                 });
                 self.expect_sleep(i);
+            }
+            Happening::Refused { machine, process, by } => self.try_again(machine, process, by),
+            Happening::Connected { machine, process, to } => {
+                if self.machines[machine].number == process {
+                    self.give(machine, |council, now| council.handle_connection(now, &name(to)));
+                }
             }
             Happening::List { machine } => self.show_list(machine),
             Happening::Resume { .. } | Happening::News(_) | Happening::Fault(_) => {}
@@ -256,6 +264,7 @@ impl World {
                 machine.sent += 1;
                 let checked = self.invariants.sends(i, &message, machine.disk.durable());
                 self.judge(checked);
+                self.connect(i, to);
                 let process = self.machines[to].number;
                 for (at, connection) in self.network.send(self.now, i, to, &mut self.rng) {
                     let message = message.clone();

@@ -62,6 +62,8 @@ pub struct Plan {
     /// Whether messages overtake each other, beyond what streams do.
     pub unordered: bool,
     pub mutant: Option<Mutant>,
+    /// How often a machine or a link that is gone refuses connections.
+    pub refusals: f64,
 }
 
 impl Plan {
@@ -80,6 +82,7 @@ impl Plan {
             faults: rng.random_range(4..=20),
             unordered: rng.random_bool(0.2),
             mutant: None,
+            refusals: *[0.0, 0.5, 1.0].choose(&mut rng).unwrap(),
         };
         plan.with(bias)
     }
@@ -183,6 +186,7 @@ impl Run<'_> {
     /// What is so during the whole first phase.
     fn weather(&mut self) {
         self.world.network.unordered = self.plan.unordered;
+        self.world.refusals.chance = self.plan.refusals;
         self.world.network.loss = *[0.0, 0.0, 0.01, 0.1, 0.3].choose(&mut self.rng).unwrap();
         self.world.network.stalls = *[0.0, 0.0, 0.02, 0.2].choose(&mut self.rng).unwrap();
         self.world.network.jitter = ms(*[0, 1, 5, 50].choose(&mut self.rng).unwrap());
