@@ -4,7 +4,7 @@
 use memberd_control::message::{RefusalKind, Request, ViewRequest};
 use memberd_tests::control::{ControlError, reply};
 use memberd_tests::disk::{self, Disk};
-use memberd_tests::wait::{SOON, holds};
+use memberd_tests::wait::{SOON, holds, wait_exactly};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// The lease of the settings, and a bit for clocks that are read one after the other.
 const LEASE: Duration = Duration::from_secs(3);
+
+/// The promised bound: all name the next leader this long after a crash. Never stretched.
+const NAMED: Duration = Duration::from_secs(2);
 
 fn agreement_file(daemon: &Daemon) -> PathBuf {
     daemon.settings.state_dir.join("agreement.cbor")
@@ -79,6 +82,32 @@ fn a_killed_leader_is_replaced_once_its_lease_is_over() {
     fleet.restart(&[leader]);
     let back = fleet.wait_until_agreed().record;
     assert!(back.number > view.number && back.term == view.term, "its return elects nobody");
+}
+
+/// Its machine closes its connections and refuses new ones, which is noticed before the ring misses
+/// its heartbeats. The list has it as alive then, and the view has it as a member.
+#[test]
+fn a_killed_leader_is_replaced_before_the_ring_knows() {
+    let mut fleet = Fleet::agree_with(5, &[], |daemon| daemon.settings.level = "debug");
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let (leader, term) = fleet.led_by();
+        let killed = fleet[leader].kill();
+        wait_exactly("all name the next leader", NAMED, || {
+            fleet.running().try_for_each(|daemon| {
+                let view = daemon.control().view().map_err(|error| error.to_string())?.record;
+                let named = view.term > term && view.leader.is_some();
+                holds(named, || format!("{} has {view:?}", daemon.name()))
+            })
+        });
+        times.push(killed.elapsed());
+        fleet.restart(&[leader]);
+        fleet.wait_until_agreed();
+    }
+    println!("the next leader was named after {times:?}");
+    assert!(times.iter().all(|time| *time <= NAMED), "{times:?}");
+    let noticed = |daemon: &Daemon| daemon.log().text().contains(" noticed=Refused");
+    assert!(fleet.daemons().iter().any(noticed), "no link was refused");
 }
 
 #[test]

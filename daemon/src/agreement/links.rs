@@ -3,6 +3,9 @@
 //!
 //! The messages of one member keep their order. What a broken connection or a full queue loses is
 //! lost: the protocol repeats everything.
+//!
+//! The kernel of a machine closes the connections of a process that ends, however it ends, and then
+//! refuses new ones. So a link says when that happens: see [`Sign`].
 
 use crate::backoff::Backoff;
 use crate::peer::AGREEMENT;
@@ -10,7 +13,7 @@ use memberd_council::Name;
 use memberd_transport::{Caller, PeerStream, frame};
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,6 +73,31 @@ impl Keep {
 /// The pauses between attempts to connect.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
 
+/// How often a link connects with nothing to send, once the other side has closed a connection over
+/// which a message went to a voter. A process that is about to end may still take the first one.
+const TRIES: u8 = 2;
+
+/// The most signs that wait for the task. Of more, the newest are lost.
+const MOST_SIGNS: usize = MOST_LINKS;
+
+/// What a link noticed of the member at its other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sign {
+    pub(super) name: Name,
+    /// The address to which it connects.
+    pub(super) to: SocketAddr,
+    pub(super) noticed: Noticed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noticed {
+    /// The connection was closed, and then a new one was refused: its machine is there, and nobody
+    /// listens. It is said once for each connection that was closed.
+    Refused,
+    /// After that, a connection has opened.
+    Open,
+}
+
 /// The version of the agreement's connections, which their requests say.
 pub(super) const STREAM_VERSION: u8 = 1;
 
@@ -82,6 +110,8 @@ pub(super) struct Links {
     waiting: Arc<AtomicUsize>,
     /// How many messages were dropped since a queue was full.
     dropped: u64,
+    /// What the links have noticed.
+    signs: (mpsc::Sender<Sign>, mpsc::Receiver<Sign>),
 }
 
 #[derive(Debug)]
@@ -101,6 +131,7 @@ impl Drop for Link {
 #[derive(Debug)]
 struct Queued {
     bytes: Vec<u8>,
+    keep: Keep,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -113,7 +144,8 @@ impl Drop for Queued {
 impl Links {
     /// No connections yet.
     pub(super) fn new(caller: Caller) -> Self {
-        Links { caller, links: BTreeMap::new(), waiting: Arc::default(), dropped: 0 }
+        let signs = mpsc::channel(MOST_SIGNS);
+        Links { caller, links: BTreeMap::new(), waiting: Arc::default(), dropped: 0, signs }
     }
 
     /// Sends a message to the member of this name, which is at this address. It never waits.
@@ -124,14 +156,14 @@ impl Links {
             return;
         }
         self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        let queued = Queued { bytes, waiting: Arc::clone(&self.waiting) };
+        let queued = Queued { bytes, keep, waiting: Arc::clone(&self.waiting) };
         let Some(queued) = self.queue(name, to, queued) else { return };
         self.links.retain(|_, link| !link.task.is_finished());
         if self.links.len() >= MOST_LINKS && !self.links.contains_key(name) {
             self.dropped += 1;
             return;
         }
-        self.links.insert(name.clone(), self.open(to, keep.idle()));
+        self.links.insert(name.clone(), self.open(name, to, keep.idle()));
         if self.queue(name, to, queued).is_some() {
             self.dropped += 1;
         }
@@ -153,10 +185,16 @@ impl Links {
         }
     }
 
-    fn open(&self, to: SocketAddr, idle: Duration) -> Link {
+    fn open(&self, name: &Name, to: SocketAddr, idle: Duration) -> Link {
         let (queue, messages) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(self.caller.clone(), to, idle, messages));
+        let end = End { name: name.clone(), to, signs: self.signs.0.clone(), tries: 0 };
+        let task = tokio::spawn(run(self.caller.clone(), end, idle, messages));
         Link { to, queue, task }
+    }
+
+    /// The next sign.
+    pub(super) async fn sign(&mut self) -> Option<Sign> {
+        self.signs.1.recv().await
     }
 
     /// How many members there are connections to, or attempts.
@@ -170,44 +208,94 @@ impl Links {
     }
 }
 
+/// The other end of a link, and what is noticed of it.
+#[derive(Debug)]
+struct End {
+    name: Name,
+    to: SocketAddr,
+    signs: mpsc::Sender<Sign>,
+    /// How often the link still connects with nothing to send.
+    tries: u8,
+}
+
+impl End {
+    fn tell(&self, noticed: Noticed) {
+        // Without it, the list says the same a little later.
+        let _ = self.signs.try_send(Sign { name: self.name.clone(), to: self.to, noticed });
+    }
+
+    /// Only the end of a process closes connections. One whose machine is gone times out.
+    fn note_end(&mut self, error: &io::Error) {
+        use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        if !matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) {
+            self.tries = 0;
+        }
+    }
+}
+
 /// Sends the messages of one queue, until it is idle.
-async fn run(caller: Caller, to: SocketAddr, idle: Duration, mut messages: mpsc::Receiver<Queued>) {
-    let mut pauses = PAUSES;
-    while let Ok(Some(first)) = timeout(idle, messages.recv()).await {
-        let error = match caller.open(to, AGREEMENT, &[STREAM_VERSION], CONNECT_LIMIT).await {
+async fn run(caller: Caller, mut end: End, idle: Duration, mut messages: mpsc::Receiver<Queued>) {
+    let (mut pauses, mut refused) = (PAUSES, false);
+    loop {
+        let tries = end.tries > 0;
+        let first = if tries {
+            end.tries -= 1;
+            None
+        } else {
+            match timeout(idle, messages.recv()).await {
+                Ok(Some(first)) => Some(first),
+                Ok(None) | Err(_) => return,
+            }
+        };
+        let error = match caller.open(end.to, AGREEMENT, &[STREAM_VERSION], CONNECT_LIMIT).await {
             Ok(stream) => {
                 pauses = PAUSES;
-                match send_all(stream, first, idle, &mut messages).await {
+                if std::mem::take(&mut refused) {
+                    end.tell(Noticed::Open);
+                }
+                match send_all(stream, first, idle, &mut messages, &mut end.tries).await {
                     Ok(()) => return,
-                    Err(error) => error,
+                    Err(error) => {
+                        end.note_end(&error);
+                        error
+                    }
                 }
             }
-            Err(error) => error,
+            Err(error) => {
+                if tries && error.kind() == ErrorKind::ConnectionRefused {
+                    (end.tries, refused) = (0, true);
+                    end.tell(Noticed::Refused);
+                }
+                error
+            }
         };
-        debug!(%to, %error, "a connection of the agreement is broken");
+        debug!(to = %end.to, %error, "a connection of the agreement is broken");
         sleep(pauses.next_pause()).await;
         // What waited meanwhile is old, and is repeated.
         while messages.try_recv().is_ok() {}
     }
 }
 
-/// Sends messages over one connection, until it is idle.
+/// Sends messages over one connection, until it is idle. After one to a voter, it is to connect
+/// again by itself.
 ///
 /// # Errors
 /// When it breaks, or the other side closes it.
 async fn send_all(
     mut stream: PeerStream,
-    first: Queued,
+    first: Option<Queued>,
     idle: Duration,
     messages: &mut mpsc::Receiver<Queued>,
+    tries: &mut u8,
 ) -> io::Result<()> {
     let limit = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
     setsockopt(&stream, TcpUserTimeout, &limit)?;
-    let mut next = Some(first);
+    let mut next = first;
     let mut byte = [0];
     loop {
         if let Some(message) = next.take() {
             timeout(WRITE_LIMIT, frame::write(&mut stream, &[&message.bytes])).await??;
+            *tries = if message.keep == Keep::Voter { TRIES } else { 0 };
         }
         tokio::select! {
             message = timeout(idle, messages.recv()) => match message {
@@ -217,7 +305,7 @@ async fn send_all(
             // The other side says nothing on this connection, so this is its end.
             read = stream.read(&mut byte) => {
                 read?;
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
     }

@@ -7,7 +7,9 @@ use memberd_control::keyring::Keyring;
 use memberd_council::{Body, Lineage, Message, Term, Voter, VoterId};
 use memberd_transport::{PeerServer, PeerServices, Seal, SealingKeys, listen};
 use std::time::Instant;
+use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,21 @@ fn serve(at: SocketAddr, seal: Seal) -> (SocketAddr, Receiver<Message>, JoinHand
         .unwrap();
     let server = PeerServer::new(address, seal, services);
     (address, received, tokio::spawn(server.listen(listener, PeerServer::crowd())))
+}
+
+/// The same in a runtime of its own. It ends when the sender is dropped, and all that belongs to it
+/// is closed, as when a process ends.
+fn process(seal: Seal) -> (SocketAddr, Receiver<Message>, oneshot::Sender<()>) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (address, received, _server) = {
+        let _within = runtime.enter();
+        serve(([127, 0, 0, 1], 0).into(), seal)
+    };
+    let (end, ended) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = runtime.block_on(ended);
+    });
+    (address, received, end)
 }
 
 fn links(seal: Seal) -> Links {
@@ -135,4 +152,65 @@ async fn a_connection_to_no_voter_is_closed_soon() {
         }
     };
     timeout(IDLE - Duration::from_secs(1), closed).await.expect("it is closed before it is idle");
+}
+
+/// The process at the other end is gone and its machine is not: nobody sends anything, and it is
+/// noticed nevertheless, once. Then it is there again.
+#[tokio::test]
+async fn a_member_whose_process_ended_is_noticed() {
+    for seal in [Seal::plain(), seal()] {
+        let (address, mut received, process) = process(seal.clone());
+        let mut links = links(seal.clone());
+        links.send(&name(), address, Keep::Voter, message(0).encode());
+        assert_eq!(next(&mut received).await, 0);
+        drop(process);
+        let sign = |noticed| Some(Sign { name: name(), to: address, noticed });
+        assert_eq!(timeout(LIMIT, links.sign()).await.unwrap(), sign(Noticed::Refused));
+        let (_, mut received, _server) = serve(address, seal);
+        let open = loop {
+            links.send(&name(), address, Keep::Voter, message(1).encode());
+            if let Ok(sign) = timeout(Duration::from_millis(100), links.sign()).await {
+                break sign;
+            }
+        };
+        assert_eq!(open, sign(Noticed::Open));
+        assert_eq!(next(&mut received).await, 1);
+    }
+}
+
+/// Whoever closes each connection and still listens is connected to a few times more, and no more.
+#[tokio::test]
+async fn a_member_that_closes_connections_is_not_refused() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let accept =
+        || async { timeout(LIMIT, listener.accept()).await.expect("it connects").unwrap().0 };
+    let mut links = links(Seal::plain());
+    for (keep, tries) in [(Keep::Voter, TRIES), (Keep::Other, 0)] {
+        let bytes = message(0).encode();
+        links.send(&name(), address, keep, bytes.clone());
+        let (mut stream, mut read) = (accept().await, Vec::new());
+        while !read.ends_with(&bytes) {
+            assert_ne!(timeout(LIMIT, stream.read_buf(&mut read)).await.unwrap().unwrap(), 0);
+        }
+        drop(stream);
+        for _ in 0..tries {
+            drop(accept().await);
+        }
+        let more = timeout(PAUSES.longest() * 2, listener.accept()).await;
+        assert!(more.is_err(), "it connects again with nothing to send");
+    }
+    assert!(links.signs.1.try_recv().is_err());
+}
+
+/// A first connection that is refused is no sign: there was none that was closed.
+#[tokio::test]
+async fn a_refusal_alone_is_no_sign() {
+    let nobody: SocketAddr = ([127, 0, 0, 1], 9).into();
+    let mut links = links(Seal::plain());
+    for round in 0..5 {
+        links.send(&name(), nobody, Keep::Voter, message(round).encode());
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(links.signs.1.try_recv().is_err());
 }

@@ -9,7 +9,7 @@ mod steps;
 use super::clock::{self, BootTimer};
 use super::history::History;
 use super::holds::Holds;
-use super::links::{Keep, Links};
+use super::links::{Keep, Links, Noticed, Sign};
 use super::list::Standings;
 use super::writer::{Life, Writer};
 use super::{Command, Settled, Shown};
@@ -86,6 +86,7 @@ pub(super) struct Agreement {
 /// What woke the task.
 enum Wake {
     Message(Message),
+    Sign(Sign),
     Written(Life, WriteId),
     Timer,
     List(Arc<Vec<Standing>>),
@@ -145,7 +146,7 @@ impl Agreement {
     }
 
     async fn wake(&mut self) -> io::Result<Wake> {
-        let Parts { timer, incoming, list, views, commands, writer, .. } = &mut self.parts;
+        let Parts { timer, incoming, list, views, commands, writer, links, .. } = &mut self.parts;
         Ok(tokio::select! {
             // What is due comes first, and then what others wait for.
             biased;
@@ -154,6 +155,7 @@ impl Agreement {
                 written.map_or(Wake::Nothing, |(life, id)| Wake::Written(life, id))
             }
             Some(message) = incoming.recv() => Wake::Message(message),
+            Some(sign) = links.sign() => Wake::Sign(sign),
             Ok(()) = list.changed() => {
                 list.borrow_and_update().clone().map_or(Wake::Nothing, Wake::List)
             }
@@ -175,6 +177,7 @@ impl Agreement {
                 debug!(%from, kind, "agreement received");
                 self.parts.council.handle_message(now, message);
             }
+            Wake::Sign(sign) => self.take_sign(&sign, now),
             Wake::Written(life, id) if life == self.life => {
                 self.parts.council.handle_written(now, id);
             }
@@ -191,6 +194,19 @@ impl Agreement {
             }
             Wake::Command(command) => self.handle_command(command, now),
             Wake::Written(..) | Wake::Nothing | Wake::End => {}
+        }
+    }
+
+    /// A link to an address where the member is not any more says nothing of it.
+    fn take_sign(&mut self, sign: &Sign, now: Now) {
+        let Sign { name, to, noticed } = sign;
+        if self.address(name) != Some(*to) {
+            return;
+        }
+        debug!(%name, ?noticed, "a link of the agreement noticed something");
+        match noticed {
+            Noticed::Refused => self.parts.council.handle_refusal(now, name),
+            Noticed::Open => self.parts.council.handle_connection(now, name),
         }
     }
 
