@@ -240,9 +240,9 @@ pub struct Handle {
     views: broadcast::Sender<(Name, ViewNews)>,
 }
 
-/// The task has ended: the daemon is shutting down.
+/// The task has ended: the daemon is shutting down, or the task had a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("memberd is shutting down")]
+#[error("memberd is shutting down, or has a fault: look at its log")]
 pub struct Ended;
 
 impl Handle {

@@ -211,7 +211,7 @@ fn the_lost_are_typed_by_name() {
         let daemon = showing(view());
         assert_eq!(daemon.run(arguments).status, Some(2), "{arguments:?}");
     }
-    let answered = "vm3 answered: they are not lost";
+    let answered = "vm3 answered: it is not lost";
     Daemon::refusing(RefusalKind::Failed, answered)
         .run(&["view", "recover", "--lost", "vm3"])
         .failed(1, answered);

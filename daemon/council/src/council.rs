@@ -7,6 +7,7 @@ mod confirming;
 mod election;
 mod exclusion;
 mod founding;
+mod freezing;
 mod install;
 mod leader;
 mod receive;
@@ -85,8 +86,14 @@ pub struct Council {
     confirming: Confirming,
     catch_up: CatchUp,
     recovering: Option<Recovering>,
+    /// When the coordinator is asked again whether its recovery still runs.
+    ask_coordinator_at: BootTime,
     other_lineages: OtherLineages,
     stale_since: Option<BootTime>,
+    /// Since when the list has fewer voters up than a majority.
+    few_since: Option<BootTime>,
+    /// What made the newest view of the one before, if that is known.
+    made_by: Option<Arc<Proposal>>,
     set_aside: bool,
     outputs: VecDeque<Output>,
     due: Option<BootTime>,
@@ -116,6 +123,7 @@ impl Council {
         let pending = durable.accepted.as_ref().map(|accepted| accepted.proposal.clone());
         let id = durable.view.id();
         let store = Store::new(durable, on_disk && !grown);
+        let catch_up = CatchUp::new(&own.name, now.boot);
         let mut council = Council {
             settings,
             own,
@@ -140,10 +148,13 @@ impl Council {
             lost: None,
             wishes: Wishes::default(),
             confirming: Confirming::default(),
-            catch_up: CatchUp::new(now.boot),
+            catch_up,
             recovering: None,
+            ask_coordinator_at: now.boot,
             other_lineages: OtherLineages::default(),
             stale_since: None,
+            few_since: None,
+            made_by: None,
             set_aside: false,
             outputs: VecDeque::new(),
             due: None,
@@ -313,8 +324,8 @@ impl Council {
         self.tick_founding();
         self.tick_lead();
         self.tick_confirming();
-        self.tick_catch_up();
         self.tick_staleness();
+        self.tick_catch_up();
     }
 
     fn next_due(&self) -> Option<BootTime> {
@@ -393,8 +404,9 @@ impl Council {
         self.view().quorum().seat(&self.own).is_some()
     }
 
+    /// Whether this voter takes part in nothing but a recovery.
     fn is_recovering(&self) -> bool {
-        self.store.get().recovery.is_some()
+        self.store.get().recovery.as_ref().is_some_and(|recovery| !recovery.ended)
     }
 
     fn is_alive(&self, name: &Name) -> bool {

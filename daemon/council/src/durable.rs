@@ -25,13 +25,17 @@ pub struct Accepted {
     pub proposal: Arc<Proposal>,
 }
 
-/// The recovery that a voter takes part in. It takes part in nothing else of its lineage any more.
+/// The recovery that a voter takes part in. It takes part in nothing else of its lineage until that
+/// has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     /// The later attempt wins.
     pub attempt: u64,
     /// Who asked for it.
     pub coordinator: Voter,
+    /// Whether it has come to nothing. It is remembered, since no attempt is made twice.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// The agreement file. It is written whole and synced, its folder as well, before the answer that
@@ -48,7 +52,7 @@ pub struct Durable {
     pub promised: Option<Ballot>,
     /// What was accepted as the next view, if anything.
     pub accepted: Option<Accepted>,
-    /// The recovery that it takes part in, if any.
+    /// The recovery that it takes part in, or did last, if any.
     pub recovery: Option<Recovery>,
     /// The newest view.
     pub view: Arc<View>,

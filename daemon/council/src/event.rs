@@ -77,13 +77,18 @@ impl LossReason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecoveryError {
     /// These are lost by what was asked, but answer.
-    #[error("{} answered: they are not lost", names(.0))]
+    #[error("{} answered: {} not lost", names(.0), they_are(.0))]
     Answered(Vec<Name>),
     /// These do not answer, and were not named as lost.
-    #[error("{} did not answer: name them with --lost if they are gone for good", names(.0))]
+    #[error(
+        "{} did not answer: name {} with --lost if {} gone for good",
+        names(.0),
+        them(.0),
+        they_are(.0)
+    )]
     Silent(Vec<Name>),
     /// These are not in the council.
-    #[error("{} have no seat in the council", names(.0))]
+    #[error("{} {} no seat in the council", names(.0), have(.0))]
     NotInCouncil(Vec<Name>),
     /// A majority answers, so nothing needs recovery.
     #[error("a majority of the council answers: nothing needs recovery")]
@@ -101,6 +106,18 @@ pub enum RecoveryError {
 
 fn names(names: &[Name]) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn have(names: &[Name]) -> &'static str {
+    if names.len() == 1 { "has" } else { "have" }
+}
+
+fn them(names: &[Name]) -> &'static str {
+    if names.len() == 1 { "it" } else { "them" }
+}
+
+fn they_are(names: &[Name]) -> &'static str {
+    if names.len() == 1 { "it is" } else { "they are" }
 }
 
 /// Something that happened.
@@ -211,4 +228,6 @@ pub struct Confirmation {
     pub majority: bool,
     /// Who did not answer in time.
     pub missing: Vec<Name>,
+    /// Who answered, but takes part in nothing but a recovery. They do not count.
+    pub frozen: Vec<Name>,
 }

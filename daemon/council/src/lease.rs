@@ -10,8 +10,12 @@ use std::time::Duration;
 /// How much of a lease a leader uses: voters' clocks may run slower than its own, by 1 %.
 const USED_PERCENT: u32 = 99;
 
-/// The most requests whose answers can still count.
-const MAX_SENT: usize = 16;
+/// The most requests whose answers can still count. At the shortest pause they last for two leases,
+/// so whatever is answered in time counts.
+const MAX_SENT: usize = 256;
+
+/// The shortest pause between two requests is this part of a lease.
+const SHORTEST_PAUSE: u32 = 128;
 
 /// Until when the leases last that a voter has promised. Not durable: one that restarts begins with
 /// a full length.
@@ -82,6 +86,13 @@ impl Renewals {
             next_at: now,
             began: now,
         }
+    }
+
+    /// Whether one may go out although none is due. Whoever asks again and again gets the answers
+    /// to the last one.
+    pub(crate) fn may_send(&self, now: BootTime, lease: Duration) -> bool {
+        let last = self.sent.back();
+        last.is_none_or(|(_, sent)| now.since(*sent) >= lease / SHORTEST_PAUSE)
     }
 
     /// A request goes out. Its number.
@@ -162,6 +173,22 @@ mod tests {
         assert_eq!(promise.left(Term(2), at(1_000)), Duration::from_millis(2_000));
         promise.promise(Term(1), at(4_000));
         assert_eq!(promise.left(Term(3), at(1_000)), Duration::from_millis(3_000));
+    }
+
+    /// However often somebody asks, an answer that comes within a lease counts.
+    #[test]
+    fn no_request_under_way_is_forgotten_within_a_lease() {
+        let lease = Duration::from_secs(3);
+        let mut renewals = Renewals::new(at(0));
+        let first = renewals.send(at(0), lease / 4);
+        for now in 0..3_000 {
+            if renewals.may_send(at(now), lease) {
+                renewals.send(at(now), lease / 4);
+            }
+        }
+        renewals.on_answer(&voter(1), first);
+        assert_eq!(renewals.answered_since(at(0)).count(), 1);
+        assert!(renewals.sequence <= 129, "{} requests", renewals.sequence);
     }
 
     #[test]

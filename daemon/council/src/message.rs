@@ -180,6 +180,9 @@ pub enum Body {
         number: ViewNumber,
         /// Its promise.
         promised: Term,
+        /// Whether it takes part in nothing but a recovery.
+        #[serde(default)]
+        frozen: bool,
     },
     /// An operator recovers from the loss of a majority: who is there, and what is known?
     Survey {
@@ -194,19 +197,27 @@ pub enum Body {
         number: ViewNumber,
         /// Its promise.
         promised: Term,
+        /// Whether it takes part in nothing but a recovery already.
+        #[serde(default)]
+        frozen: bool,
     },
     /// Take part in this recovery, and in nothing else of this lineage any more.
     Freeze(Recovery),
-    /// It does. Durable before it is sent.
+    /// It does. Durable before it is sent. Repeated to the coordinator until the freeze ends.
     Frozen {
-        /// The attempt.
-        attempt: u64,
+        /// The recovery that it takes part in, or took part in last.
+        recovery: Recovery,
         /// The view of whoever answers.
         number: ViewNumber,
         /// What it has accepted as the next view.
         accepted: Option<Box<Accepted>>,
         /// Its promise.
         promised: Term,
+    },
+    /// The coordinator of this attempt has given it up: take part in all again.
+    Thaw {
+        /// The attempt.
+        attempt: u64,
     },
 }
 
@@ -237,6 +248,7 @@ impl Body {
             Body::Surveyed { .. } => "surveyed",
             Body::Freeze(_) => "freeze",
             Body::Frozen { .. } => "frozen",
+            Body::Thaw { .. } => "thaw",
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Status {
     pub pending: Vec<Operation>,
     /// Changes of the list that wait for their proposal, known to the leader only.
     pub waiting: usize,
+    /// Whose recovery this machine takes part in, and in nothing else meanwhile.
+    pub frozen_for: Option<Name>,
     /// Since when no majority is reached.
     pub stale_since: Option<BootTime>,
     /// The voters that are not reached. Known to the leader; elsewhere by the list.

@@ -38,7 +38,7 @@ fn accepted_operations_that_are_forgotten_are_found() {
 
 #[test]
 fn a_promise_by_whom_is_ahead_is_found() {
-    is_found(Mutant::PromiseWhileBehind, &[Bias::Squeeze, Bias::Seats], 1_200, &[1, 2, 3]);
+    is_found(Mutant::PromiseWhileBehind, &[Bias::Squeeze, Bias::Seats], 3_000, &[1, 2, 3]);
 }
 
 #[test]

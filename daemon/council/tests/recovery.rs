@@ -7,6 +7,9 @@
 mod world;
 
 use memberd_council::{Event, RecoveryError};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use world::environment::seeds;
 use world::faults::Fault;
 use world::measure::{fleet, settle};
@@ -83,5 +86,65 @@ fn a_majority_that_was_only_stopped_is_set_aside() {
         assert_eq!(recover(&mut world, kept[0], &lost), Ok(()), "seed {seed}");
         world.run_for(30 * SECOND);
         settle(&mut world, 5, 60 * SECOND);
+    }
+}
+
+/// The coordinator crashes at some moment of its recovery and is back soon, as are the lost. Either
+/// there is a new lineage, or nobody is frozen in the old one.
+#[test]
+fn a_recovery_that_breaks_off_leaves_nobody_behind() {
+    let rest = fleet(5, 5, 4);
+    for seed in seeds(0..20) {
+        let lost: Vec<usize> = (0..3).map(|place| (seed as usize + place * 2) % 5).collect();
+        let kept: Vec<usize> = (0..5).filter(|i| !lost.contains(i)).collect();
+        let mut world = rest.clone();
+        world.reseed(seed);
+        lost.iter().for_each(|i| world.act(Fault::Crash(*i)));
+        world.run_for(2 * SECOND);
+        world.act(Fault::Recover(kept[0], lost.clone()));
+        world.run_for(ms(400 + seed * 997 % 7_500));
+        world.act(Fault::Crash(kept[0]));
+        world.run_for(ms(seed * 31 % 700));
+        world.act(Fault::Start(kept[0]));
+        lost.iter().for_each(|i| world.act(Fault::Start(*i)));
+        settle(&mut world, 5, 60 * SECOND);
+    }
+}
+
+/// Two operators recover, each on another machine, while links between those break and join again
+/// and machines start again. The lost stay away. There is never more than one exclusive leader.
+#[test]
+fn two_recoveries_make_no_two_leaders() {
+    let rest = fleet(7, 7, 5);
+    for seed in seeds(0..60) {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut all: Vec<usize> = (0..7).collect();
+        all.shuffle(&mut rng);
+        let (lost, kept) = all.split_at(4);
+        let mut world = rest.clone();
+        world.reseed(seed);
+        lost.iter().for_each(|i| world.act(Fault::Crash(*i)));
+        world.run_for(2 * SECOND);
+        world.act(Fault::Recover(kept[0], lost.to_vec()));
+        world.run_for(ms(rng.random_range(0..9_000)));
+        world.act(Fault::Recover(kept[1], lost.to_vec()));
+        for _ in 0..rng.random_range(0..8) {
+            let (one, other) = (rng.random_range(0..3), rng.random_range(0..3));
+            world.act(match rng.random_range(0..5) {
+                0 => Fault::Cut(kept[one], kept[other]),
+                1 => Fault::Heal,
+                2 => Fault::Crash(kept[one]),
+                3 => Fault::Stop(kept[one], ms(rng.random_range(100..5_000))),
+                _ => Fault::Recover(kept[one], lost.to_vec()),
+            });
+            world.run_for(ms(rng.random_range(0..2_500)));
+            kept.iter().for_each(|i| world.act(Fault::Start(*i)));
+        }
+        world.act(Fault::Heal);
+        for _ in 0..200 {
+            world.run_for(ms(100));
+            assert!(world.exclusive().len() <= 1, "seed {seed}: {}", world.describe());
+        }
+        world.expect_sound();
     }
 }

@@ -34,6 +34,9 @@ const QUEUE: usize = 256;
 /// The most bytes that wait for all members together, but one message always may.
 const MOST_BYTES: usize = 48 << 20;
 
+/// The most of them with which anything for others than voters is queued.
+const MOST_BYTES_OF_OTHERS: usize = 36 << 20;
+
 /// How long a connection may take to open.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -117,6 +120,7 @@ pub(super) struct Links {
 #[derive(Debug)]
 struct Link {
     to: SocketAddr,
+    keep: Keep,
     queue: mpsc::Sender<Queued>,
     task: JoinHandle<()>,
 }
@@ -148,9 +152,22 @@ impl Links {
         Links { caller, links: BTreeMap::new(), waiting: Arc::default(), dropped: 0, signs }
     }
 
-    /// Sends a message to the member of this name, which is at this address. It never waits.
-    pub(super) fn send(&mut self, name: &Name, to: SocketAddr, keep: Keep, bytes: Vec<u8>) {
+    /// Sends a message to the member of this name, which is at this address. It never waits. A
+    /// message for which there is no room is not made.
+    pub(super) fn send(
+        &mut self,
+        name: &Name,
+        to: SocketAddr,
+        keep: Keep,
+        message: impl FnOnce() -> Vec<u8>,
+    ) {
         let before = self.waiting.load(Ordering::Relaxed);
+        let is_crowded = keep == Keep::Other && before > MOST_BYTES_OF_OTHERS;
+        if is_crowded || !self.has_room(name, to, keep) {
+            self.dropped += 1;
+            return;
+        }
+        let bytes = message();
         if before > 0 && before + bytes.len() > MOST_BYTES {
             self.dropped += 1;
             return;
@@ -158,15 +175,32 @@ impl Links {
         self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         let queued = Queued { bytes, keep, waiting: Arc::clone(&self.waiting) };
         let Some(queued) = self.queue(name, to, queued) else { return };
-        self.links.retain(|_, link| !link.task.is_finished());
-        if self.links.len() >= MOST_LINKS && !self.links.contains_key(name) {
-            self.dropped += 1;
-            return;
-        }
-        self.links.insert(name.clone(), self.open(name, to, keep.idle()));
+        self.links.insert(name.clone(), self.open(name, to, keep));
         if self.queue(name, to, queued).is_some() {
             self.dropped += 1;
         }
+    }
+
+    /// Whether there is room for a message at the connection of this member, or for a connection.
+    /// Voters take the places of others.
+    fn has_room(&mut self, name: &Name, to: SocketAddr, keep: Keep) -> bool {
+        if let Some(link) = self.links.get_mut(name).filter(|link| link.to == to) {
+            if keep == Keep::Voter {
+                link.keep = keep;
+            }
+            return link.queue.is_closed() || link.queue.capacity() > 0;
+        }
+        if self.links.len() < MOST_LINKS || self.links.contains_key(name) {
+            return true;
+        }
+        self.links.retain(|_, link| !link.task.is_finished());
+        if self.links.len() >= MOST_LINKS && keep == Keep::Voter {
+            let mut others = self.links.iter().filter(|(_, link)| link.keep == Keep::Other);
+            if let Some(other) = others.next().map(|(name, _)| name.clone()) {
+                self.links.remove(&other);
+            }
+        }
+        self.links.len() < MOST_LINKS
     }
 
     /// Queues a message at a connection that is there. It comes back if there is none.
@@ -185,11 +219,11 @@ impl Links {
         }
     }
 
-    fn open(&self, name: &Name, to: SocketAddr, idle: Duration) -> Link {
+    fn open(&self, name: &Name, to: SocketAddr, keep: Keep) -> Link {
         let (queue, messages) = mpsc::channel(QUEUE);
         let end = End { name: name.clone(), to, signs: self.signs.0.clone(), tries: 0 };
-        let task = tokio::spawn(run(self.caller.clone(), end, idle, messages));
-        Link { to, queue, task }
+        let task = tokio::spawn(run(self.caller.clone(), end, keep.idle(), messages));
+        Link { to, keep, queue, task }
     }
 
     /// The next sign.

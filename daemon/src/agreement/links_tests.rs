@@ -77,7 +77,7 @@ async fn messages_of_one_member_keep_their_order() {
         let (address, mut received, _server) = serve(([127, 0, 0, 1], 0).into(), seal.clone());
         let mut links = links(seal);
         for round in 0..100 {
-            links.send(&name(), address, Keep::Voter, message(round).encode());
+            links.send(&name(), address, Keep::Voter, || message(round).encode());
         }
         for round in 0..100 {
             assert_eq!(next(&mut received).await, round);
@@ -91,13 +91,13 @@ async fn messages_of_one_member_keep_their_order() {
 async fn a_broken_connection_is_opened_again() {
     let (address, mut received, server) = serve(([127, 0, 0, 1], 0).into(), Seal::plain());
     let mut links = links(Seal::plain());
-    links.send(&name(), address, Keep::Voter, message(0).encode());
+    links.send(&name(), address, Keep::Voter, || message(0).encode());
     assert_eq!(next(&mut received).await, 0);
     server.abort();
     drop(received);
     let begun = Instant::now();
     let (_, mut received, _server) = loop {
-        links.send(&name(), address, Keep::Voter, message(1).encode());
+        links.send(&name(), address, Keep::Voter, || message(1).encode());
         sleep(Duration::from_millis(20)).await;
         // The old connections end with the task, a moment after its abort.
         if std::net::TcpStream::connect(address).is_err() {
@@ -108,7 +108,7 @@ async fn a_broken_connection_is_opened_again() {
     // What was sent meanwhile may be lost. The protocol repeats, and so does this.
     let mut repeated = 2;
     loop {
-        links.send(&name(), address, Keep::Voter, message(repeated).encode());
+        links.send(&name(), address, Keep::Voter, || message(repeated).encode());
         match timeout(Duration::from_millis(100), received.recv()).await {
             Ok(Some(_)) => break,
             _ => assert!(begun.elapsed() < LIMIT),
@@ -123,7 +123,7 @@ async fn nobody_who_is_not_there_takes_more_than_a_queue() {
     let mut links = links(Seal::plain());
     let large = vec![0; 1 << 20];
     for _ in 0..QUEUE + 10 {
-        links.send(&name(), nobody, Keep::Voter, large.clone());
+        links.send(&name(), nobody, Keep::Voter, || large.clone());
     }
     assert!(links.dropped() > 0);
     assert!(links.waiting.load(Ordering::Relaxed) <= MOST_BYTES);
@@ -144,7 +144,7 @@ async fn a_member_of_another_version_is_turned_away() {
 async fn a_connection_to_no_voter_is_closed_soon() {
     let (address, mut received, _server) = serve(([127, 0, 0, 1], 0).into(), seal());
     let mut links = links(seal());
-    links.send(&name(), address, Keep::Other, message(1).encode());
+    links.send(&name(), address, Keep::Other, || message(1).encode());
     assert_eq!(next(&mut received).await, 1);
     let closed = async {
         while links.count() > 0 {
@@ -161,14 +161,14 @@ async fn a_member_whose_process_ended_is_noticed() {
     for seal in [Seal::plain(), seal()] {
         let (address, mut received, process) = process(seal.clone());
         let mut links = links(seal.clone());
-        links.send(&name(), address, Keep::Voter, message(0).encode());
+        links.send(&name(), address, Keep::Voter, || message(0).encode());
         assert_eq!(next(&mut received).await, 0);
         drop(process);
         let sign = |noticed| Some(Sign { name: name(), to: address, noticed });
         assert_eq!(timeout(LIMIT, links.sign()).await.unwrap(), sign(Noticed::Refused));
         let (_, mut received, _server) = serve(address, seal);
         let open = loop {
-            links.send(&name(), address, Keep::Voter, message(1).encode());
+            links.send(&name(), address, Keep::Voter, || message(1).encode());
             if let Ok(sign) = timeout(Duration::from_millis(100), links.sign()).await {
                 break sign;
             }
@@ -188,7 +188,7 @@ async fn a_member_that_closes_connections_is_not_refused() {
     let mut links = links(Seal::plain());
     for (keep, tries) in [(Keep::Voter, TRIES), (Keep::Other, 0)] {
         let bytes = message(0).encode();
-        links.send(&name(), address, keep, bytes.clone());
+        links.send(&name(), address, keep, || bytes.clone());
         let (mut stream, mut read) = (accept().await, Vec::new());
         while !read.ends_with(&bytes) {
             assert_ne!(timeout(LIMIT, stream.read_buf(&mut read)).await.unwrap().unwrap(), 0);
@@ -209,8 +209,45 @@ async fn a_refusal_alone_is_no_sign() {
     let nobody: SocketAddr = ([127, 0, 0, 1], 9).into();
     let mut links = links(Seal::plain());
     for round in 0..5 {
-        links.send(&name(), nobody, Keep::Voter, message(round).encode());
+        links.send(&name(), nobody, Keep::Voter, || message(round).encode());
         sleep(Duration::from_millis(50)).await;
     }
     assert!(links.signs.1.try_recv().is_err());
+}
+
+fn named(index: usize) -> Name {
+    Name::new(&format!("observer{index}")).unwrap()
+}
+
+/// The council decides for all, and members that fetch a view may come again.
+#[tokio::test]
+async fn voters_take_the_places_of_others() {
+    let (address, mut received, _server) = serve(([127, 0, 0, 1], 0).into(), Seal::plain());
+    let nobody: SocketAddr = ([127, 0, 0, 1], 9).into();
+    let mut links = links(Seal::plain());
+    for index in 0..MOST_LINKS {
+        links.send(&named(index), nobody, Keep::Other, || vec![0]);
+    }
+    assert_eq!((links.count(), links.dropped()), (MOST_LINKS, 0));
+    links.send(&named(MOST_LINKS), nobody, Keep::Other, || panic!("it is made for nothing"));
+    assert_eq!((links.count(), links.dropped()), (MOST_LINKS, 1));
+    links.send(&name(), address, Keep::Voter, || message(7).encode());
+    assert_eq!(next(&mut received).await, 7);
+    assert_eq!(links.dropped(), 1);
+}
+
+/// A view of a large group has hundreds of kilobytes.
+#[tokio::test]
+async fn a_message_that_would_be_dropped_is_not_made() {
+    let nobody: SocketAddr = ([127, 0, 0, 1], 9).into();
+    let mut links = links(Seal::plain());
+    let mut made = 0;
+    for _ in 0..QUEUE + 10 {
+        links.send(&name(), nobody, Keep::Other, || {
+            made += 1;
+            vec![0]
+        });
+    }
+    assert!(links.dropped() >= 9);
+    assert_eq!(made + links.dropped(), QUEUE as u64 + 10);
 }

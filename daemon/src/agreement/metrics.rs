@@ -76,6 +76,12 @@ pub(super) fn warnings(told: &Told) -> Vec<String> {
             now.boot.since(since).as_secs(),
         ));
     }
+    if let Some(coordinator) = &status.frozen_for {
+        warnings.push(format!(
+            "this machine votes for nothing but a recovery that {coordinator} began: if it does \
+            not end, run memberctl view recover again"
+        ));
+    }
     if let Some(trouble) = &told.written.trouble {
         warnings.push(format!(
             "the agreement file cannot be written, so this machine does not vote: {trouble}"

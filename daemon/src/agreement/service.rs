@@ -26,6 +26,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
+/// What the status says if the task is gone and the daemon is not.
+const FAILED: &str =
+    "the agreed views have failed on this machine: look at its log, and start memberd again";
+
 /// The agreed views of this machine.
 #[derive(Debug, Default)]
 pub struct AgreementService {
@@ -215,7 +219,10 @@ impl Subsystem for AgreementService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let told = handle.ask(Command::Tell).await?;
+            let Ok(told) = handle.ask(Command::Tell).await else {
+                report.warnings.push(FAILED.to_owned());
+                return Ok(());
+            };
             report.warnings.extend(metrics::warnings(&told));
             let elections = told.status.elections;
             report.counters.push(("view_elections".to_owned(), elections));
@@ -227,7 +234,10 @@ impl Subsystem for AgreementService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let told = handle.ask(Command::Tell).await?;
+            let Ok(told) = handle.ask(Command::Tell).await else {
+                page.warnings += 1;
+                return Ok(());
+            };
             page.warnings += metrics::warnings(&told).len();
             metrics::write(&mut page.text, &told);
             Ok(())

@@ -29,6 +29,9 @@ use tracing::{debug, error};
 /// The most messages that the task takes before it does anything else.
 const DRAIN: usize = 64;
 
+/// Why it cannot go on.
+const NO_WRITER: &str = "the thread that writes the agreement file has ended";
+
 /// The parts that the task starts with.
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -133,7 +136,7 @@ impl Agreement {
                 Ok(Wake::End) => return,
                 Ok(wake) => self.take(wake),
                 Err(error) => {
-                    error!(%error, "the agreement cannot wait for its timer");
+                    error!(%error, "the agreed views end: start memberd again");
                     return;
                 }
             }
@@ -152,7 +155,8 @@ impl Agreement {
             biased;
             fired = timer.fired() => fired.map(|()| Wake::Timer)?,
             written = writer.written() => {
-                written.map_or(Wake::Nothing, |(life, id)| Wake::Written(life, id))
+                let (life, id) = written.ok_or_else(|| io::Error::other(NO_WRITER))?;
+                Wake::Written(life, id)
             }
             Some(message) = incoming.recv() => Wake::Message(message),
             Some(sign) = links.sign() => Wake::Sign(sign),
@@ -236,7 +240,7 @@ impl Agreement {
                 };
                 debug!(%to, kind = message.body.kind(), "agreement sends");
                 let keep = self.keep(&to);
-                self.parts.links.send(&to, address, keep, message.encode());
+                self.parts.links.send(&to, address, keep, || message.encode());
             }
             Output::Write { id, durable } => self.parts.writer.write(self.life, id, durable),
             Output::Gossip(id) => drop(self.parts.gossip.send_replace(Some(view_news(&id)))),

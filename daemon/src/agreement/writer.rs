@@ -131,9 +131,9 @@ struct Thread {
 impl Thread {
     fn run(self) {
         let mut pause = PAUSES.0;
-        while let Some(Waiting { aside, record, .. }) = self.next() {
+        while let Some(Waiting { mut aside, record, .. }) = self.next() {
             let begun = Instant::now();
-            match self.carry_out(aside, record.as_ref()) {
+            match self.carry_out(&mut aside, record.as_ref()) {
                 Ok(()) => {
                     pause = PAUSES.0;
                     self.note(Ok(begun.elapsed()));
@@ -170,14 +170,17 @@ impl Thread {
         }
     }
 
+    /// A file that was set aside is not set aside again, whatever fails afterwards: the next one
+    /// would take its place.
     fn carry_out(
         &self,
-        aside: Option<&'static str>,
+        aside: &mut Option<&'static str>,
         record: Option<&(Life, WriteId, Box<Durable>)>,
     ) -> Result<(), String> {
         let explain = |error| format!("{:#}", anyhow::Error::from(error));
-        if let Some(suffix) = aside {
+        if let Some(suffix) = *aside {
             self.file.set_aside(suffix).map_err(explain)?;
+            *aside = None;
         }
         record.map_or(Ok(()), |(_, _, durable)| self.file.save(durable).map_err(explain))
     }
@@ -277,6 +280,26 @@ mod tests {
         fs::remove_dir(&obstacle).unwrap();
         assert_eq!(writer.written().await, Some((Life(0), WriteId(2))));
         assert_eq!((voter(&file), writer.told().trouble), (VoterId(2), None));
+    }
+
+    /// The second time it would be the new file that takes the name.
+    #[test]
+    fn a_file_is_set_aside_once_whatever_fails_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file(&directory);
+        file.save(&durable(1)).unwrap();
+        fs::create_dir(directory.path().join("agreement.cbor.new")).unwrap();
+        let told = Told { times: Histogram::new(WRITE_BOUNDS), failures: 0, trouble: None };
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            told: Mutex::new(told),
+        });
+        let thread = Thread { file, shared, done: watch::channel(None).0 };
+        let (mut aside, record) = (Some(".set-aside"), (Life(1), WriteId(1), durable(2)));
+        assert!(thread.carry_out(&mut aside, Some(&record)).is_err());
+        assert_eq!(aside, None);
+        assert!(directory.path().join("agreement.cbor.set-aside").exists());
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ pub(crate) fn not_in_group() -> Reply {
     refused(RefusalKind::NotInGroup, "not in a group: join one with memberctl join")
 }
 
-/// Refuses because the daemon is shutting down.
+/// Refuses because the task that would answer has ended.
 pub(crate) fn ended(ended: Ended) -> Reply {
     refused(RefusalKind::Failed, ended.to_string())
 }

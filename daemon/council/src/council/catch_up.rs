@@ -7,31 +7,79 @@ use crate::view::{ViewId, ViewNumber};
 use memberd_membership::Name;
 use std::time::Duration;
 
-/// Before the first view, one member is asked in each such span.
-const GENESIS_INTERVAL: Duration = Duration::from_secs(1);
+/// Before the first view, one member is asked in each such span. After news, the second question
+/// comes after it, and then the span doubles.
+const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the list may differ from the view before somebody is asked. It doubles.
-const FIRST_INTERVAL: Duration = Duration::from_secs(2);
+const LONG_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest span between two questions.
 const MAX_INTERVAL: Duration = Duration::from_secs(30);
+/// News are forgotten after as many questions without an answer: there may be no such view.
+const MOST_QUESTIONS: u32 = 16;
+/// All members without a seat have the same reason to ask at one moment. So each waits for a moment
+/// of its own, on average one in each such span.
+const SPAN_OF_ONE: Duration = Duration::from_millis(1);
+/// How long it waits at most.
+const MAX_SPREAD: Duration = Duration::from_secs(5);
+
+/// Why somebody is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// There is no view yet.
+    NoView,
+    /// There is a newer view, by what was heard.
+    News,
+    /// The list differs from the view, or the view is stale.
+    Differs,
+}
 
 /// Owns when somebody is asked next, and whom.
 #[derive(Debug, Clone)]
 pub(super) struct CatchUp {
+    reason: Option<Reason>,
     next_at: BootTime,
     interval: Duration,
+    /// A number that differs between machines.
+    own: u64,
     turn: usize,
-    /// The newest view that was heard of.
+    /// The newest view that was heard of, who told of it, and how often it was asked for.
     heard_of: Option<ViewId>,
+    teller: Option<Name>,
+    questions: u32,
 }
 
 impl CatchUp {
-    pub(super) fn new(now: BootTime) -> Self {
-        CatchUp { next_at: now, interval: FIRST_INTERVAL, turn: 0, heard_of: None }
+    pub(super) fn new(own: &Name, now: BootTime) -> Self {
+        let hash = blake3::hash(own.as_str().as_bytes());
+        let own = hash.as_bytes().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        CatchUp {
+            reason: None,
+            next_at: now,
+            interval: LONG_INTERVAL,
+            own,
+            // Machines that start together do not ask the same one.
+            turn: usize::try_from(own >> 32).unwrap_or(0),
+            heard_of: None,
+            teller: None,
+            questions: 0,
+        }
     }
 
-    pub(super) fn on_install(&mut self, now: BootTime) {
-        self.interval = FIRST_INTERVAL;
-        self.next_at = now + self.interval;
+    /// A reason that goes on counts from the new view.
+    pub(super) fn on_install(&mut self) {
+        self.reason = None;
+        self.teller = None;
+    }
+
+    fn begin(&mut self, reason: Reason, now: BootTime, spread: Duration) {
+        let (interval, wait) = match reason {
+            Reason::NoView => (SHORT_INTERVAL, Duration::ZERO),
+            Reason::News => (SHORT_INTERVAL, spread),
+            Reason::Differs => (LONG_INTERVAL, LONG_INTERVAL + spread),
+        };
+        self.reason = Some(reason);
+        self.interval = interval;
+        self.next_at = now + wait;
     }
 }
 
@@ -40,13 +88,20 @@ impl Council {
         if !self.is_behind(&view) {
             return;
         }
-        let known = self.catch_up.heard_of.is_some_and(|heard| {
-            (heard.lineage.recoveries, heard.number) >= (view.lineage.recoveries, view.number)
-        });
-        if !known || self.now.boot >= self.catch_up.next_at {
-            self.catch_up.heard_of = Some(view);
-            self.catch_up.next_at = self.now.boot + GENESIS_INTERVAL;
-            self.send(from, Body::Fetch { number: self.id.number });
+        let (now, spread) = (self.now.boot, self.spread());
+        let catch_up = &mut self.catch_up;
+        let rank = |view: &ViewId| (view.lineage.recoveries, view.number);
+        let newest = catch_up.heard_of.is_none_or(|heard| rank(&heard) < rank(&view));
+        if newest {
+            catch_up.heard_of = Some(view);
+            catch_up.questions = 0;
+        }
+        catch_up.teller = Some(from.clone());
+        if newest || catch_up.reason != Some(Reason::News) {
+            catch_up.begin(Reason::News, now, spread);
+        } else {
+            // What was heard before may not be true, and this is.
+            catch_up.next_at = catch_up.next_at.min(now + SHORT_INTERVAL + spread);
         }
     }
 
@@ -61,54 +116,77 @@ impl Council {
         self.catch_up.heard_of.is_some_and(|view| self.is_behind(&view))
     }
 
-    /// How often somebody is asked; nothing while there is no reason to.
-    fn asking_interval(&self) -> Option<Duration> {
-        let behind = self.knows_of_newer();
+    /// How long after a common reason this machine asks. The council is small, and waits for
+    /// nothing.
+    fn spread(&self) -> Duration {
+        if self.has_seat() {
+            return Duration::ZERO;
+        }
+        let members = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
+        let widest = SPAN_OF_ONE.saturating_mul(members).min(MAX_SPREAD).as_micros();
+        let widest = u64::try_from(widest).unwrap_or(u64::MAX);
+        Duration::from_micros(self.catch_up.own % widest.max(1))
+    }
+
+    /// Why somebody is to be asked; nothing while there is no reason to.
+    fn reason_to_ask(&self) -> Option<Reason> {
         if self.standings.is_empty() {
             None
-        } else if self.id.number == ViewNumber(0) || behind {
-            Some(GENESIS_INTERVAL)
+        } else if self.knows_of_newer() {
+            Some(Reason::News)
+        } else if self.id.number == ViewNumber(0) {
+            Some(Reason::NoView)
         } else if self.is_leading_well() {
             None
         } else if self.stale_since.is_some() || !self.has_seat() && self.changes.any() {
-            Some(self.catch_up.interval)
+            Some(Reason::Differs)
         } else {
             None
         }
     }
 
     pub(super) fn catch_up_due(&self) -> Option<BootTime> {
-        self.asking_interval().map(|_| self.catch_up.next_at)
+        self.reason_to_ask().map(|_| self.catch_up.next_at)
     }
 
     pub(super) fn tick_catch_up(&mut self) {
         let now = self.now.boot;
-        let Some(interval) = self.asking_interval() else {
-            // The first question comes an interval after the reason for it.
-            self.catch_up.interval = FIRST_INTERVAL;
-            self.catch_up.next_at = now + FIRST_INTERVAL;
+        let Some(reason) = self.reason_to_ask() else {
+            self.catch_up.reason = None;
             return;
         };
-        if interval == GENESIS_INTERVAL {
-            self.catch_up.next_at = self.catch_up.next_at.min(now + GENESIS_INTERVAL);
+        if self.catch_up.reason != Some(reason) {
+            let spread = self.spread();
+            self.catch_up.begin(reason, now, spread);
         }
         if now < self.catch_up.next_at {
             return;
         }
-        if interval != GENESIS_INTERVAL {
+        // Without a view it is not forgotten that there is one: see `may_found`.
+        let founding = self.id.number == ViewNumber(0);
+        if reason == Reason::News && !founding && self.catch_up.questions >= MOST_QUESTIONS {
+            self.catch_up.heard_of = None;
+            return self.tick_catch_up();
+        }
+        self.catch_up.questions = self.catch_up.questions.saturating_add(1);
+        self.catch_up.next_at = now + self.catch_up.interval;
+        if !founding {
             self.catch_up.interval = (self.catch_up.interval * 2).min(MAX_INTERVAL);
         }
-        self.catch_up.next_at = now + interval;
         if let Some(name) = self.next_to_ask() {
             self.send(&name, Body::Fetch { number: self.id.number });
         }
     }
 
-    /// One after the other of the council, or of all members before there is one.
+    /// Whoever told of a newer view. Then one after the other of the council, or of all members if
+    /// there is none. One that lacks a view may know a council that is gone.
     fn next_to_ask(&mut self) -> Option<Name> {
+        if let Some(teller) = self.catch_up.teller.take() {
+            return Some(teller);
+        }
         let seats = self.other_seats();
         let listed = self.standings.keys().filter(|name| **name != self.own.name);
-        let names: Vec<Name> = if self.id.number == ViewNumber(0) {
+        let names: Vec<Name> = if self.id.number == ViewNumber(0) || self.few_since.is_some() {
             listed.filter(|name| self.is_alive(name)).cloned().collect()
         } else {
             seats.into_iter().filter(|name| self.is_alive(name)).collect()

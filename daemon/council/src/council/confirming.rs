@@ -5,6 +5,7 @@ use crate::event::{ConfirmId, Confirmation, Event};
 use crate::message::Body;
 use crate::time::BootTime;
 use crate::view::{ViewNumber, Voter};
+use memberd_membership::Name;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ struct Question {
     sequence: u64,
     asked_at: BootTime,
     seen: BTreeSet<Voter>,
+    /// Who answered, and does not count.
+    frozen: BTreeSet<Voter>,
 }
 
 impl Confirming {
@@ -43,30 +46,38 @@ impl Council {
         }
         self.confirming.sequence += 1;
         let sequence = self.confirming.sequence;
-        let seen = BTreeSet::from([self.own.clone()]);
+        let (own, nobody) = (BTreeSet::from([self.own.clone()]), BTreeSet::new());
+        let (seen, frozen) = if self.is_recovering() { (nobody, own) } else { (own, nobody) };
         let asked_at = self.now.boot;
-        self.confirming.questions.push_back(Question { id, sequence, asked_at, seen });
+        self.confirming.questions.push_back(Question { id, sequence, asked_at, seen, frozen });
         self.send_to_council(&Body::Look { sequence });
-        if self.is_leading_well() {
-            self.renew();
-        }
+        self.renew_to_confirm();
         self.count_answers();
     }
 
     pub(super) fn on_look(&mut self, sender: &Voter, sequence: u64) {
         let (number, promised) = (self.id.number, self.promised_term());
-        self.send(&sender.name, Body::Seen { sequence, number, promised });
+        let frozen = self.is_recovering();
+        self.send(&sender.name, Body::Seen { sequence, number, promised, frozen });
     }
 
-    pub(super) fn on_seen(&mut self, sender: &Voter, sequence: u64, number: ViewNumber) {
+    pub(super) fn on_seen(
+        &mut self,
+        sender: &Voter,
+        sequence: u64,
+        number: ViewNumber,
+        frozen: bool,
+    ) {
         self.note_without_view(sender, number);
         if number > self.id.number {
             return self.send(&sender.name, Body::Fetch { number: self.id.number });
         }
         let mut questions = self.confirming.questions.iter_mut();
         let question = questions.find(|question| question.sequence == sequence);
-        if let Some(question) = question.filter(|question| question.seen.len() < 64) {
-            question.seen.insert(sender.clone());
+        let few = |question: &&mut Question| question.seen.len() + question.frozen.len() < 64;
+        if let Some(question) = question.filter(few) {
+            let those = if frozen { &mut question.frozen } else { &mut question.seen };
+            those.insert(sender.clone());
             self.count_answers();
         }
     }
@@ -83,14 +94,18 @@ impl Council {
     fn end_question(&mut self, at: usize) {
         let Some(question) = self.confirming.questions.remove(at) else { return };
         let quorum = self.store.get().view.quorum();
-        let missing = quorum.missing(&question.seen);
+        let silent = quorum.missing(&question.seen);
         let council = self.view().council.len();
+        let confirmed_by = council - silent.len();
+        let is_frozen = |name: &Name| question.frozen.iter().any(|voter| voter.name == *name);
+        let (frozen, missing) = silent.into_iter().partition(is_frozen);
         let result = Confirmation {
             number: self.id.number,
-            confirmed_by: council - missing.len(),
+            confirmed_by,
             council,
             majority: quorum.is_reached(&question.seen),
             missing,
+            frozen,
         };
         self.report(Event::Confirmed { id: question.id, result });
     }

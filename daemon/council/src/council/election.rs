@@ -133,6 +133,16 @@ impl Council {
         u32::try_from(ahead).unwrap_or(u32::MAX)
     }
 
+    /// Whether the list has the leader in another incarnation than the view. Then it may have begun
+    /// again, and not know that it led. It renews its lease if it has only been away.
+    fn has_leader_returned(&self) -> bool {
+        let view = self.view();
+        let Some(name) = view.leader.as_ref().map(|leader| &leader.name) else { return false };
+        let standing = self.standings.get(name).map(|one| one.identity.incarnation);
+        let member = view.member(name).map(|member| member.incarnation);
+        member.is_some_and(|member| standing.is_some_and(|standing| standing > member))
+    }
+
     /// When this machine is to stand.
     fn stand_at(&self) -> Option<BootTime> {
         if !self.may_stand() {
@@ -141,7 +151,8 @@ impl Council {
         // One that has a seat and does not want it any more stands after all others.
         let reluctant = if self.settings.vote { 0 } else { self.view().council.len() };
         let turn = STEP * self.rank().saturating_add(u32::try_from(reluctant).unwrap_or(0));
-        let quiet = self.election.heard_leader + self.settings.lease * 2;
+        let leases = if self.has_leader_returned() { 1 } else { 2 };
+        let quiet = self.election.heard_leader + self.settings.lease * leases;
         // Without all founders there is no first view, however quiet it is.
         let founding = self.id.number == ViewNumber(0);
         let base = match self.election.leaderless {
@@ -236,7 +247,7 @@ impl Council {
         let term = self.largest_term.max(self.promised_term());
         let term = Term(term.0 + 1);
         if term > Term::MAX {
-            return;
+            return self.retry_later();
         }
         self.note_term(term);
         self.election.count += 1;

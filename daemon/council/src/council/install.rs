@@ -24,6 +24,7 @@ impl Council {
         durable.view = view.clone();
         durable.lineage = view.lineage;
         self.id = view.id();
+        self.made_by = None;
         self.installed_at = self.now.boot;
         if !self.is_mutant(Mutant::InstallKeepsPromise) {
             self.note_term(view.term);
@@ -40,7 +41,7 @@ impl Council {
         self.continue_leading(&before);
         self.pre_vote = None;
         self.settle_wishes();
-        self.catch_up.on_install(self.now.boot);
+        self.catch_up.on_install();
     }
 
     /// THE RULE that a view raises the promise to its own term and leader: so terms never fall from
@@ -129,18 +130,26 @@ impl Council {
         self.ask_missing_promises();
     }
 
-    /// Takes over a lineage that a recovery began.
+    /// Takes over a lineage that a recovery began. THE RULE that a voter takes over only that of
+    /// the recovery for which it is frozen: of two that were asked for, one alone has its vote.
     pub(super) fn adopt_lineage(&mut self, view: &Arc<View>) {
         let (own, other) = (self.id.lineage, view.lineage);
         if other.founding != own.founding || other.recoveries <= own.recoveries {
             return;
         }
+        let seated = view.council.contains(&self.own);
+        if seated && other.recoveries == own.recoveries + 1 && !self.is_frozen_for(other) {
+            let member = view.leader.as_ref().or(view.council.first());
+            let member = member.map_or_else(|| self.own.name.clone(), |one| one.name.clone());
+            return self.tell_other_lineage(&member);
+        }
         let durable = self.store.get();
         let newcomer = durable.view.number == ViewNumber(0)
             && durable.promised.is_none()
             && durable.accepted.is_none();
-        if !view.council.contains(&self.own) && !newcomer {
+        if !seated && !newcomer {
             self.step_down(LossReason::Recovery);
+            self.end_other_recovery();
             self.report(Event::SetAside { by: view.clone() });
             self.set_aside = true;
             return;
@@ -151,7 +160,7 @@ impl Council {
     /// Begins a lineage: nothing of the old one counts in it.
     pub(super) fn begin_lineage(&mut self, view: &Arc<View>) {
         self.step_down(LossReason::Recovery);
-        self.recovering = None;
+        self.end_other_recovery();
         self.pending = None;
         self.pre_vote = None;
         let durable = self.store.change();
@@ -160,6 +169,8 @@ impl Council {
         // Nobody stands in the term of a recovered view, so this promises nothing but not to fall.
         durable.promised = Some(Ballot { term: view.term, candidate: self.own.clone() });
         self.largest_term = view.term;
+        // Nothing is said in a lineage that this machine might forget.
+        self.first_write = self.store.covering();
         self.install(view, None);
     }
 }

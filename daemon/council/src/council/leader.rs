@@ -112,6 +112,11 @@ impl Lead {
     pub(super) fn promises(&self) -> &BTreeSet<Voter> {
         &self.promises
     }
+
+    #[cfg(test)]
+    pub(super) fn refused(&self) -> usize {
+        self.refused.len()
+    }
 }
 
 impl Council {
@@ -155,9 +160,12 @@ impl Council {
         if !lead.elected {
             return self.yield_to(promised);
         }
-        lead.refused.insert(sender.clone());
         let quorum = self.store.get().view.quorum();
-        let refused = lead.refused.iter().filter(|voter| quorum.seat(voter).is_some()).count();
+        lead.refused.retain(|voter| quorum.seat(voter).is_some());
+        if quorum.seat(sender).is_some() {
+            lead.refused.insert(sender.clone());
+        }
+        let refused = lead.refused.len();
         if self.view().council.len() - refused < quorum.needed() {
             self.step_down(LossReason::Replaced);
         }
@@ -226,6 +234,7 @@ impl Council {
             }
         }
         self.install(&Arc::new(view), Some(Decision { confirmed_by, took }));
+        self.made_by = Some(flight.proposal);
     }
 
     /// Whether it has the promises of a majority of the council of its view, its own among them,

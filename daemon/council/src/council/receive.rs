@@ -42,7 +42,7 @@ impl Council {
         }
     }
 
-    fn tell_other_lineage(&mut self, member: &Name) {
+    pub(super) fn tell_other_lineage(&mut self, member: &Name) {
         let now = self.now.boot;
         let told = self.other_lineages.told_at;
         if told.is_none_or(|at| now.since(at) >= OTHER_LINEAGE_INTERVAL) {
@@ -94,20 +94,21 @@ impl Council {
             Body::Ask(wish) => self.on_ask(sender, wish),
             Body::Fetch { number } => self.on_fetch(sender, number),
             Body::Look { sequence } => self.on_look(sender, sequence),
-            Body::Seen { sequence, number, promised } => {
+            Body::Seen { sequence, number, promised, frozen } => {
                 self.note_term(promised);
-                self.on_seen(sender, sequence, number);
+                self.on_seen(sender, sequence, number, frozen);
             }
             Body::Survey { attempt } => self.on_survey(sender, attempt),
-            Body::Surveyed { attempt, number, promised } => {
+            Body::Surveyed { attempt, number, promised, frozen } => {
                 self.note_term(promised);
-                self.on_surveyed(sender, attempt, number);
+                self.on_surveyed(sender, attempt, number, frozen);
             }
             Body::Freeze(recovery) => self.on_freeze(sender, recovery),
-            Body::Frozen { attempt, number, accepted, promised } => {
+            Body::Frozen { recovery, number, accepted, promised } => {
                 self.note_term(promised);
-                self.on_frozen(sender, attempt, number, accepted.map(|one| *one));
+                self.on_frozen(sender, &recovery, number, accepted.map(|one| *one));
             }
+            Body::Thaw { attempt } => self.on_thaw(sender, attempt),
         }
     }
 
@@ -116,8 +117,13 @@ impl Council {
     }
 
     fn on_fetch(&mut self, sender: &Voter, number: ViewNumber) {
-        if self.id.number > number {
-            self.send_whole(&sender.name);
+        if self.id.number <= number {
+            return;
+        }
+        let next = self.id.number == number.next();
+        match self.made_by.clone().filter(|_| next) {
+            Some(made_by) => self.send(&sender.name, Body::NewView(News::Operations(made_by))),
+            None => self.send_whole(&sender.name),
         }
     }
 
@@ -133,9 +139,12 @@ impl Council {
                 if proposal.number <= self.id.number {
                     return;
                 }
-                match self.view().apply(&proposal) {
-                    Ok(view) => self.install(&Arc::new(view), None),
-                    Err(_) => self.send(&sender.name, Body::Fetch { number: self.id.number }),
+                if let Ok(view) = self.view().apply(&proposal) {
+                    self.install(&Arc::new(view), None);
+                    self.made_by = Some(proposal);
+                } else if let Some(before) = self.id.number.0.checked_sub(1) {
+                    // One that is two views behind gets the whole one.
+                    self.send(&sender.name, Body::Fetch { number: ViewNumber(before) });
                 }
             }
         }

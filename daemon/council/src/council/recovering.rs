@@ -3,10 +3,10 @@
 
 use super::Council;
 use crate::durable::{Accepted, Recovery};
-use crate::event::{Event, RecoveryError, WriteId};
+use crate::event::{Event, Output, RecoveryError, WriteId};
 use crate::message::{Body, News};
 use crate::time::BootTime;
-use crate::view::{Lineage, Term, View, ViewId, ViewNumber, Voter};
+use crate::view::{Term, View, ViewId, ViewNumber, Voter};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,12 +18,14 @@ const SURVEY_TIME: Duration = Duration::from_secs(1);
 const FREEZE_TIME: Duration = Duration::from_millis(1_500);
 /// After this time a question is repeated.
 const REPEAT: Duration = Duration::from_millis(200);
+/// After this time it is while leases run out.
+const SELDOM_REPEAT: Duration = Duration::from_secs(1);
 
 /// Owns a recovery that was asked for here.
 #[derive(Debug, Clone)]
 pub(super) struct Recovering {
     lost: BTreeSet<Name>,
-    attempt: u64,
+    pub(super) attempt: u64,
     phase: Phase,
     until: BootTime,
     repeat_at: BootTime,
@@ -31,8 +33,8 @@ pub(super) struct Recovering {
 
 #[derive(Debug, Clone)]
 enum Phase {
-    /// Who is there?
-    Survey(BTreeSet<Voter>),
+    /// Who is there? Those that are frozen already count for no majority.
+    Survey { reached: BTreeSet<Voter>, already: BTreeSet<Voter> },
     /// Those freeze, and say what they have accepted.
     Freeze { reached: BTreeSet<Voter>, frozen: BTreeMap<Voter, Option<Accepted>> },
     /// The leases that they promised run out.
@@ -59,110 +61,119 @@ impl Council {
             return Err(RecoveryError::Answered(vec![self.own.name.clone()]));
         }
         let now = self.now.boot;
-        let attempt = self.store.get().recovery.as_ref().map_or(0, |one| one.attempt) + 1;
+        let attempt = self.last_attempt().saturating_add(1);
+        let reached = BTreeSet::from([self.own.clone()]);
+        let already = if self.is_recovering() { reached.clone() } else { BTreeSet::new() };
         self.recovering = Some(Recovering {
             lost,
             attempt,
-            phase: Phase::Survey(BTreeSet::from([self.own.clone()])),
+            phase: Phase::Survey { reached, already },
             until: now + SURVEY_TIME,
             repeat_at: now,
         });
         Ok(())
     }
 
-    pub(super) fn on_survey(&mut self, sender: &Voter, attempt: u64) {
-        self.send_whole(&sender.name);
-        let (number, promised) = (self.id.number, self.promised_term());
-        self.send(&sender.name, Body::Surveyed { attempt, number, promised });
-    }
-
-    pub(super) fn on_surveyed(&mut self, sender: &Voter, attempt: u64, number: ViewNumber) {
+    pub(super) fn on_surveyed(
+        &mut self,
+        sender: &Voter,
+        attempt: u64,
+        number: ViewNumber,
+        frozen: bool,
+    ) {
         let current = number <= self.id.number;
         let Some(recovering) = self.recovering.as_mut().filter(|one| one.attempt == attempt) else {
             return;
         };
         match &mut recovering.phase {
-            Phase::Survey(reached) if current && reached.len() < 64 => {
+            Phase::Survey { reached, already } if current && reached.len() < 64 => {
                 reached.insert(sender.clone());
+                if frozen {
+                    already.insert(sender.clone());
+                }
             }
             _ => {}
         }
     }
 
-    /// Takes part in a recovery: nothing else of this lineage is promised any more.
-    pub(super) fn on_freeze(&mut self, sender: &Voter, recovery: Recovery) {
-        if recovery.coordinator != *sender {
-            return;
-        }
-        let durable = self.store.get();
-        let newer = durable.recovery.as_ref().is_none_or(|one| one.attempt < recovery.attempt);
-        if newer {
-            self.step_down(crate::LossReason::Recovery);
-            self.pre_vote = None;
-            self.store.change().recovery = Some(recovery);
-        }
-        let durable = self.store.get();
-        let Some(recovery) = durable.recovery.clone() else { return };
-        // Of two with one attempt, the first has it; the other one tries a later one.
-        let attempt = if recovery.coordinator == *sender {
-            recovery.attempt
-        } else {
-            recovery.attempt.saturating_add(1)
-        };
-        let accepted = durable.accepted.clone().map(Box::new);
-        let (number, promised) = (self.id.number, self.promised_term());
-        self.send_whole(&sender.name);
-        self.answer(&sender.name, Body::Frozen { attempt, number, accepted, promised });
-    }
-
+    /// A voter says which recovery it takes part in.
     pub(super) fn on_frozen(
         &mut self,
         sender: &Voter,
-        attempt: u64,
+        recovery: &Recovery,
         number: ViewNumber,
         accepted: Option<Accepted>,
     ) {
+        let attempt = recovery.attempt;
+        if recovery.coordinator != self.own {
+            return self.on_frozen_for_another(attempt);
+        }
         let current = number <= self.id.number;
-        let now = self.now.boot;
-        let Some(recovering) = &mut self.recovering else { return };
-        let Phase::Freeze { reached, frozen } = &mut recovering.phase else { return };
-        if attempt > recovering.attempt {
-            // Another recovery was tried before: this one is the later.
-            recovering.attempt = attempt;
-            frozen.clear();
-            recovering.repeat_at = now;
-            self.freeze_here();
-        } else if attempt == recovering.attempt && current && reached.contains(sender) {
-            frozen.insert(sender.clone(), accepted);
+        let (now, last) = (self.now.boot, self.last_attempt());
+        match &mut self.recovering {
+            Some(one) if attempt == one.attempt => {
+                if let Phase::Freeze { reached, frozen } = &mut one.phase
+                    && current
+                    && reached.contains(sender)
+                {
+                    frozen.insert(sender.clone(), accepted);
+                    if *sender == self.own {
+                        one.repeat_at = now;
+                    }
+                }
+            }
+            _ if attempt <= last => self.send(&sender.name, Body::Thaw { attempt }),
+            _ => {}
+        }
+    }
+
+    fn on_frozen_for_another(&mut self, attempt: u64) {
+        let Some(one) = self.recovering.as_mut().filter(|one| attempt >= one.attempt) else {
+            return;
+        };
+        match &mut one.phase {
+            Phase::Freeze { frozen, .. } => {
+                // The later of two has those that are there.
+                frozen.clear();
+                one.attempt = attempt.saturating_add(1);
+                self.freeze_here();
+            }
+            Phase::Wait(_) => self.end_other_recovery(),
+            Phase::Survey { .. } | Phase::Write(..) => {}
         }
     }
 
     /// Freezes this machine itself; the answer comes once that is durable.
     fn freeze_here(&mut self) {
         let Some(recovering) = &self.recovering else { return };
-        let recovery = Recovery { attempt: recovering.attempt, coordinator: self.own.clone() };
-        let own = self.own.clone();
+        let (attempt, own) = (recovering.attempt, self.own.clone());
+        let recovery = Recovery { attempt, coordinator: own.clone(), ended: false };
         self.on_freeze(&own, recovery);
     }
 
     pub(super) fn recovery_due(&self) -> Option<BootTime> {
+        let other = |recovery: &&Recovery| recovery.coordinator != self.own;
+        let asks = self.frozen_for().filter(other).map(|_| self.ask_coordinator_at);
+        asks.into_iter().chain(self.phase_due()).min()
+    }
+
+    fn phase_due(&self) -> Option<BootTime> {
         let recovering = self.recovering.as_ref()?;
         match recovering.phase {
-            Phase::Survey(_) | Phase::Freeze { .. } => {
-                Some(recovering.until.min(recovering.repeat_at))
-            }
-            Phase::Wait(_) | Phase::Write(..) => Some(recovering.until),
+            Phase::Write(..) => Some(recovering.until),
+            _ => Some(recovering.until.min(recovering.repeat_at)),
         }
     }
 
     pub(super) fn tick_recovery(&mut self) {
         // One phase may end as soon as it begins; there are four.
         for _ in 0..4 {
-            if self.recovery_due().is_none_or(|due| due > self.now.boot) && !self.all_frozen() {
+            if self.phase_due().is_none_or(|due| due > self.now.boot) && !self.all_frozen() {
                 break;
             }
             self.advance_recovery();
         }
+        self.tick_freeze();
     }
 
     fn all_frozen(&self) -> bool {
@@ -179,8 +190,8 @@ impl Council {
         let Some(recovering) = &self.recovering else { return };
         let over = now >= recovering.until;
         match recovering.phase.clone() {
-            Phase::Survey(reached) if over => {
-                let result = self.judge_survey(&reached);
+            Phase::Survey { reached, already } if over => {
+                let result = self.judge_survey(&reached, &already);
                 self.after_survey(result, reached);
             }
             Phase::Freeze { reached, frozen } if frozen.len() == reached.len() => {
@@ -195,13 +206,17 @@ impl Council {
                 let slow = RecoveryError::SlowDisk;
                 self.end_recovery(Err(if own_missing { slow } else { interrupted }));
             }
-            Phase::Survey(_) | Phase::Freeze { .. } => self.repeat_question(),
             Phase::Wait(frozen) if over => self.begin_recovered(&frozen),
+            Phase::Survey { .. } | Phase::Freeze { .. } | Phase::Wait(_) => self.repeat_question(),
             Phase::Write(write, view) if self.store.was_written(write) => {
+                // Nobody hears of the new lineage before this machine would go on with it.
+                let whole = News::Whole(self.view().clone());
+                self.send_to_council(&Body::NewView(whole));
+                self.outputs.push_back(Output::Gossip(self.id));
                 self.end_recovery(Ok(view));
             }
             Phase::Write(..) if over => self.end_recovery(Err(RecoveryError::SlowDisk)),
-            Phase::Wait(_) | Phase::Write(..) => {}
+            Phase::Write(..) => {}
         }
     }
 
@@ -219,27 +234,36 @@ impl Council {
         let Some(recovering) = self.recovering.as_mut().filter(|one| now >= one.repeat_at) else {
             return;
         };
-        recovering.repeat_at = now + REPEAT;
+        let waits = matches!(recovering.phase, Phase::Wait(_));
+        recovering.repeat_at = now + if waits { SELDOM_REPEAT } else { REPEAT };
         let attempt = recovering.attempt;
-        match recovering.phase.clone() {
-            Phase::Freeze { reached, .. } => {
-                let recovery = Recovery { attempt, coordinator: self.own.clone() };
-                for voter in reached {
-                    self.send(&voter.name, Body::Freeze(recovery.clone()));
-                }
+        let voters: Vec<Voter> = match &recovering.phase {
+            // This machine must not forget that it has made this attempt.
+            Phase::Freeze { frozen, .. } if !frozen.contains_key(&self.own) => Vec::new(),
+            Phase::Freeze { reached, .. } => reached.iter().cloned().collect(),
+            Phase::Wait(frozen) => frozen.keys().cloned().collect(),
+            Phase::Survey { .. } | Phase::Write(..) => {
+                return self.send_to_council(&Body::Survey { attempt });
             }
-            _ => self.send_to_council(&Body::Survey { attempt }),
+        };
+        for voter in voters {
+            let recovery = Recovery { attempt, coordinator: self.own.clone(), ended: false };
+            self.send(&voter.name, Body::Freeze(recovery));
         }
     }
 
     /// Whether exactly those did not answer that were named as lost.
-    fn judge_survey(&self, reached: &BTreeSet<Voter>) -> Result<(), RecoveryError> {
+    fn judge_survey(
+        &self,
+        reached: &BTreeSet<Voter>,
+        already: &BTreeSet<Voter>,
+    ) -> Result<(), RecoveryError> {
         let Some(recovering) = &self.recovering else { return Ok(()) };
         let quorum = self.view().quorum();
         let silent: BTreeSet<Name> = quorum.missing(reached).into_iter().collect();
         let answered: Vec<Name> = recovering.lost.difference(&silent).cloned().collect();
         let unnamed: Vec<Name> = silent.difference(&recovering.lost).cloned().collect();
-        if quorum.is_reached(reached) {
+        if quorum.is_reached(reached.difference(already)) {
             Err(RecoveryError::Majority)
         } else if !answered.is_empty() {
             Err(RecoveryError::Answered(answered))
@@ -262,8 +286,17 @@ impl Council {
     }
 
     fn end_recovery(&mut self, result: Result<ViewId, RecoveryError>) {
-        self.recovering = None;
+        let Some(ended) = self.recovering.take() else { return };
+        let attempt = ended.attempt;
+        if result.is_err() && attempt > 0 && attempt <= self.last_attempt() {
+            self.send_to_council(&Body::Thaw { attempt });
+        }
         self.report(Event::Recovered(result));
+    }
+
+    /// Ends what was asked for here, since another recovery is under way or over.
+    pub(super) fn end_other_recovery(&mut self) {
+        self.end_recovery(Err(RecoveryError::UnderWay));
     }
 
     /// Begins the new lineage: of the newest view that was decided or accepted by any of those that
@@ -279,15 +312,12 @@ impl Council {
             .and_then(|accepted| base.apply(&accepted.proposal).ok())
             .map_or(base, Arc::new);
         let Some(recovering) = &self.recovering else { return };
-        let parent = base.hash();
-        let mut hasher = blake3::Hasher::new_derive_key("memberd agreement recovery 1");
-        hasher.update(&parent.0);
-        hasher.update(&recovering.attempt.to_be_bytes());
-        hasher.update(&self.own.id.0.to_be_bytes());
-        let mut recovery = [0; 16];
-        hasher.finalize_xof().fill(&mut recovery);
-        let Lineage { founding, recoveries, .. } = base.lineage;
-        let lineage = Lineage { founding, recoveries: recoveries.saturating_add(1), recovery };
+        let stands =
+            |one: &&Recovery| one.coordinator == self.own && one.attempt == recovering.attempt;
+        let Some(recovery) = self.frozen_for().filter(stands) else {
+            return self.end_other_recovery();
+        };
+        let (lineage, parent) = (recovery.lineage_after(base.lineage), base.hash());
         let term = self.largest_term.max(base.term).0.saturating_add(Term::RECOVERY_STEP);
         let lost = recovering.lost.clone();
         let members = base.members.iter().filter(|member| !lost.contains(&member.name));
@@ -301,17 +331,16 @@ impl Council {
             members: members.cloned().collect(),
             claims: base.claims.clone(),
         };
-        self.begin_recovered_lineage(Arc::new(view));
+        self.begin_recovered_lineage(&Arc::new(view));
     }
 
-    fn begin_recovered_lineage(&mut self, view: Arc<View>) {
+    fn begin_recovered_lineage(&mut self, view: &Arc<View>) {
         let lost = self.recovering.take().map(|recovering| recovering.lost).unwrap_or_default();
-        self.begin_lineage(&view);
+        self.begin_lineage(view);
         let write = self.store.covering();
         let until = self.now.boot + FREEZE_TIME;
         let phase = Phase::Write(write, self.id);
         let (attempt, repeat_at) = (0, until);
         self.recovering = Some(Recovering { lost, attempt, phase, until, repeat_at });
-        self.send_to_council(&Body::NewView(News::Whole(view)));
     }
 }

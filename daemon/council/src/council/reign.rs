@@ -84,6 +84,15 @@ impl Council {
         self.send_to_council(&Body::Renew { term, sequence, lease });
     }
 
+    /// Renews the lease for somebody who asks about it.
+    pub(super) fn renew_to_confirm(&mut self) {
+        let (now, lease) = (self.now.boot, self.settings.lease);
+        let may_send = |lead: &Lead| lead.renewals.may_send(now, lease);
+        if self.is_leading_well() && self.lead.as_ref().is_some_and(may_send) {
+            self.renew();
+        }
+    }
+
     pub(super) fn on_renewed(
         &mut self,
         sender: &Voter,

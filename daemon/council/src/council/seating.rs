@@ -225,8 +225,11 @@ impl Council {
         let view = self.view();
         let promises = self.lead.as_ref().map(super::leader::Lead::promises);
         let voter = |seat: &Voter| {
-            let mut same = promises.into_iter().flatten().filter(|one| one.name == seat.name);
-            same.next().cloned()
+            let same = promises.into_iter().flatten().filter(|one| one.name == seat.name);
+            // One whose file was lost meanwhile has promised twice.
+            let newest =
+                |one: &&Voter| self.heard.get(&one.name).is_some_and(|heard| heard.voter == **one);
+            same.max_by_key(newest).cloned()
         };
         let known = |voter: &Voter| voter.id != VoterId::UNKNOWN;
         view.council.iter().filter_map(voter).filter(known).collect()

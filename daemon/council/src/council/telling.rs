@@ -7,6 +7,10 @@ use crate::time::{BootTime, Now};
 use crate::view::{ViewNumber, Voter};
 use memberd_membership::Name;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long the list may have fewer voters than a majority. It learns of members one by one.
+const FEW_FOR: Duration = Duration::from_secs(1);
 
 impl Council {
     /// What it tells of itself.
@@ -28,6 +32,7 @@ impl Council {
             promised: self.store.get().promised.clone(),
             pending: pending.map(|pending| pending.operations.clone()).unwrap_or_default(),
             waiting: leading.map_or(0, |lead| self.changes.len() + lead.claims.len()),
+            frozen_for: self.frozen_for().map(|recovery| recovery.coordinator.name.clone()),
             stale_since: self.stale_since,
             missing: self.missing(),
             confirmed_ago: since_confirmed,
@@ -79,10 +84,8 @@ impl Council {
         if self.id.number == ViewNumber(0) || self.standings.is_empty() {
             return None;
         }
-        let alive: BTreeSet<&Voter> =
-            self.view().council.iter().filter(|voter| self.is_alive(&voter.name)).collect();
-        if !self.view().quorum().is_reached(alive) {
-            return Some(BootTime::EPOCH);
+        if let Some(since) = self.few_since {
+            return Some(since + FEW_FOR);
         }
         let heard = match self.lead.as_ref().filter(|lead| lead.elected) {
             Some(lead) => {
@@ -99,8 +102,20 @@ impl Council {
         if self.stale_since.is_some() { None } else { self.stale_at() }
     }
 
+    /// Whether the list has a majority of the voters as up.
+    fn lists_majority(&self) -> bool {
+        let view = self.view();
+        let up = view.council.iter().filter(|voter| self.is_alive(&voter.name));
+        view.quorum().is_reached(up.collect::<BTreeSet<&Voter>>())
+    }
+
     pub(super) fn tick_staleness(&mut self) {
         let now = self.now.boot;
+        if self.standings.is_empty() || self.lists_majority() {
+            self.few_since = None;
+        } else {
+            self.few_since = self.few_since.or(Some(now));
+        }
         let stale = self.stale_at().is_some_and(|at| at <= now);
         match self.stale_since {
             None if stale => {

@@ -9,6 +9,10 @@ use crate::view::{Lineage, ViewNumber, VoterId};
 use memberd_membership::{Identity, Incarnation, WallTime};
 use std::time::Duration;
 
+mod asking;
+mod bounds;
+mod freezing;
+
 const MS: Duration = Duration::from_millis(1);
 
 fn name(index: usize) -> Name {
@@ -24,6 +28,13 @@ struct Fleet {
     lets_go: bool,
     /// Whose writes never end.
     full: Option<usize>,
+    /// What each has durably.
+    files: Vec<Option<Durable>>,
+    /// Between whom nothing passes.
+    cut: Vec<(usize, usize)>,
+    /// All messages: when, from whom, to whom.
+    sent: Vec<(BootTime, usize, Name, Body)>,
+    incarnations: Vec<u64>,
 }
 
 impl Fleet {
@@ -37,7 +48,17 @@ impl Fleet {
             Some(Council::new(settings.clone(), name(index), Origin::Fresh(voter), now))
         };
         let councils = (0..size).map(council).collect();
-        let mut fleet = Fleet { councils, now, events: Vec::new(), lets_go: true, full: None };
+        let mut fleet = Fleet {
+            councils,
+            now,
+            events: Vec::new(),
+            lets_go: true,
+            full: None,
+            files: vec![None; size],
+            cut: Vec::new(),
+            sent: Vec::new(),
+            incarnations: (1..=size as u64).collect(),
+        };
         fleet.carry_out();
         fleet.show_lists();
         fleet
@@ -45,20 +66,24 @@ impl Fleet {
 
     fn show_lists(&mut self) {
         let up: Vec<bool> = self.councils.iter().map(Option::is_some).collect();
+        for index in 0..up.len() {
+            self.show_list(index, &up);
+        }
+    }
+
+    fn show_list(&mut self, to: usize, up: &[bool]) {
         let standing = |(index, up): (usize, &bool)| Standing {
             identity: Identity {
                 name: name(index),
                 address: format!("192.0.2.{}:8946", index + 1).parse().unwrap(),
-                incarnation: Incarnation(1 + index as u64),
+                incarnation: Incarnation(self.incarnations[index]),
             },
             state: if *up { StandingState::Alive } else { StandingState::Failed },
             zone: None,
             suspected: false,
         };
         let list: Vec<Standing> = up.iter().enumerate().map(standing).collect();
-        for index in 0..up.len() {
-            self.give(index, |council, now| council.handle_list(now, &list));
-        }
+        self.give(to, |council, now| council.handle_list(now, &list));
     }
 
     fn give(&mut self, index: usize, input: impl FnOnce(&mut Council, Now)) {
@@ -87,21 +112,28 @@ impl Fleet {
         let now = self.now;
         match output {
             Output::Send { to, message } => {
-                let to = self.councils.iter_mut().flatten().find(|one| one.own.name == to);
-                if let Some(to) = to {
+                self.sent.push((now.boot, index, to.clone(), message.body.clone()));
+                let at = |one: &Option<Council>| one.as_ref().is_some_and(|one| one.own.name == to);
+                let Some(to) = self.councils.iter().position(at) else { return };
+                if !self.is_cut(index, to) {
                     let message = Message::decode(&message.encode()).unwrap();
-                    to.handle_message(now, message);
+                    self.councils[to].as_mut().unwrap().handle_message(now, message);
                 }
             }
             Output::Write { id, durable } => {
                 assert_eq!(Durable::decode(&durable.encode()).as_ref(), Ok(&*durable));
                 if self.full != Some(index) {
+                    self.files[index] = Some(*durable);
                     self.councils[index].as_mut().unwrap().handle_written(now, id);
                 }
             }
             Output::Gossip(id) => {
-                for council in self.councils.iter_mut().flatten() {
-                    council.handle_gossip(now, &name(index), id);
+                for to in 0..self.councils.len() {
+                    if !self.is_cut(index, to)
+                        && let Some(council) = &mut self.councils[to]
+                    {
+                        council.handle_gossip(now, &name(index), id);
+                    }
                 }
             }
             Output::Event(event) => {
@@ -143,6 +175,24 @@ impl Fleet {
         let view = up.next().unwrap().view();
         assert!(up.all(|other| other.view() == view), "the same view everywhere");
         view
+    }
+
+    fn is_cut(&self, one: usize, other: usize) -> bool {
+        self.cut.contains(&(one, other)) || self.cut.contains(&(other, one))
+    }
+
+    /// Begins again with what is on the disk.
+    fn restart(&mut self, index: usize) {
+        let settings = self.councils.iter().flatten().next().unwrap().settings.clone();
+        let file = Box::new(self.files[index].clone().unwrap());
+        let council = Council::new(settings, name(index), Origin::File(file), self.now);
+        self.councils[index] = Some(council);
+        self.carry_out();
+        self.show_lists();
+    }
+
+    fn has_event(&self, index: usize, is: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(at, event)| *at == index && is(event))
     }
 
     fn crash(&mut self, index: usize) {

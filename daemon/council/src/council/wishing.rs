@@ -145,6 +145,12 @@ impl Council {
     pub(super) fn settle_wishes(&mut self) {
         let view = self.view().clone();
         let member = |identity: &Identity| view.members.contains(identity);
+        // A claim is that of the machine as it is now.
+        if let Some(own) = view.member(&self.own.name) {
+            for (claim, _) in &mut self.wishes.claims {
+                claim.holder.clone_from(own);
+            }
+        }
         let mut settled = Vec::new();
         self.wishes.claims.retain(|(claim, retry)| {
             let held = view.claim(&claim.key);
@@ -162,7 +168,10 @@ impl Council {
             self.report(Event::Released { in_view: true });
         }
         if let Some(lead) = &mut self.lead {
-            lead.claims.retain(|(claim, retry)| !is_settled(&view, claim, *retry));
+            // One that has returned asks again, by its new identity.
+            lead.claims.retain(|(claim, retry)| {
+                !is_settled(&view, claim, *retry) && member(&claim.holder)
+            });
             let newer = |left: &Identity| {
                 view.member(&left.name).is_some_and(|now| now.incarnation > left.incarnation)
             };

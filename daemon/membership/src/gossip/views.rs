@@ -27,10 +27,11 @@ pub struct ViewNews {
 }
 
 impl ViewNews {
-    /// Whether it replaces other news.
+    /// Whether it replaces other news. Those of another founding never do: each would replace the
+    /// other for ever.
     fn is_newer_than(&self, other: &ViewNews) -> bool {
-        self.founding != other.founding
-            || (self.recoveries, self.recovery, self.number)
+        self.founding == other.founding
+            && (self.recoveries, self.recovery, self.number)
                 > (other.recoveries, other.recovery, other.number)
     }
 }
@@ -49,6 +50,8 @@ impl Fact for ViewNews {
 pub(crate) struct Views {
     broadcasts: Broadcasts<ViewNews>,
     newest: Option<(ViewNews, Instant)>,
+    /// The founding of this member's own views, once it has any.
+    own: Option<[u8; 16]>,
 }
 
 impl Views {
@@ -61,8 +64,14 @@ impl Views {
         context: &Context,
     ) -> bool {
         let now = context.now.mono;
+        if source == Source::FirstHand {
+            self.own = Some(news.founding);
+        }
+        let of_own = self.own.is_none_or(|own| own == news.founding);
         let held = self.newest.as_ref().filter(|(_, until)| now < *until);
-        if held.is_some_and(|(held, _)| !news.is_newer_than(held)) {
+        // What came before this member had views may be of another founding.
+        let held = held.filter(|(held, _)| self.own.is_none_or(|own| own == held.founding));
+        if !of_own || held.is_some_and(|(held, _)| !news.is_newer_than(held)) {
             return false;
         }
         self.newest = Some((news, now + HELD));
@@ -124,6 +133,24 @@ mod tests {
         assert!(learn(2, &fixture), "what was said of a view that nobody has is forgotten");
         views.tell_if_due(&fixture.members, &mut fixture.context);
         assert_eq!(fixture.sent().len(), FANOUT);
+    }
+
+    /// Two that are each newer than the other would be told in turns for ever.
+    #[test]
+    fn news_of_another_founding_replace_nothing() {
+        let mut fixture = Fixture::new(20);
+        let other = |number| ViewNews { founding: [9; 16], ..news(number) };
+        let mut views = Views::default();
+        let mut learn = |news, source, fixture: &Fixture| {
+            views.learn(news, source, &fixture.members, &fixture.context)
+        };
+        assert!(learn(other(7), Source::SecondHand, &fixture));
+        assert!(!learn(news(3), Source::SecondHand, &fixture));
+        assert!(learn(news(3), Source::FirstHand, &fixture), "its own views count at once");
+        assert!(!learn(other(8), Source::SecondHand, &fixture));
+        fixture.pass(5_001);
+        assert!(!learn(other(8), Source::SecondHand, &fixture), "it knows its own founding");
+        assert!(learn(news(4), Source::SecondHand, &fixture));
     }
 
     #[test]

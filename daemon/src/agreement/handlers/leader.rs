@@ -56,7 +56,12 @@ async fn check(span: Duration, handle: &Handle) -> Result<Reply, Ended> {
             [one] => format!(": {one} was not reached"),
             names => format!(": {} were not reached", names.join(", ")),
         };
-        let words = format!("no majority of the council answered{missing}");
+        let frozen: Vec<&str> = said.frozen.iter().map(Name::as_str).collect();
+        let frozen = match frozen.as_slice() {
+            [] => String::new(),
+            names => format!("; a recovery has begun on {}", names.join(", ")),
+        };
+        let words = format!("no majority of the council answered{missing}{frozen}");
         return Ok(refused(RefusalKind::TimedOut, words));
     }
     if let Some((term, until)) = handle.ask(|reply| Command::Grant { span, reply }).await? {

@@ -6,7 +6,7 @@ use crate::agreement::clock;
 use crate::agreement::file;
 use crate::agreement::writer::Life;
 use crate::log::view;
-use memberd_council::{Council, Event, LossReason, Now, Origin, View};
+use memberd_council::{ClaimError, Council, Event, LossReason, Now, Origin, View};
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
@@ -102,6 +102,22 @@ impl Agreement {
         let list = self.parts.list.borrow().clone();
         if let Some(list) = list {
             self.parts.council.handle_list(clock::now(), &list);
+        }
+        self.ask_anew();
+    }
+
+    /// What clients wait for is asked again. A claim was that of a member, which this machine is
+    /// not any more.
+    fn ask_anew(&mut self) {
+        let now = clock::now();
+        for id in self.questions.keys().copied().collect::<Vec<_>>() {
+            self.parts.council.confirm(now, id);
+        }
+        for (_, reply) in self.claims.drain() {
+            let _ = reply.send(Err(ClaimError::NotInView));
+        }
+        if !self.releases.is_empty() {
+            self.parts.council.release(now);
         }
     }
 }
