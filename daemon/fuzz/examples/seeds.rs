@@ -8,11 +8,16 @@ use memberd_control::grep::{
 };
 use memberd_control::keyring::GroupKey;
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
+use memberd_copies::block::{Block, BlockHead};
+use memberd_copies::store::{Limits, Span, SpanReader, Store};
+use memberd_copies::stream::{Fingerprint, StreamHead, StreamId};
 use memberd_council::{
     BootTime, Council, Origin, Output as CouncilOutput, Settings as CouncilSettings, Standing,
     StandingState, VoterId,
 };
-use memberd_fuzz::{SAMPLE_LOG, START, address, at, founder, keys, next_call, settings};
+use memberd_fuzz::{
+    COPY_STREAM, SAMPLE_LOG, START, address, at, copy_source, founder, keys, next_call, settings,
+};
 use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
 use memberd_transport::{Recipient, Sealer};
 use samples::{
@@ -39,6 +44,7 @@ fn main() -> io::Result<()> {
     patterns()?;
     times()?;
     write("compressed", &compressed())?;
+    copies()?;
     fs::write(SAMPLE_LOG, LOG)
 }
 
@@ -164,6 +170,65 @@ fn times() -> io::Result<()> {
 }
 
 /// What real tools make, in each format. The first byte chooses the name.
+/// The files of a kept stream, each behind the number of its kind.
+fn copies() -> io::Result<()> {
+    let directory = std::env::temp_dir().join(format!("memberd-seeds-{}", std::process::id()));
+    let mut store = Store::open(&directory, Limits::default()).map_err(io::Error::other)?;
+    let id = StreamId { device: 1, inode: 2, begun_ms: 3 };
+    let head = StreamHead {
+        id,
+        fingerprint: Fingerprint::of(LOG),
+        path: "/srv/machine.1.log".into(),
+        origin: "/srv/machine.1.log".into(),
+        listed: true,
+        offered: true,
+        modified_ms: 0,
+        zone: "Europe/Berlin".into(),
+        lost_bytes: 0,
+    };
+    let source = copy_source();
+    store.head(&source, head).map_err(io::Error::other)?;
+    let mut offset = 0;
+    for line in LOG.split_inclusive(|byte| *byte == b'\n') {
+        let block = Block {
+            head: BlockHead {
+                stream: id,
+                offset,
+                text_bytes: u32::try_from(line.len()).map_err(io::Error::other)?,
+                hash: *blake3::hash(line).as_bytes(),
+                read_ms: START,
+            },
+            frame: zstd::bulk::compress(line, 1)?,
+        };
+        offset = store.append(&source, &block).map_err(io::Error::other)?;
+    }
+    store.sync().map_err(io::Error::other)?;
+    let stream = directory.join(source.as_str()).join(COPY_STREAM);
+    let open = fs::read(stream.join("00000000000000000000.open"))?;
+    store.seal_all(&mut NoTimes).map_err(io::Error::other)?;
+    let sealed = fs::read(stream.join("00000000000000000000.sealed"))?;
+    let head = fs::read(stream.join("head"))?;
+    fs::remove_dir_all(&directory)?;
+    let files = [(0, &open), (1, &sealed), (2, &head)];
+    write("copy", &files.map(|(kind, bytes)| [&[kind], &bytes[..]].concat()))?;
+    fs::write("seeds/copy-head", head)
+}
+
+/// Reads no times.
+struct NoTimes;
+
+impl SpanReader for NoTimes {
+    fn begin(&mut self, _: &StreamHead) {}
+
+    fn span(&mut self, _: &[u8]) -> Span {
+        Span { times: None, first_dated: false, unread: false }
+    }
+
+    fn same_until(&self) -> i64 {
+        0
+    }
+}
+
 fn compressed() -> Vec<Vec<u8>> {
     let files = [GZIP, ZSTD, PZSTD, LZ4, LZ4_LINKED, LZ4_LEGACY, BZIP2, BZIP2_EMPTY, XZ_9, LZIP];
     let mut seeds: Vec<Vec<u8>> = files.iter().map(|file| [&[0], *file].concat()).collect();

@@ -17,6 +17,14 @@ pub const START: u64 = 1_763_688_033_123;
 /// A small log to search. `examples/seeds.rs` writes it.
 pub const SAMPLE_LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/machine.1.log");
 
+/// The directory of the kept stream whose files are fuzzed.
+pub const COPY_STREAM: &str = "1-2-3";
+
+/// Whose log it is.
+pub fn copy_source() -> Name {
+    Name::new("vm1").expect("a name")
+}
+
 /// The address of the member with this number.
 pub fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, number], 8_946))

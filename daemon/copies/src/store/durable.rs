@@ -1,0 +1,147 @@
+//! Makes durable what was taken, and ends the store when that fails.
+
+use super::disk::is_full;
+use super::streams::Key;
+use super::{Durable, Failed, Refused, Store, StoreState};
+use crate::segment::{head, names};
+use std::io;
+use std::mem;
+use std::path::Path;
+
+/// The most sentences that wait for the log.
+const MAX_NOTES: usize = 32;
+
+impl Store {
+    /// Whether anything may be written.
+    pub(super) fn check_open(&self) -> Result<(), Failed> {
+        match &self.state {
+            StoreState::Open => Ok(()),
+            StoreState::Failed(reason) => Err(Failed(reason.clone())),
+        }
+    }
+
+    /// Ends the store. After a failed write or fsync nobody knows what is on disk, and asking again
+    /// would only hide it: the kernel reports an error once (Rebello et al., ATC 2020).
+    pub(super) fn fail(&mut self, path: &Path, error: &io::Error) -> Failed {
+        let failed = Failed(format!("{}: {error}", path.display()));
+        if self.state == StoreState::Open {
+            self.state = StoreState::Failed(failed.0.clone());
+            self.note(failed.to_string());
+        }
+        self.files.clear();
+        self.dirty.clear();
+        self.became_durable.clear();
+        self.sealing = None;
+        failed
+    }
+
+    pub(super) fn refuse_for(&mut self, path: &Path, error: &io::Error) -> Refused {
+        Refused::Failed(self.fail(path, error).0)
+    }
+
+    /// Keeps a sentence for the log.
+    pub(super) fn note(&mut self, sentence: String) {
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(sentence);
+        }
+    }
+
+    /// Writes heads and files first, then the names of them, and only then believes it.
+    pub(super) fn make_durable(&mut self) -> Result<(), Failed> {
+        self.check_open()?;
+        self.write_heads()?;
+        let keys: Vec<Key> = self.dirty.iter().cloned().collect();
+        for key in &keys {
+            self.sync_file(key)?;
+        }
+        for directory in mem::take(&mut self.directories) {
+            // A stream may have been dropped meanwhile, and its directory with it.
+            match self.disk.sync_directory(&directory) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.fail(&directory, &error)),
+                Ok(()) => {}
+            }
+        }
+        for key in keys {
+            self.note_durable(&key);
+        }
+        Ok(())
+    }
+
+    fn note_durable(&mut self, key: &Key) {
+        let Some(stream) = self.streams.get(key) else { return };
+        if !stream.has_head {
+            // Its head waits for space on the disk, and its blocks wait for the head.
+            return;
+        }
+        if stream.synced > stream.durable {
+            let end = stream.synced;
+            let (source, stream) = (key.source.clone(), key.id);
+            self.became_durable.push(Durable { source, stream, end });
+        }
+        self.streams.edit(key, |stream| stream.durable = stream.synced);
+        if self.streams.get(key).is_some_and(|stream| stream.head.is_none()) {
+            self.dirty.remove(key);
+        }
+    }
+
+    /// Makes the bytes of a stream's file durable.
+    pub(super) fn sync_file(&mut self, key: &Key) -> Result<(), Failed> {
+        let is_behind = self.streams.get(key).is_some_and(|stream| stream.synced < stream.end);
+        if let (true, Some(file)) = (is_behind, self.files.get(key)) {
+            if let Err(error) = self.disk.sync(file) {
+                let directory = key.directory(&self.directory);
+                return Err(self.fail(&directory, &error));
+            }
+            self.streams.edit(key, |stream| stream.synced = stream.end);
+        }
+        Ok(())
+    }
+
+    /// Writes the heads that wait. One that does not fit on the disk waits on.
+    pub(super) fn write_heads(&mut self) -> Result<(), Failed> {
+        self.waiting_heads = 0;
+        let waits = |key: &&Key| self.streams.get(key).is_some_and(|stream| stream.head.is_some());
+        let keys: Vec<Key> = self.dirty.iter().filter(waits).cloned().collect();
+        for key in keys {
+            let directory = key.directory(&self.directory);
+            let head = self.streams.get(&key).and_then(|stream| stream.head.as_deref());
+            let Some(bytes) = head.and_then(head::encode) else { continue };
+            match self.replace_head(&directory, &bytes) {
+                Ok(()) => self.streams.edit(&key, |stream| {
+                    stream.head = None;
+                    stream.has_head = true;
+                }),
+                Err(error) if is_full(&error) => continue,
+                Err(error) => return Err(self.fail(&directory, &error)),
+            }
+            self.directories.insert(directory);
+        }
+        Ok(())
+    }
+
+    fn replace_head(&self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
+        let path = directory.join(names::HEAD);
+        let temporary = path.with_extension(names::TEMPORARY);
+        let file = self.disk.create(&temporary)?;
+        if let Err(error) = self.disk.write_at(&file, bytes, 0) {
+            self.disk.remove(&temporary)?;
+            return Err(error);
+        }
+        // Lack of space that only the fsync notices is no longer a clean refusal.
+        self.disk.sync(&file).map_err(io::Error::other)?;
+        self.disk.rename(&temporary, &path)
+    }
+
+    /// Begins another segment with the next block.
+    pub(super) fn close_tail(&mut self, key: &Key) -> Result<(), Failed> {
+        self.sync_file(key)?;
+        self.files.remove(key);
+        let segment = self.streams.get(key).and_then(|stream| stream.segments.back()).copied();
+        self.streams.edit(key, |stream| stream.tail = None);
+        if let Some(segment) = segment {
+            self.to_seal.push_back((key.clone(), segment.begin));
+        }
+        Ok(())
+    }
+}
