@@ -48,6 +48,12 @@ const COMPILING_LIST: usize = 7;
 /// What a file of a merge takes: its chunk, its lines in a window of time, and its decompressor.
 const MERGED_FILE: usize = 240 * 1024;
 
+/// What a thread that reads kept blocks takes in addition.
+const KEPT_THREAD: usize = MEBIBYTE * 2;
+
+/// What a kept stream of a merge takes: as a file, and the text of a block.
+const MERGED_KEPT: usize = MERGED_FILE + MEBIBYTE / 2;
+
 /// What a search takes while it compiles patterns of this many bytes, if they are ordinary or a
 /// long list.
 pub(crate) fn ordinary(pattern_bytes: usize, threads: NonZero<usize>) -> usize {
@@ -78,4 +84,15 @@ pub(crate) fn buffers(threads: NonZero<usize>) -> usize {
 /// What the files of a merge take.
 pub(crate) fn merged(files: usize) -> usize {
     files * MERGED_FILE
+}
+
+/// What a search of kept streams takes beside its patterns and its buffers: what reads blocks, and
+/// the larger units of text.
+pub(crate) fn kept(threads: NonZero<usize>) -> usize {
+    threads.get() * KEPT_THREAD
+}
+
+/// What the kept streams of a merge take.
+pub(crate) fn merged_kept(files: usize) -> usize {
+    files * MERGED_KEPT
 }

@@ -32,6 +32,6 @@ pub use file_error::NEVER;
 pub use filter::FileFilter;
 pub use glob_error::GlobError;
 pub use never::{NeverFiles, NeverPlace};
-pub use open::{ExposedFile, FileIdentity};
+pub use open::{ExposedFile, FileIdentity, ReadableFile};
 pub(crate) use open::{Opened, reason};
 pub(crate) use rotated::rotated_from;

@@ -4,13 +4,15 @@
 //! [`Query::compile`] makes it a [`Search`]. An [`ExposedFiles`] lists the files that this machine
 //! exposes, and [`ExposedFiles::files`] gives those that a [`FileFilter`] selects. [`Search::run`]
 //! searches them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is
-//! written from now on, and [`Search::run_stream`] what a reader gives. All of it blocks, and none
-//! of it uses the network. `README.md` lists the differences from GNU grep.
+//! written from now on, and [`Search::run_stream`] what a reader gives. [`Search::run_kept`]
+//! searches what this machine keeps of another one's files, which a [`KeptFiles`] chooses. All of
+//! it blocks, and none of it uses the network. `README.md` lists the differences from GNU grep.
 
 mod cost;
 mod files;
 mod follow;
 mod job;
+mod kept;
 mod line;
 mod listing;
 mod memory;
@@ -23,6 +25,7 @@ mod run;
 mod scan;
 mod schedule;
 mod search;
+mod searched;
 mod stream;
 mod takers;
 mod time;
@@ -33,9 +36,10 @@ pub use memberd_control::grep::{
 
 pub use files::{
     ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, MAX_FILES, NEVER,
-    NeverFiles, NeverPlace, ONLY_LINKS, Problem,
+    NeverFiles, NeverPlace, ONLY_LINKS, Problem, ReadableFile,
 };
 pub use follow::Selection;
+pub use kept::{KeptFile, KeptFiles, LineSpans};
 pub use line::MAX_LINE_BYTES;
 pub use listing::{ListedFile, Listing, ListingLimits};
 pub use memory::{MemoryBudget, NoMemory};

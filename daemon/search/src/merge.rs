@@ -11,16 +11,19 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use crate::files::{Compression, ExposedFile, FileError};
+use crate::files::{Compression, ExposedFile, FileError, WindowClaim};
 use crate::job::Job;
+use crate::kept::{KeptFile, SharedReader, Skip};
 use crate::output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 use crate::scan::{ChunkReader, Claim, Failure, FileScan, LineTimes, Scanner, Source, Text};
 use crate::schedule::{Event, Plan, TimedLines};
 use crate::search::Totals;
+use crate::searched::{Files, SearchedFile};
 use crate::time::{Times, Zone};
 
 /// The most files that are merged. All of them are open. Rotated files are not counted.
@@ -30,8 +33,8 @@ pub(crate) const MAX_STREAMS: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Searches `files` and sends what is found, in order of time.
-pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &SyncSender<Event>) {
-    let chains: Vec<&[ExposedFile]> = streams(files).collect();
+pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: Files<'_>, events: &SyncSender<Event>) {
+    let chains = files.streams();
     let mut totals = Totals::default();
     if let Err(text) = room(job, files, chains.len()) {
         totals.errors = 1;
@@ -53,6 +56,7 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
             handed_on: Instant::now(),
             is_spent: false,
             leases: Rc::default(),
+            blocks: SharedReader::default(),
             totals,
         };
         let done = merge.run(&chains);
@@ -63,20 +67,19 @@ pub(crate) fn merge(job: &Job<'_>, plan: &Plan, files: &[ExposedFile], events: &
     let _ = events.send(Event::End(totals));
 }
 
-/// The files of each stream.
-pub(crate) fn streams(files: &[ExposedFile]) -> impl Iterator<Item = &[ExposedFile]> {
-    files.chunk_by(|one, other| one.origin() == other.origin())
-}
-
 /// Takes the memory for so many streams of files, if the search does not have it yet.
-fn room(job: &Job<'_>, files: &[ExposedFile], streams: usize) -> Result<(), String> {
+fn room(job: &Job<'_>, files: Files<'_>, streams: usize) -> Result<(), String> {
     if streams > MAX_STREAMS {
         return Err(format!(
             "{streams} files are too many to be sorted by time, the limit is {MAX_STREAMS}: name \
             fewer"
         ));
     }
-    if job.search.has_room_to_merge(files) {
+    let has_room = match files {
+        Files::Exposed(files) => job.search.has_room_to_merge(files),
+        Files::Kept(files, _) => job.search.has_room_to_merge_kept(files),
+    };
+    if has_room {
         return Ok(());
     }
     Err(format!(
@@ -106,7 +109,7 @@ impl Output for &FoundLines<'_> {
 
 /// A file and what was rotated away from it, the oldest first.
 struct LogStream<'m> {
-    files: std::slice::Iter<'m, ExposedFile>,
+    files: std::slice::Iter<'m, SearchedFile<'m>>,
     current: Option<OpenFile<'m>>,
     /// The lines that were found and are not sent yet.
     found: VecDeque<(i64, Vec<u8>)>,
@@ -116,7 +119,7 @@ struct LogStream<'m> {
 
 /// A file that is being searched.
 struct OpenFile<'m> {
-    file: &'m ExposedFile,
+    file: SearchedFile<'m>,
     source: Source<'m>,
     chunks: ChunkReader,
     /// Its memory, which it has as long as the reader and the chunks.
@@ -125,6 +128,9 @@ struct OpenFile<'m> {
     /// It has selected lines that are not printed because they are not text.
     binary_matches: bool,
 }
+
+/// What a file that was opened is: its text, its times and its memory.
+type Begun<'m> = (Source<'m>, Times<'m>, Rc<Claim<'m>>);
 
 struct Merge<'m> {
     job: &'m Job<'m>,
@@ -138,11 +144,13 @@ struct Merge<'m> {
     is_spent: bool,
     /// How many leases of memory the files have.
     leases: Rc<Cell<usize>>,
+    /// Reads the blocks of kept streams.
+    blocks: SharedReader,
     totals: Totals,
 }
 
 impl<'m> Merge<'m> {
-    fn run(&mut self, chains: &[&'m [ExposedFile]]) -> Result<(), Stopped> {
+    fn run(&mut self, chains: &'m [Vec<SearchedFile<'m>>]) -> Result<(), Stopped> {
         let mut streams: Vec<LogStream<'m>> = chains
             .iter()
             .map(|files| LogStream {
@@ -198,30 +206,22 @@ impl<'m> Merge<'m> {
                     }
                 }
                 None => match stream.files.next() {
-                    Some(file) => stream.current = self.open(file, stream.last)?,
+                    Some(file) => stream.current = self.open(*file, stream.last)?,
                     None => return Ok(None),
                 },
             }
         }
     }
 
-    fn open(&mut self, file: &'m ExposedFile, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
+    fn open(&mut self, file: SearchedFile<'m>, last: i64) -> Result<Option<OpenFile<'m>>, Stopped> {
         let line_end = self.job.search.line_end();
-        let opened = file.open().and_then(|opened| {
-            let Some(opened) = opened else { return Ok(None) };
-            if self.job.search.left_out(self.plan.output_file) == Some(opened.identity) {
-                return Err(FileError::IsOutput.into());
+        let opened = match file {
+            SearchedFile::Exposed(exposed) => self.open_exposed(exposed),
+            SearchedFile::Kept(kept, skip) => {
+                self.tell_numbers(kept)?;
+                Ok(Some(self.open_kept(kept, skip)))
             }
-            let times = Times::new(self.zone, opened.modified);
-            let compression = Compression::of(&opened.file, file.path())?;
-            let claim = Claim::of_merge(self.job.memory(), self.job.cancel, &self.leases);
-            let claim = Rc::new(claim);
-            let window = Rc::clone(&claim);
-            let window = Box::new(move |bytes| window.take_window(bytes));
-            let text = Text { opened, compression, claim: window };
-            let source = Source::open(self.job, self.plan, text, self.zone)?;
-            Ok(Some((source, times, claim)))
-        });
+        };
         match opened {
             Ok(None) => Ok(None),
             Ok(Some((source, times, claim))) => {
@@ -235,12 +235,50 @@ impl<'m> Merge<'m> {
         }
     }
 
+    fn open_exposed(&self, file: &ExposedFile) -> io::Result<Option<Begun<'m>>> {
+        let Some(opened) = file.open()? else { return Ok(None) };
+        if self.job.search.left_out(self.plan.output_file) == Some(opened.identity) {
+            return Err(FileError::IsOutput.into());
+        }
+        let times = Times::new(self.zone, opened.modified);
+        let compression = Compression::of(&opened.file, file.path())?;
+        let (claim, window) = self.claim();
+        let text = Text { opened, compression, claim: window };
+        let source = Source::open(self.job, self.plan, text, self.zone)?;
+        Ok(Some((source, times, claim)))
+    }
+
+    fn open_kept(&self, file: &'m KeptFile, skip: &Skip) -> Begun<'m> {
+        let times = Times::new(file.zone(), file.modified());
+        let (claim, window) = self.claim();
+        let source = Source::of_kept(self.job, file, skip, &self.blocks, window);
+        (source, times, claim)
+    }
+
+    /// The memory of a file.
+    fn claim(&self) -> (Rc<Claim<'m>>, WindowClaim<'m>) {
+        let claim = Claim::of_merge(self.job.memory(), self.job.cancel, &self.leases);
+        let claim = Rc::new(claim);
+        let window = Rc::clone(&claim);
+        (claim, Box::new(move |bytes| window.take_window(bytes)))
+    }
+
+    fn tell_numbers(&mut self, file: &KeptFile) -> Result<(), Stopped> {
+        let search = self.job.search;
+        match file.numbers_notice() {
+            Some(notice) if search.wants_positions() && !search.query.printing.no_messages => {
+                self.message(notice)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Searches the next chunk of a file. False when it was the last, or no more is wanted.
     fn search_chunk(&mut self, current: &mut OpenFile<'m>) -> Result<bool, Stopped> {
         let chunk = match current.chunks.next(&mut current.source.reader, &current.claim) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
-                let failure = current.source.reader.failure().or_else(|| {
+                let failure = current.source.failure().or_else(|| {
                     let unread = current.scan.unread_time()?;
                     Some(Failure::Misdated(unread.into()))
                 });
@@ -258,6 +296,9 @@ impl<'m> Merge<'m> {
         self.found.events.send(Event::Read(chunk.len() as u64)).map_err(|_| Stopped)?;
         let name = self.job.search.name(self.job.machine, current.file);
         self.scanner.printer().set_file(name, current.source.size);
+        if let SearchedFile::Kept(kept, _) = current.file {
+            self.scanner.printer().set_zone(kept.zone());
+        }
         let step = self.scanner.step(&mut current.scan, chunk)?;
         self.scanner.flush()?;
         step.add_to(&mut self.totals);
@@ -273,7 +314,7 @@ impl<'m> Merge<'m> {
     }
 
     /// Reports what is wrong with a file.
-    fn report(&mut self, file: &ExposedFile, failure: &Failure) -> Result<(), Stopped> {
+    fn report(&mut self, file: SearchedFile<'m>, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {
             Some(message) if !self.job.search.query.printing.no_messages => self.message(message),

@@ -4,7 +4,8 @@
 //! `symbol`, `token` and `parse` read a POSIX pattern into a `tree`. `translate` writes the tree in
 //! the syntax of the `regex` crates for an `automaton`, which is fast. No automaton can follow
 //! back-references. So `reference` also writes such trees for PCRE2. `backtrack` runs PCRE2 within
-//! limits, also for Perl's patterns (`perl`). `engine` holds the one that a query needs.
+//! limits, also for Perl's patterns (`perl`). `engine` holds the one that a query needs. `needs`
+//! tells what every line must contain that it finds.
 
 mod automaton;
 mod backtrack;
@@ -16,6 +17,7 @@ mod extent;
 mod interval;
 mod limits;
 mod literals;
+mod needs;
 mod parse;
 mod patterns;
 mod perl;
@@ -30,6 +32,7 @@ pub(crate) use backtrack::{Budget, MatchFailure};
 pub(crate) use engine::Engine;
 pub use error::PatternError;
 pub(crate) use extent::{Extents, ExtentsCache};
+pub(crate) use needs::of as needs;
 pub(crate) use patterns::Patterns;
 
 pub use memberd_control::grep::MAX_PATTERN_BYTES;

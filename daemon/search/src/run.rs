@@ -11,7 +11,7 @@
 //! A plain file: `run` makes tasks, threads do them with a `Scanner`, and a `Collector` prints the
 //! results in order. In order of time: `merge` takes a step of each file in turn. Following:
 //! `follow` takes a step of each file that has grown. A reader: `stream.rs` takes a step of what it
-//! gives.
+//! gives. A kept stream: `kept` cuts it into units, which are tasks too, or reads it as a file.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -19,11 +19,13 @@ use std::time::Instant;
 use crate::files::ExposedFile;
 use crate::follow::{Selection, follow};
 use crate::job::Job;
+use crate::kept::{KeptFile, Skip};
 use crate::merge::merge;
 use crate::output::Output;
 use crate::pattern::Budget;
 use crate::schedule::{Plan, TaskQueue, run_on_thread, run_tasks};
 use crate::search::{Search, Totals};
+use crate::searched::Files;
 
 /// The size of the chunks into which a large file is cut, so that several threads can search it.
 /// Where a third of the lines are printed, a chunk gives one buffer of output. The table "What more
@@ -43,15 +45,44 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
+        self.run_files(plan, machine, Files::Exposed(files), output, cancel)
+    }
+
+    /// Searches kept streams of `machine`, and sends what [`Search::run`] would send there for the
+    /// files themselves. What need not be read is left out. Compile the query by
+    /// [`Query::compile_for_kept_in`](crate::Query::compile_for_kept_in), which takes the memory.
+    pub fn run_kept(
+        &self,
+        plan: &Plan,
+        machine: &str,
+        files: &[KeptFile],
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
+        let by_time = plan.by_time && self.query.prints_lines();
+        let skip = Skip::new(self, plan.window, by_time);
+        self.run_files(plan, machine, Files::Kept(files, &skip), output, cancel)
+    }
+
+    fn run_files(
+        &self,
+        plan: &Plan,
+        machine: &str,
+        files: Files<'_>,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
         let started = Instant::now();
         let budget = Budget::new(cancel, &self.memory);
         let job = Job { search: self, machine, cancel, budget: &budget };
-        let files = if self.selects_nothing { &[] } else { files };
+        let files = if self.selects_nothing { files.none() } else { files };
         let totals = if plan.by_time && self.query.prints_lines() {
             run_on_thread(output, |events| merge(&job, plan, files, events))
         } else {
             let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
-            let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
+            // The blocks of kept streams end at newlines.
+            let is_whole = matches!(files, Files::Kept(..)) && self.query.pattern.null_data;
+            let chunk_bytes = (may_be_cut && !is_whole).then_some(CHUNK_BYTES);
             let tasks = TaskQueue::new(files, chunk_bytes, self.line_ends());
             run_tasks(&job, plan, tasks.without(self.left_out(plan.output_file)), output)
         };

@@ -14,14 +14,17 @@ mod memory_searcher;
 mod positions;
 mod scanner;
 mod source;
+mod wanted;
 mod window_reader;
 
+pub(crate) use block_times::Part as TimedPart;
 pub(crate) use chunk_reader::ChunkReader;
 pub(crate) use chunked_file::{ChunkedFile, PageBuffer};
-pub(crate) use claim::Claim;
+pub(crate) use claim::{Claim, TooLong};
 pub(crate) use failure::Failure;
 pub use known_times::KnownTimes;
 pub(crate) use line_times::LineTimes;
 pub(crate) use positions::{Positions, TextSize};
 pub(crate) use scanner::{FileScan, Scanner, Step};
 pub(crate) use source::{Source, Text, count_lines};
+pub(crate) use wanted::Wanted;

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,14 +12,17 @@ use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
 
 use crate::cost::{self, LEAN_CACHE, ORDINARY_AUTOMATON, SMALL_AUTOMATON, SMALL_LIST};
 use crate::files::{ExposedFile, FileIdentity};
+use crate::kept::KeptFile;
 use crate::line::MAX_LINE_BYTES;
 use crate::memory::{Lease, MemoryBudget, NoMemory, Share};
-use crate::merge::{self, MAX_STREAMS};
+use crate::merge::MAX_STREAMS;
 use crate::output::Kept;
-use crate::pattern::{Budget, CACHE_LIMIT, Engine, Extents, PatternError, Patterns};
+use crate::pattern::{self, Budget, CACHE_LIMIT, Engine, Extents, PatternError, Patterns};
 use crate::print::{OutputBuffer, Printer};
 use crate::query::Query;
+use crate::searched::SearchedFile;
 use memberd_control::grep::{GrepBinary, GrepPrint, on_one_line};
+use memberd_copies::needs::Needs;
 
 /// A compiled query. It can run any number of times, on several threads at once.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub struct Search {
     pub(crate) query: Query,
     /// Whether no line can be selected, so that no file needs to be read.
     pub(crate) selects_nothing: bool,
+    /// What each selected line contains.
+    needs: Needs,
     pub(crate) engine: Engine,
     pub(crate) extents: Option<Extents>,
     /// What all searches of the process share.
@@ -39,8 +45,22 @@ pub struct Search {
 #[derive(Debug, Default)]
 pub(crate) struct Leased {
     lease: Option<Lease>,
-    /// How many files it can merge with that.
-    merged_files: usize,
+    /// How many of its bytes are for files that it merges.
+    merged_bytes: usize,
+}
+
+/// The bytes that a search takes for its files, beside its patterns and its buffers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside {
+    /// To read kept streams.
+    reading: usize,
+    /// To have many of them open at once.
+    merging: usize,
+}
+
+/// How many streams these files are: a file with what was rotated away from it is one.
+fn streams_of<F>(files: &[F], origin: fn(&F) -> &Path) -> usize {
+    files.chunk_by(|one, other| origin(one) == origin(other)).count()
 }
 
 /// Why a query was not compiled.
@@ -85,7 +105,37 @@ impl Query {
         threads: NonZero<usize>,
         patience: Duration,
     ) -> Result<Search, CompileError> {
-        self.compile_beside(memory, threads, patience, 0)
+        self.compile_beside(memory, threads, patience, Beside::default())
+    }
+
+    /// As [`Query::compile_in`], to search kept streams.
+    ///
+    /// # Errors
+    /// As [`Query::compile_in`].
+    pub fn compile_for_kept_in(
+        self,
+        memory: &MemoryBudget,
+        threads: NonZero<usize>,
+        patience: Duration,
+    ) -> Result<Search, CompileError> {
+        let beside = Beside { reading: cost::kept(threads), merging: 0 };
+        self.compile_beside(memory, threads, patience, beside)
+    }
+
+    /// As [`Query::compile_to_merge_in`], for kept streams.
+    ///
+    /// # Errors
+    /// As [`Query::compile_in`].
+    pub fn compile_to_merge_kept_in(
+        self,
+        memory: &MemoryBudget,
+        patience: Duration,
+        files: &[KeptFile],
+    ) -> Result<Search, CompileError> {
+        let threads = NonZero::<usize>::MIN;
+        let merging = cost::merged_kept(streams_of(files, KeptFile::origin).min(MAX_STREAMS));
+        let beside = Beside { reading: cost::kept(threads), merging };
+        self.compile_beside(memory, threads, patience, beside)
     }
 
     /// As [`Query::compile_in`], with the memory to merge these files, of which there may be 256. A
@@ -99,25 +149,26 @@ impl Query {
         patience: Duration,
         files: &[ExposedFile],
     ) -> Result<Search, CompileError> {
-        let files = merge::streams(files).count().min(MAX_STREAMS);
-        self.compile_beside(memory, NonZero::<usize>::MIN, patience, files)
+        let merging = cost::merged(streams_of(files, ExposedFile::origin).min(MAX_STREAMS));
+        let beside = Beside { reading: 0, merging };
+        self.compile_beside(memory, NonZero::<usize>::MIN, patience, beside)
     }
 
-    /// Compiles it with the memory that it takes, and that of merged files.
+    /// Compiles it with the memory that it takes, and that of its files.
     fn compile_beside(
         mut self,
         memory: &MemoryBudget,
         threads: NonZero<usize>,
         patience: Duration,
-        merged_files: usize,
+        files: Beside,
     ) -> Result<Search, CompileError> {
-        let merged = cost::merged(merged_files);
+        let beside = files.reading + files.merging;
         let never = AtomicBool::new(false);
-        let take = |bytes| memory.take(Share::Start, bytes + merged, patience, &never);
+        let take = |bytes| memory.take(Share::Start, bytes + beside, patience, &never);
         let bytes = self.pattern.patterns.iter().map(Vec::len).sum();
         let few = memory.bytes_of(Share::Start) / 3;
         let full = cost::ordinary_with_caches(bytes, threads);
-        let with_caches = memory.try_take_within(Share::Start, full + merged, few);
+        let with_caches = memory.try_take_within(Share::Start, full + beside, few);
         let cache_bytes = if with_caches.is_some() { CACHE_LIMIT } else { LEAN_CACHE };
         let mut lease = match with_caches {
             Some(lease) => lease,
@@ -145,8 +196,9 @@ impl Query {
             }
         }
         let search = compiled?;
-        lease.shrink(search.bytes(threads) + merged);
-        let leased = Mutex::new(Leased { lease: Some(lease), merged_files });
+        lease.shrink(search.bytes(threads) + beside);
+        let leased = Leased { lease: Some(lease), merged_bytes: files.merging };
+        let leased = Mutex::new(leased);
         Ok(Search { memory: memory.clone(), leased, selects_nothing, ..search })
     }
 
@@ -165,10 +217,14 @@ impl Query {
 
     fn search(&self, patterns: &Patterns) -> Result<Search, PatternError> {
         let engine = Engine::new(patterns)?;
+        // With -v, the lines without it are selected.
+        let needs =
+            if self.pattern.invert { Needs::Anything } else { pattern::needs(patterns, &engine) };
         let extents = if self.needs_extents() { Some(Extents::new(&engine)?) } else { None };
         Ok(Search {
             query: self.without_patterns(),
             selects_nothing: self.selects_nothing(),
+            needs,
             engine,
             extents,
             memory: MemoryBudget::default(),
@@ -186,6 +242,13 @@ impl Search {
         cost::buffers(threads) + self.engine.bytes() + extents + threads.get() * each
     }
 
+    /// What each selected line contains, as far as a filter of blocks can use it. If that is not
+    /// [`Needs::Anything`], text without it has no selected line and need not be searched. It still
+    /// has lines that count for their numbers, and as context.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     /// The bytes that it has of the memory that searches share.
     pub fn leased_bytes(&self) -> usize {
         self.leased().lease.as_ref().map_or(0, Lease::bytes)
@@ -200,12 +263,24 @@ impl Search {
     /// memory would wait for each other. To wait, drop the search and call
     /// [`Query::compile_to_merge_in`]. True if it has the memory, or needs none for them.
     pub fn has_room_to_merge(&self, files: &[ExposedFile]) -> bool {
-        let files = merge::streams(files).count();
-        if files > MAX_STREAMS || !self.query.prints_lines() {
+        let streams = streams_of(files, ExposedFile::origin);
+        self.has_room(streams, cost::merged(streams))
+    }
+
+    /// As [`Search::has_room_to_merge`], for kept streams. To wait, call
+    /// [`Query::compile_to_merge_kept_in`].
+    pub fn has_room_to_merge_kept(&self, files: &[KeptFile]) -> bool {
+        let streams = streams_of(files, KeptFile::origin);
+        self.has_room(streams, cost::merged_kept(streams))
+    }
+
+    /// Takes as many bytes to merge so many streams, if they are there.
+    fn has_room(&self, streams: usize, bytes: usize) -> bool {
+        if streams > MAX_STREAMS || !self.query.prints_lines() {
             return true;
         }
         let mut leased = self.leased();
-        let more = cost::merged(files.saturating_sub(leased.merged_files));
+        let more = bytes.saturating_sub(leased.merged_bytes);
         let has_room = match &mut leased.lease {
             _ if more == 0 => true,
             Some(lease) => lease.try_grow(more),
@@ -215,7 +290,7 @@ impl Search {
             }
         };
         if has_room {
-            leased.merged_files = leased.merged_files.max(files);
+            leased.merged_bytes = leased.merged_bytes.max(bytes);
         }
         has_room
     }
@@ -312,7 +387,7 @@ impl Search {
     }
 
     /// What is printed as the name of a file: `MACHINE:FILE`.
-    pub(crate) fn name(&self, machine: &str, file: &ExposedFile) -> Vec<u8> {
+    pub(crate) fn name(&self, machine: &str, file: SearchedFile<'_>) -> Vec<u8> {
         self.named(machine, file.path().as_os_str().as_bytes())
     }
 

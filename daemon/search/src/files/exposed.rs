@@ -117,6 +117,12 @@ impl ExposedFiles {
         ExposedFiles { never: Arc::new(NeverSearched::new(places)), ..self }
     }
 
+    /// Whether a file at this absolute path would be exposed, by its name alone: nothing is looked
+    /// at, so links and what is never searched do not count.
+    pub fn covers(&self, path: &Path) -> bool {
+        self.globs.iter().any(|glob| glob.covers(path))
+    }
+
     /// The exposed files that `filter` selects, as they are now. Reads directories, so it blocks.
     pub fn files(&self, filter: &FileFilter) -> FileList {
         self.files_unless(&AtomicBool::new(false), filter)
@@ -397,6 +403,39 @@ mod tests {
         cancel.store(true, Ordering::Relaxed);
         assert_eq!((rotated(7).files.len(), rotated(7).cut), (0, false));
     }
+    /// A path is covered exactly if a walk would find a file there.
+    #[test]
+    fn a_path_is_covered_where_a_file_would_be_found() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let names = [
+            "a.log",
+            ".a.log",
+            "b.txt",
+            "d/a.log",
+            "d/e/a.log",
+            "d/.e/a.log",
+            "d/e/b.txt",
+            "x/y/z",
+        ];
+        for name in names {
+            std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            std::fs::write(at(name), "").unwrap();
+        }
+        for glob in
+            ["*.log", "a.log", "**/*.log", "d/**", "**", "*/*.log", ".*", "d/**/e/*", "{x,d}/*/?*"]
+        {
+            let exposed = ExposedFiles::new(&[at(glob).to_str().unwrap()]).unwrap();
+            let found: Vec<_> = exposed.files(&FileFilter::default()).files;
+            let found: BTreeSet<&Path> = found.iter().map(ExposedFile::path).collect();
+            for name in names {
+                let path = at(name);
+                assert_eq!(exposed.covers(&path), found.contains(path.as_path()), "{glob} {name}");
+            }
+            assert!(!exposed.covers(Path::new("/")) && !exposed.covers(directory.path()));
+        }
+    }
+
     /// Then none of them is taken for a rotated file.
     #[test]
     fn too_many_files_beyond_the_limit_bring_out_none() {

@@ -79,7 +79,7 @@ impl FileFilter {
     }
 
     /// Whether `--exclude` leaves out the file at `path`.
-    pub(crate) fn excludes(&self, path: &Path) -> bool {
+    pub fn excludes(&self, path: &Path) -> bool {
         self.exclude.iter().any(|glob| glob.matches(path))
     }
 

@@ -1,11 +1,14 @@
 //! Globs, one path component at a time.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::brace;
 use super::glob_error::GlobError;
+use super::open::is_hidden;
+use super::walk::MAX_DEPTH;
 
 /// The longest glob in bytes.
 const MAX_GLOB_BYTES: usize = 4096;
@@ -60,6 +63,42 @@ impl ExposedGlob {
     }
 }
 
+impl ExposedGlob {
+    /// Whether it matches this absolute path, whether or not a file is there. Links are not looked
+    /// at.
+    pub(crate) fn covers(&self, path: &Path) -> bool {
+        let Ok(below) = path.strip_prefix(&self.root) else { return false };
+        let names: Vec<&OsStr> = below.iter().collect();
+        covers(&self.components, &names, 0)
+    }
+}
+
+/// Whether these components match all of these names. `**` has already taken `depth` names.
+fn covers(components: &[Component], names: &[&OsStr], depth: usize) -> bool {
+    let Some((component, rest)) = components.split_first() else { return names.is_empty() };
+    if let Component::AnyDepth = component {
+        let goes_on = || {
+            let (name, others) = names.split_first()?;
+            let takes = !is_hidden(name) && depth < MAX_DEPTH && !others.is_empty();
+            takes.then(|| covers(components, others, depth + 1))
+        };
+        // A last `**` is any file below.
+        let is_file = |name: &&&OsStr| rest.is_empty() && names.len() == 1 && !is_hidden(name);
+        return names.first().filter(is_file).is_some()
+            || !rest.is_empty() && covers(rest, names, depth)
+            || goes_on().unwrap_or(false);
+    }
+    let Some((name, others)) = names.split_first() else { return false };
+    let matches = match component {
+        Component::Name(wanted) => *name == wanted.as_str(),
+        Component::Matching { matcher, dot_files } => {
+            (*dot_files || !is_hidden(name)) && matcher.is_match(name)
+        }
+        Component::AnyDepth => false,
+    };
+    matches && covers(rest, others, depth)
+}
+
 impl Component {
     fn parse(name: &str, written: &str) -> Result<Component, GlobError> {
         Ok(if name == "**" {
@@ -107,7 +146,6 @@ fn check_length(glob: &str) -> Result<(), GlobError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn only(glob: &str) -> ExposedGlob {
         let mut globs = ExposedGlob::parse(glob).unwrap();

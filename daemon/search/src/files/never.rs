@@ -43,6 +43,9 @@ pub enum NeverFiles {
     In(PathBuf),
     /// All files in the directory of this path whose names begin as its last component.
     Beginning(PathBuf),
+    /// All files below this directory, however deep. They are known by their paths alone, since
+    /// they may be many: a link that leads there is followed.
+    Below(PathBuf),
 }
 
 /// What is never searched of this machine.
@@ -65,6 +68,14 @@ struct Seen {
 impl NeverSearched {
     pub(crate) fn new(places: Vec<NeverPlace>) -> NeverSearched {
         NeverSearched { places, seen: RwLock::default() }
+    }
+
+    /// Whether it is below a directory of which nothing is searched. Nothing is told of it.
+    pub(crate) fn is_below(&self, path: &Path) -> bool {
+        self.places.iter().any(|NeverPlace { files, .. }| match files {
+            NeverFiles::Below(directory) => path.starts_with(directory),
+            NeverFiles::At(_) | NeverFiles::In(_) | NeverFiles::Beginning(_) => false,
+        })
     }
 
     /// Why this open file is not to be searched, if it is not. `Ok` means that nothing is told.
@@ -128,6 +139,7 @@ fn look(places: &[NeverPlace]) -> Seen {
 fn paths(files: &NeverFiles) -> Vec<PathBuf> {
     let (directory, beginning) = match files {
         NeverFiles::At(path) => return vec![path.clone()],
+        NeverFiles::Below(_) => return Vec::new(),
         NeverFiles::In(path) => (path.as_path(), &[][..]),
         NeverFiles::Beginning(path) => (
             path.parent().unwrap_or(Path::new("/")),

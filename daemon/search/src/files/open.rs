@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
+use super::compressed::Compression;
 use super::directory::{self, Entry, Kind, Listed};
 use super::file_error::FileError;
 use super::fixed::is_trusted;
@@ -19,7 +20,7 @@ use super::moved::{self, Chain};
 use super::root::Root;
 
 /// A file under any name: its device and its inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileIdentity {
     /// The device (`st_dev`).
     pub device: u64,
@@ -28,7 +29,8 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    pub(crate) fn of(metadata: &Metadata) -> FileIdentity {
+    /// That of a file with this metadata.
+    pub fn of(metadata: &Metadata) -> FileIdentity {
         FileIdentity { device: metadata.dev(), inode: metadata.ino() }
     }
 }
@@ -63,6 +65,22 @@ pub(crate) struct Opened {
     pub(crate) identity: FileIdentity,
 }
 
+/// An exposed file, open for a reader that is no search. Times are in milliseconds since the Unix
+/// epoch.
+#[derive(Debug)]
+pub struct ReadableFile {
+    /// The file. Whoever reads it uses positions, since others may read it too.
+    pub file: File,
+    /// Its size in bytes when it was opened.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: i64,
+    /// Which file it is, under any name.
+    pub identity: FileIdentity,
+    /// Whether it is compressed or encrypted, by its first bytes or by its name.
+    pub is_compressed: bool,
+}
+
 /// What is at the place of a file.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -88,7 +106,7 @@ impl ExposedFile {
 
     /// The path of the file that it was rotated away from, or its own. It is the same for all files
     /// of a chain.
-    pub(crate) fn origin(&self) -> &Path {
+    pub fn origin(&self) -> &Path {
         &self.origin
     }
 
@@ -138,7 +156,10 @@ impl ExposedFile {
 
     /// What it is, under any name, and its size. None when it is gone or is no regular file any
     /// more.
-    pub(crate) fn look(&self) -> io::Result<Option<(FileIdentity, u64)>> {
+    ///
+    /// # Errors
+    /// When the system does not tell it.
+    pub fn look(&self) -> io::Result<Option<(FileIdentity, u64)>> {
         match self.root.open_file(&self.below, OFlag::O_PATH) {
             Ok(descriptor) => {
                 let metadata = File::from(descriptor).metadata()?;
@@ -161,6 +182,19 @@ impl ExposedFile {
             Found::File(opened) if self.is_listed(&opened) => Ok(Some(opened)),
             found => moved::find(self, found),
         }
+    }
+
+    /// Opens it for a reader that is no search, under the same rules: what a search may not open is
+    /// not opened. None as for a search.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is never searched.
+    pub fn open_to_read(&self) -> io::Result<Option<ReadableFile>> {
+        let Some(Opened { file, size, modified, identity, .. }) = self.open()? else {
+            return Ok(None);
+        };
+        let is_compressed = Compression::of(&file, self.path())?.is_some();
+        Ok(Some(ReadableFile { file, size, modified, identity, is_compressed }))
     }
 
     /// Whether this is the file that was listed, as far as that can be told.
@@ -200,6 +234,9 @@ impl ExposedFile {
     /// `Ok` means that nothing is told of it. Opening it looks again.
     pub(super) fn never_searched(&self) -> Option<Result<(), FileError>> {
         let never = self.root.never();
+        if never.is_below(&self.path) {
+            return Some(Ok(()));
+        }
         if !never.may_be(self.listed.number) {
             return None;
         }

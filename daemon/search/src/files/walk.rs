@@ -14,7 +14,7 @@ use super::open::{ExposedFile, is_hidden, literal_problem, reason};
 use super::root::{Root, Rules};
 
 /// How many directories deep `**` goes.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// Receives what a walk finds, and limits the walk.
 pub(crate) trait Visitor {

@@ -25,6 +25,7 @@ use crate::output::{Output, Stopped};
 use crate::scan::{Failure, PageBuffer, Scanner};
 use crate::schedule::Event;
 use crate::search::Totals;
+use crate::searched::SearchedFile;
 
 /// The most files that are followed at once. All of them are open.
 pub(crate) const MAX_FOLLOWED: usize = 256;
@@ -273,7 +274,10 @@ impl Follow<'_> {
         }
         let (file, identity) = (&followed.file, followed.opened.identity);
         // The size that it will have is not known.
-        self.scanner.printer().set_file(self.job.search.name(self.job.machine, file), u64::MAX);
+        self.scanner.printer().set_file(
+            self.job.search.name(self.job.machine, SearchedFile::Exposed(file)),
+            u64::MAX,
+        );
         // The search has no end, so that each look may take the whole time.
         self.job.budget.renew();
         if self.printed != Some(identity) {

@@ -60,6 +60,11 @@ impl Automaton {
         2 * self.settings.cache_bytes + self.settings.compiled_bytes
     }
 
+    /// The length of the expression, in bytes.
+    pub(crate) fn expression_bytes(&self) -> usize {
+        self.expression.len()
+    }
+
     /// How large an automaton may be, in bytes.
     pub(crate) fn compiled_bytes(&self) -> usize {
         self.settings.compiled_bytes

@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// The automaton that finds lines or candidates.
-    fn automaton(&self) -> Option<&Automaton> {
+    pub(crate) fn automaton(&self) -> Option<&Automaton> {
         match self {
             Engine::Automaton(automaton) => Some(automaton),
             Engine::References(engine) => Some(&engine.candidates),

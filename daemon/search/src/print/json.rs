@@ -23,6 +23,11 @@ impl Json {
         Json { zone: Zone::local(), now: i64::try_from(now.as_millis()).unwrap_or(i64::MAX) }
     }
 
+    /// From here on, times without a zone are of this one.
+    pub(crate) fn set_zone(&mut self, zone: &Zone) {
+        self.zone.clone_from(zone);
+    }
+
     /// Appends a line of the file `name` (`MACHINE:FILE`), up to its matches. `text` is the line
     /// without its end. The matches follow, and [`Json::end_line`].
     pub(crate) fn begin_line(&self, name: &[u8], line: &Line<'_>, text: &[u8], out: &mut Vec<u8>) {

@@ -7,6 +7,7 @@ use crate::line::{Line, MAX_JSON_LINE, Role};
 use crate::output::Stopped;
 use crate::pattern::{Budget, Extents, ExtentsCache, MatchFailure};
 use crate::query::Query;
+use crate::time::Zone;
 use memberd_control::grep::{GrepBinary, GrepCharacters, GrepColors, GrepPrint, Sgr};
 use std::ops::Range;
 
@@ -88,6 +89,13 @@ impl<'o, 's> Printer<'o, 's> {
         let largest = size.saturating_add(u64::from(self.query.numbers_lines()));
         self.width =
             if self.query.printing.initial_tab { decimal(largest, &mut [0; 20]).len() } else { 0 };
+    }
+
+    /// From here on, lines are of a machine in this zone.
+    pub(crate) fn set_zone(&mut self, zone: &Zone) {
+        if let Some(json) = &mut self.json {
+            json.set_zone(zone);
+        }
     }
 
     /// The buffer that the lines go through.

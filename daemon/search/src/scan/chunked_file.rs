@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::claim::{Claim, TooLong};
+use super::wanted::Wanted;
 use crate::line::MAX_LINE_BYTES;
 
 /// The alignment of pages. A read takes several times as long if the memory is not aligned as the
@@ -30,8 +30,7 @@ pub(crate) struct ChunkedFile {
     chunk_bytes: u64,
     /// The bytes that end a line, or that the search changes into line ends.
     line_ends: [u8; 2],
-    /// The index of the last chunk that is wanted.
-    last: AtomicU64,
+    wanted: Arc<Wanted>,
     counted: Mutex<Counted>,
     counted_more: Condvar,
 }
@@ -51,21 +50,15 @@ impl ChunkedFile {
             size,
             chunk_bytes,
             line_ends,
-            last: AtomicU64::new(u64::MAX),
+            wanted: Arc::default(),
             counted,
             counted_more,
         }
     }
 
-    /// No chunk after this one is wanted. Those before it still are: one of them may decide that
-    /// the file does not match.
-    pub(crate) fn end_with(&self, index: u64) {
-        self.last.fetch_min(index, Ordering::Relaxed);
-    }
-
-    /// Whether a chunk is still wanted.
-    pub(crate) fn is_wanted(&self, index: u64) -> bool {
-        index <= self.last.load(Ordering::Relaxed)
+    /// Up to which chunk more is wanted.
+    pub(crate) fn wanted(&self) -> &Arc<Wanted> {
+        &self.wanted
     }
 
     /// The file's size in bytes when it was opened.

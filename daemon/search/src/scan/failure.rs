@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use memberd_copies::kept::KeptError;
+
 use super::chunk_sink::MAX_HELD_BYTES;
 use super::claim::TooLong;
 use crate::files::{DecompressError, FileError, reason};
@@ -16,6 +18,8 @@ pub(crate) enum Failure {
     Unopened(String),
     /// Its rest could not be read.
     Unread(String),
+    /// A part of a kept stream cannot be read. The rest is searched.
+    Missing(String),
     /// A line could not be matched. The rest of the file was not searched.
     Unmatched(String),
     /// Backtracking has used all its time. The search ends here.
@@ -34,7 +38,10 @@ impl Failure {
     /// to grow beyond the limit.
     pub(crate) fn reading(error: &io::Error) -> Failure {
         let own = error.get_ref().filter(|own| {
-            own.is::<DecompressError>() || own.is::<TooLong>() || own.is::<FileError>()
+            own.is::<DecompressError>()
+                || own.is::<TooLong>()
+                || own.is::<FileError>()
+                || own.is::<KeptError>()
         });
         Failure::Unread(match own {
             Some(own) => own.to_string(),
@@ -57,13 +64,19 @@ impl Failure {
         !matches!(self, Failure::Gone | Failure::Cut)
     }
 
+    /// Whether nothing more of its file is searched.
+    pub(crate) fn ends_file(&self) -> bool {
+        self.is_error() && !matches!(self, Failure::Missing(_))
+    }
+
     /// The message about it, with the file's path. None when nothing is wrong.
     pub(crate) fn message(&self, path: impl fmt::Display) -> Option<String> {
         match self {
             Failure::Gone => None,
-            Failure::Unopened(reason) | Failure::Unread(reason) | Failure::Unmatched(reason) => {
-                Some(format!("{path}: {reason}"))
-            }
+            Failure::Unopened(reason)
+            | Failure::Unread(reason)
+            | Failure::Missing(reason)
+            | Failure::Unmatched(reason) => Some(format!("{path}: {reason}")),
             Failure::Spent => Some(format!("{path}: {}", MatchFailure::Time)),
             Failure::Undated => {
                 Some(format!("{path}: no line has a time in a known format: no line is searched"))

@@ -1,11 +1,14 @@
 //! The text of a file as it is searched: decompressed, and only the lines that lie in the window.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use memberd_copies::kept::KeptError;
 
 use super::block_times::Part;
 use super::bounded_reader::GROWTH_LIMIT;
@@ -14,7 +17,8 @@ use super::positions::Positions;
 use super::window_reader::WindowReader;
 use crate::files::{Compression, Opened, WindowClaim};
 use crate::job::Job;
-use crate::schedule::Plan;
+use crate::kept::{KeptFile, KeptText, SharedReader, Skip};
+use crate::schedule::{Plan, Window};
 use crate::time::{Times, Zone};
 
 /// A file is not read if it was last written this long before the window begins, in milliseconds.
@@ -31,6 +35,8 @@ pub(crate) struct Source<'r> {
     pub(crate) size: u64,
     /// Where in the file the text lies that is read.
     pub(crate) positions: Rc<Positions>,
+    /// The first part of a kept stream that cannot be read.
+    missing: Rc<RefCell<Option<KeptError>>>,
 }
 
 /// What a file's text is made of.
@@ -52,7 +58,7 @@ pub(crate) enum SourceReader<'r> {
 impl SourceReader<'_> {
     /// Why lines of a window may be missing, now that all was read: no line has a time, or not all
     /// times are understood.
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    fn failure(&self) -> Option<Failure> {
         match self {
             SourceReader::Window(reader) if reader.is_undated() => Some(Failure::Undated),
             SourceReader::Window(reader) => reader.misdated().map(Box::from).map(Failure::Misdated),
@@ -87,10 +93,7 @@ impl<'r> Source<'r> {
         let size = if compression.is_some() { u64::MAX } else { opened.size };
         let reader = if window.is_unbounded() {
             SourceReader::Whole(content(text, job.cancel)?)
-        } else if window
-            .since
-            .is_some_and(|since| opened.modified < since.saturating_sub(MARGIN_MS))
-        {
+        } else if is_older(opened.modified, window) {
             SourceReader::Whole(Box::new(io::empty()))
         } else {
             let times = Times::new(zone, opened.modified);
@@ -111,8 +114,54 @@ impl<'r> Source<'r> {
                 Some((learner, parts)) => reader.learning(learner, parts),
             }))
         };
-        Ok(Source { reader, size, positions })
+        Ok(Source { reader, size, positions, missing: Rc::default() })
     }
+
+    /// Prepares to read the lines of a kept stream, but for those that `skip` tells to leave out.
+    /// `claim` asks for the memory of long blocks.
+    pub(crate) fn of_kept(
+        job: &Job<'r>,
+        file: &'r KeptFile,
+        skip: &Skip,
+        blocks: &SharedReader,
+        claim: WindowClaim<'r>,
+    ) -> Source<'r> {
+        let (window, line_end) = (skip.window, job.search.line_end());
+        let positions: Rc<Positions> = Rc::default();
+        let size = file.stream().end;
+        if is_older(file.modified(), skip.window) {
+            let reader = SourceReader::Whole(Box::new(io::empty()));
+            return Source { reader, size, positions, missing: Rc::default() };
+        }
+        let (text, has_times) = KeptText::new(file, skip, blocks, claim);
+        let missing = text.missing();
+        let reader = if window.is_unbounded() {
+            SourceReader::Whole(Box::new(text.with_positions(Rc::clone(&positions))))
+        } else {
+            let times = Times::new(file.zone(), file.modified());
+            let parts = text.timed_parts();
+            let text: Box<dyn Read + 'r> = Box::new(text);
+            let places = Rc::clone(&positions);
+            let reader = WindowReader::new(text, window, times, line_end, places, job.cancel);
+            SourceReader::Window(Box::new(reader.in_parts(parts, has_times)))
+        };
+        Source { reader, size, positions, missing }
+    }
+
+    /// Why lines may be missing, now that all was read.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let missing = || {
+            let missing = self.missing.borrow();
+            missing.as_ref().map(|error| Failure::Missing(error.to_string()))
+        };
+        self.reader.failure().or_else(missing)
+    }
+}
+
+/// Whether a file that was last written at `modified` has no line in the window, so that it need
+/// not be read.
+fn is_older(modified: i64, window: Window) -> bool {
+    window.since.is_some_and(|since| modified < since.saturating_sub(MARGIN_MS))
 }
 
 fn content<'r>(text: Text<'r>, cancel: &'r AtomicBool) -> io::Result<Box<dyn Read + 'r>> {

@@ -98,6 +98,14 @@ impl<'r, R: Read> WindowReader<'r, R> {
         self
     }
 
+    /// The text has only these parts of a file. `has_times` if any line of the file has a time.
+    pub(crate) fn in_parts(mut self, parts: Vec<Part>, has_times: bool) -> Self {
+        self.dated = has_times;
+        self.next = parts.into_iter();
+        self.enter_next_part();
+        self
+    }
+
     /// Whether something was read, and no line had a time.
     pub(crate) fn is_undated(&self) -> bool {
         !self.dated && self.at > 0

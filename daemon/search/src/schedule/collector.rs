@@ -1,11 +1,11 @@
 //! Puts together what the tasks found, in order: counts, names, messages and separators.
 
-use crate::files::ExposedFile;
 use crate::job::Job;
 use crate::output::{Output, Stopped};
 use crate::print::Printer;
 use crate::scan::{Failure, Step};
 use crate::search::Totals;
+use crate::searched::SearchedFile;
 use memberd_control::grep::{GrepBinary, GrepPrint};
 
 /// What comes after a task.
@@ -106,7 +106,7 @@ impl<'o, 's> Collector<'o, 's> {
     /// A task of `file` is done. `lines` were printed last, and `step` tells what was found.
     pub(crate) fn task_done(
         &mut self,
-        file: &ExposedFile,
+        file: SearchedFile<'_>,
         is_last: bool,
         lines: Vec<u8>,
         step: &Step,
@@ -132,7 +132,7 @@ impl<'o, 's> Collector<'o, 's> {
         Ok(if enough || is_spent { AfterTask::End } else { AfterTask::NextFile })
     }
 
-    fn add(&mut self, file: &ExposedFile, step: &Step) -> Result<(), Stopped> {
+    fn add(&mut self, file: SearchedFile<'_>, step: &Step) -> Result<(), Stopped> {
         let prints = self.job.search.query.prints_lines();
         if let Some(failure @ (Failure::Gone | Failure::Unopened(_))) = &step.failure {
             return self.report(file, failure);
@@ -158,7 +158,7 @@ impl<'o, 's> Collector<'o, 's> {
         self.file.is_over |= step.is_last || (after_binary && selected > 0);
         match &step.failure {
             Some(failure) => {
-                self.file.is_over |= failure.is_error();
+                self.file.is_over |= failure.ends_file();
                 self.report(file, failure)
             }
             None => Ok(()),
@@ -166,7 +166,7 @@ impl<'o, 's> Collector<'o, 's> {
     }
 
     /// Prints what comes after a file's lines.
-    fn finish(&mut self, file: &ExposedFile, found: &FileResult) -> Result<(), Stopped> {
+    fn finish(&mut self, file: SearchedFile<'_>, found: &FileResult) -> Result<(), Stopped> {
         self.printer.set_file(self.job.search.name(self.job.machine, file), 0);
         self.has_selected |=
             found.has_printed || (self.job.search.query.prints_lines() && found.selected > 0);
@@ -182,7 +182,7 @@ impl<'o, 's> Collector<'o, 's> {
     }
 
     /// Reports what is wrong with a file.
-    fn report(&mut self, file: &ExposedFile, failure: &Failure) -> Result<(), Stopped> {
+    fn report(&mut self, file: SearchedFile<'_>, failure: &Failure) -> Result<(), Stopped> {
         self.totals.errors += u64::from(failure.is_error());
         match failure.message(file.path().display()) {
             Some(message) if !self.job.search.query.printing.no_messages => self.message(message),

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::files::{Compression, ExposedFile, FileError, FileIdentity, Opened, reason};
-use crate::scan::ChunkedFile;
+use crate::kept::{KeptFile, Skip, Unit, Units};
+use crate::scan::{ChunkedFile, Wanted};
+use crate::searched::{Files, SearchedFile};
 
 /// What one thread does at once.
 #[derive(Debug)]
@@ -25,26 +27,38 @@ pub(crate) enum TaskInput {
     File(Opened, Option<Compression>),
     /// The chunk of a file with this index.
     Chunk(Arc<ChunkedFile>, u64),
+    /// A kept stream, from its beginning to its end.
+    Kept,
+    /// A part of a kept stream.
+    Unit(Unit),
 }
 
 impl Task {
-    /// The chunks of its file, if the task is one of them.
-    pub(crate) fn chunks(&self) -> Option<Arc<ChunkedFile>> {
+    /// Up to where its file is wanted, if the task is a part of it.
+    pub(crate) fn wanted(&self) -> Option<Arc<Wanted>> {
         match &self.input {
-            TaskInput::Chunk(chunks, _) => Some(Arc::clone(chunks)),
+            TaskInput::Chunk(chunks, _) => Some(Arc::clone(chunks.wanted())),
+            TaskInput::Unit(unit) => Some(Arc::clone(&unit.wanted)),
             _ => None,
         }
     }
 }
 
+/// The file whose parts are being handed out.
+#[derive(Debug)]
+enum Begun<'f> {
+    /// Its chunks, and the index of the next one.
+    Chunks(Arc<ChunkedFile>, u64),
+    Units(Units<'f>),
+}
+
 /// Hands out the tasks in order.
 #[derive(Debug)]
 pub(crate) struct TaskQueue<'f> {
-    files: &'f [ExposedFile],
-    /// The index of the next file, or of the one whose chunks are being handed out.
+    files: Files<'f>,
+    /// The index of the next file, or of the one whose parts are being handed out.
     next: usize,
-    /// The file whose chunks are being handed out, and the index of the next chunk.
-    chunks: Option<(Arc<ChunkedFile>, u64)>,
+    begun: Option<Begun<'f>>,
     /// The size of a chunk; none when files are searched as a whole.
     chunk_bytes: Option<u64>,
     line_ends: [u8; 2],
@@ -54,13 +68,13 @@ pub(crate) struct TaskQueue<'f> {
 
 impl<'f> TaskQueue<'f> {
     /// The tasks of `files`. If `chunk_bytes` is given, plain files are cut into chunks of about
-    /// that size, at one of `line_ends`.
+    /// that size, at one of `line_ends`, and kept streams into units.
     pub(crate) fn new(
-        files: &'f [ExposedFile],
+        files: Files<'f>,
         chunk_bytes: Option<u64>,
         line_ends: [u8; 2],
     ) -> TaskQueue<'f> {
-        TaskQueue { files, next: 0, chunks: None, chunk_bytes, line_ends, output_file: None }
+        TaskQueue { files, next: 0, begun: None, chunk_bytes, line_ends, output_file: None }
     }
 
     /// The same tasks without those of this file.
@@ -68,27 +82,34 @@ impl<'f> TaskQueue<'f> {
         TaskQueue { output_file, ..self }
     }
 
-    pub(crate) fn files(&self) -> &'f [ExposedFile] {
+    pub(crate) fn files(&self) -> Files<'f> {
         self.files
     }
 
     /// Whether there is a next task.
     pub(crate) fn has_more(&self) -> bool {
-        self.chunks.is_some() || self.next < self.files.len()
+        self.begun.is_some() || self.next < self.files.len()
     }
 
     /// The next task, and whether it is the last of its file.
     pub(crate) fn next(&mut self) -> Option<(Task, bool)> {
-        if let Some((chunks, index)) = self.chunks.take() {
-            return Some(self.chunk(chunks, index));
+        match self.begun.take() {
+            Some(Begun::Chunks(chunks, index)) => return Some(self.chunk(chunks, index)),
+            Some(Begun::Units(units)) => return Some(self.unit(units)),
+            None => {}
         }
-        let file = self.next;
-        let exposed = self.files.get(file)?;
-        let input = match self.open(exposed) {
-            Ok(TaskInput::Chunk(chunks, index)) => return Some(self.chunk(chunks, index)),
-            Ok(input) => input,
-            Err(error) => TaskInput::Failed(reason(&error)),
+        let input = match self.files.get(self.next)? {
+            SearchedFile::Exposed(file) => match self.open(file) {
+                Ok(TaskInput::Chunk(chunks, index)) => return Some(self.chunk(chunks, index)),
+                Ok(input) => input,
+                Err(error) => TaskInput::Failed(reason(&error)),
+            },
+            SearchedFile::Kept(file, skip) if self.chunk_bytes.is_some() => {
+                return Some(self.units(file, skip));
+            }
+            SearchedFile::Kept(..) => TaskInput::Kept,
         };
+        let file = self.next;
         self.next += 1;
         Some((Task { file, input }, true))
     }
@@ -115,8 +136,25 @@ impl<'f> TaskQueue<'f> {
         if is_last {
             self.next += 1;
         } else {
-            self.chunks = Some((Arc::clone(&chunks), index + 1));
+            self.begun = Some(Begun::Chunks(Arc::clone(&chunks), index + 1));
         }
         (Task { file, input: TaskInput::Chunk(chunks, index) }, is_last)
+    }
+
+    /// The first unit of a kept stream. One of which nothing is read has an empty one.
+    fn units(&mut self, file: &'f KeptFile, skip: &'f Skip) -> (Task, bool) {
+        self.unit(Units::new(file, skip))
+    }
+
+    fn unit(&mut self, mut units: Units<'f>) -> (Task, bool) {
+        let file = self.next;
+        let unit = units.next().unwrap_or_default();
+        let is_last = !units.has_more();
+        if is_last {
+            self.next += 1;
+        } else {
+            self.begun = Some(Begun::Units(units));
+        }
+        (Task { file, input: TaskInput::Unit(unit) }, is_last)
     }
 }

@@ -17,6 +17,7 @@ use crate::pattern::Budget;
 use crate::query::Query;
 use crate::run::CHUNK_BYTES;
 use crate::search::Totals;
+use crate::searched::Files;
 use memberd_control::grep::{GrepBinary, GrepColors, GrepPrint, GrepSyntax};
 
 /// Everything that came, in order.
@@ -139,7 +140,7 @@ fn run(
     let job = Job { search: &search, machine: "m", cancel: &cancel, budget: &budget };
     let files = if query.selects_nothing() { &[] } else { files };
     let chunk_bytes = chunk_bytes.filter(|_| search.may_be_cut());
-    let tasks = TaskQueue::new(files, chunk_bytes, search.line_ends());
+    let tasks = TaskQueue::new(Files::Exposed(files), chunk_bytes, search.line_ends());
     let totals = run_tasks(&job, &plan, tasks, &mut kept);
     (kept, Totals { elapsed: Duration::ZERO, ..totals })
 }

@@ -18,11 +18,12 @@ use super::event::{Event, EventSink};
 use super::plan::Plan;
 use super::task::{Task, TaskQueue};
 use super::worker::Worker;
-use crate::files::{ExposedFile, reason};
+use crate::files::reason;
 use crate::job::Job;
 use crate::output::{Output, Stopped};
-use crate::scan::ChunkedFile;
+use crate::scan::Wanted;
 use crate::search::Totals;
+use crate::searched::Files;
 use crate::time::Zone;
 
 /// How many events a task may be ahead of its turn. That is the output of a whole chunk where a
@@ -36,8 +37,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 struct PendingTask {
     file: usize,
     is_last: bool,
-    /// The chunks of its file, if the task is one of them.
-    chunks: Option<Arc<ChunkedFile>>,
+    /// Up to where its file is wanted, if the task is a part of it.
+    wanted: Option<Arc<Wanted>>,
     events: Receiver<Event>,
     /// Tells the task that it is the first in the line.
     turn: SyncSender<()>,
@@ -158,7 +159,7 @@ fn no_thread(reason: &str) -> String {
 struct Shared<'w> {
     job: &'w Job<'w>,
     plan: &'w Plan,
-    files: &'w [ExposedFile],
+    files: Files<'w>,
     backlog: Mutex<Backlog<'w>>,
     zone: Zone,
     /// Set once no more tasks are wanted.
@@ -202,8 +203,8 @@ impl<'w> Shared<'w> {
         };
         let (sender, events) = sync_channel(QUEUED_EVENTS);
         let (turn_sender, turn) = sync_channel(1);
-        let (file, chunks) = (task.file, task.chunks());
-        let pending = PendingTask { file, is_last, chunks, events, turn: turn_sender };
+        let (file, wanted) = (task.file, task.wanted());
+        let pending = PendingTask { file, is_last, wanted, events, turn: turn_sender };
         backlog.line.as_ref()?.send(pending).ok()?;
         let more = backlog.threads > 0 && backlog.tasks.has_more();
         backlog.threads -= usize::from(more);
@@ -231,9 +232,9 @@ impl<'w> Shared<'w> {
                             AfterTask::End => return Ok(()),
                             AfterTask::SameFile => break,
                             AfterTask::NextFile => {
-                                if let Some(chunks) = task.chunks {
+                                if let Some(wanted) = task.wanted {
                                     // The chunks before are searched already.
-                                    chunks.end_with(0);
+                                    wanted.end_with(0);
                                 }
                                 break;
                             }

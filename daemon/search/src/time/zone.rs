@@ -69,6 +69,17 @@ impl Zone {
         Some(Zone { zone, abbreviations })
     }
 
+    /// The zone of another machine by its name in the time zone database, and UTC without a name.
+    /// None when this machine's database does not have it.
+    pub(crate) fn of_machine(name: &str) -> Option<Zone> {
+        if name.is_empty() {
+            return Some(Zone { zone: TimeZone::UTC, abbreviations: Vec::new() });
+        }
+        let Zone { zone, .. } = Zone::named(name.as_bytes())?;
+        let abbreviations = abbreviations(&zone);
+        Some(Zone { zone, abbreviations })
+    }
+
     /// The zone of this name in the system's time zone database. Its abbreviations are not known.
     pub(crate) fn named(name: &[u8]) -> Option<Zone> {
         let name = str::from_utf8(name).ok()?;
