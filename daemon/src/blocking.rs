@@ -33,7 +33,7 @@ pub async fn run_low_priority<T: Send + 'static>(
 /// Permanently gives the calling thread the lowest priority. On Linux a thread has its own nice
 /// value, which its children inherit. When seccomp refuses this with `EPERM`, the thread keeps its
 /// priority, and nothing else changes.
-fn lower_priority() {
+pub(crate) fn lower_priority() {
     let _ = setpriority_process(Some(gettid()), NICE);
 }
 

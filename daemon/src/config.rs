@@ -2,6 +2,7 @@
 
 mod address;
 mod agreement;
+mod copies;
 mod effective;
 mod group;
 mod limits;
@@ -17,6 +18,7 @@ mod source;
 mod tests;
 
 pub use agreement::Agreement;
+pub use copies::Copies;
 pub use effective::{Origin, Setting, differences};
 pub use search::SearchSocket;
 
@@ -75,6 +77,8 @@ pub struct Config {
     pub log_level: Level,
     /// Whether the log says who searched what.
     pub log_searches: bool,
+    /// The copies of logs that other members keep, and that are kept of theirs.
+    pub copies: Copies,
     /// The limits of greps on this machine.
     pub limits: Limits,
     /// The path of the control socket.
@@ -213,6 +217,7 @@ impl Config {
             journal_namespaces,
             log_level,
             log_searches,
+            copies,
             search,
             key_file,
             key_is_credential,
@@ -230,6 +235,7 @@ impl Config {
             journal_namespaces,
             log_level,
             log_searches,
+            copies,
             search,
             key_file,
             key_is_credential,

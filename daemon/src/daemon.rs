@@ -5,6 +5,7 @@ use crate::check;
 use crate::config::{Config, ConfigError};
 use crate::control::server;
 use crate::control::socket::Sockets;
+use crate::copies::{self, CopiesService};
 use crate::exit;
 use crate::keys::Keys;
 use crate::log::{self, Log};
@@ -16,7 +17,7 @@ use crate::options::Options;
 use crate::peer;
 use crate::reload::{self, Reloader};
 use crate::search::SearchService;
-use crate::services::Services;
+use crate::services::{Services, Started};
 use crate::state::{Loaded, StateDir};
 use crate::subsystem::{Change, NotReloaded};
 use anyhow::{Context as _, anyhow};
@@ -162,12 +163,19 @@ async fn run(
     let directory = Arc::new(directory);
     let resources = Resources { socket: bound.udp, seal, directory: Arc::clone(&directory), state };
     let (membership, running) = MembershipService::start(&config, resources)?;
+    let resources = copies::Resources {
+        directory: directory.path().join(copies::DIRECTORY),
+        caller: caller.clone(),
+        membership: membership.handle.clone(),
+        searcher: Arc::clone(&search.searcher),
+    };
+    let copies = CopiesService::start(&config, resources)?;
     let resources =
         agreement::Resources { directory, caller, membership: membership.handle.clone() };
     let agreement = AgreementService::start(&config, resources)?;
     let (reloader, reloads) = Reloader::new();
-    let services =
-        Arc::new(Services::new(membership, agreement, search, keys, log.clone(), reloader));
+    let started = Started { membership, agreement, copies, search, keys, log: log.clone() };
+    let services = Arc::new(Services::new(started, reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
         config_path,
@@ -231,6 +239,7 @@ fn serve_all(
         membership.handle.clone(),
         &services.search.searcher,
         services.agreement.incoming(),
+        services.copies.incoming(),
     )?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
     let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];

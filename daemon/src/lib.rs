@@ -13,6 +13,7 @@ pub mod check;
 pub mod config;
 pub mod connections;
 pub mod control;
+pub mod copies;
 pub mod daemon;
 pub mod dispatch;
 pub mod durable;

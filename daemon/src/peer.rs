@@ -2,7 +2,9 @@
 //! fills the registry of services at the daemon's start.
 
 use crate::agreement::incoming::{self, Incoming};
+use crate::copies::IncomingCopies;
 use crate::membership::{Command, Handle, beside_if_large};
+use crate::search::kept::{self, KEPT_REQUEST_CAP};
 use crate::search::serve::{self, Asked};
 use crate::search::{LocalSearcher, listing};
 use memberd_control::files::FilesRequest;
@@ -40,6 +42,15 @@ pub const LIMITED_FILES: RequestKind = RequestKind::new(5);
 /// A connection with messages of the agreement. Only members that agree on views know it.
 pub const AGREEMENT: RequestKind = RequestKind::new(6);
 
+/// A connection with copies of logs. A member that keeps none answers as one that does not know it.
+pub const COPIES: RequestKind = RequestKind::new(7);
+
+/// Asks what is kept here of the logs of given members. Members without copies refuse the kind.
+pub const KEPT: RequestKind = RequestKind::new(8);
+
+/// A search like [`GREP`] of what is kept here of another member's logs.
+pub const KEPT_GREP: RequestKind = RequestKind::new(9);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -54,6 +65,7 @@ pub fn services(
     membership: Handle,
     searcher: &Arc<LocalSearcher>,
     agreement: Option<Incoming>,
+    copies: IncomingCopies,
 ) -> Result<PeerServices, KindTaken> {
     let files = |kind| {
         let searcher = Arc::clone(searcher);
@@ -69,6 +81,11 @@ pub fn services(
             async move { answer_grep(&searcher, kind, asked, stream).await }
         }
     };
+    let searching = Arc::clone(searcher);
+    let kept = move |bytes: Vec<u8>, source| {
+        let searcher = Arc::clone(&searching);
+        async move { kept::answer(&searcher, &bytes, source).await }
+    };
     let services = PeerServices::default()
         .with_call(MEMBERSHIP, MAX_CALL, move |bytes, _| {
             let membership = membership.clone();
@@ -78,7 +95,13 @@ pub fn services(
         .with_stream(NARROWED_GREP, GrepRequest::CAP, grep(NARROWED_GREP))?
         .with_call(FILES, FilesRequest::CAP, files(FILES))?
         .with_stream(LIMITED_GREP, GrepRequest::CAP, grep(LIMITED_GREP))?
-        .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))?;
+        .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))?
+        .with_stream(KEPT_GREP, GrepRequest::CAP, grep(KEPT_GREP))?
+        .with_call(KEPT, KEPT_REQUEST_CAP, kept)?
+        .with_stream(COPIES, IncomingCopies::REQUEST_CAP, move |request, stream| {
+            let copies = copies.clone();
+            async move { copies.serve(request, stream).await }
+        })?;
     let Some(agreement) = agreement else { return Ok(services) };
     services.with_stream(AGREEMENT, incoming::REQUEST_CAP, move |request, stream| {
         let agreement = agreement.clone();
@@ -100,6 +123,18 @@ pub fn check_limit(kind: RequestKind, only: &[String]) -> Result<(), String> {
     }
 }
 
+/// Checks that a search of what is kept, and no other one, says of whom.
+///
+/// # Errors
+/// When it does not: one line.
+fn check_kept(kind: RequestKind, request: GrepRequest) -> Result<GrepRequest, String> {
+    match (kind, &request.kept_of) {
+        (KEPT_GREP, None) => Err("a search of copies names no member".to_owned()),
+        (KEPT_GREP, Some(_)) => Ok(request),
+        _ => Ok(GrepRequest { kept_of: None, ..request }),
+    }
+}
+
 /// Answers a search of this kind.
 async fn answer_grep(
     searcher: &Arc<LocalSearcher>,
@@ -108,8 +143,9 @@ async fn answer_grep(
     stream: impl AsyncRead + AsyncWrite + Send,
 ) -> io::Result<()> {
     let request = decode::<GrepRequest>(&body).map_err(|error| error.to_string());
-    let request =
-        request.and_then(|request| check_limit(kind, &request.files.only).map(|()| request));
+    let request = request.and_then(|request| {
+        check_limit(kind, &request.files.only).and_then(|()| check_kept(kind, request))
+    });
     // The search may follow the logs for days.
     drop(body);
     match request {
@@ -142,6 +178,19 @@ mod tests {
     use memberd_control::frame::{HEADER_BYTES, encode};
     use memberd_search::ExposedFiles;
     use memberd_transport::Source;
+
+    /// Only a search of copies says of whom, and none without.
+    #[test]
+    fn a_search_of_copies_names_a_member() {
+        let of = |kept_of: Option<&str>| GrepRequest {
+            kept_of: kept_of.map(str::to_owned),
+            ..GrepRequest::default()
+        };
+        assert!(check_kept(KEPT_GREP, of(None)).is_err());
+        assert_eq!(check_kept(KEPT_GREP, of(Some("vm4"))), Ok(of(Some("vm4"))));
+        assert_eq!(check_kept(GREP, of(Some("vm4"))), Ok(of(None)));
+        assert_eq!(check_kept(LIMITED_GREP, of(None)), Ok(of(None)));
+    }
 
     /// A limit that is not understood must not become none.
     #[tokio::test]

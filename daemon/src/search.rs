@@ -4,7 +4,8 @@
 //! A client's grep takes this way: `handlers::grep` checks the request and chooses the members
 //! (`member_choice`). `distributed` asks each of them; a `reply_source` is either a connection or
 //! this machine's own search (`serve`, `local`). `answer_check` refuses what cannot
-//! be the member's own. `ordered`, `line_relay`, `merge` or `follow` passes the replies on.
+//! be the member's own. `kept` finds who keeps the logs of members that are gone, and searches
+//! those that are kept here. `ordered`, `line_relay`, `merge` or `follow` passes the replies on.
 
 mod answer_check;
 mod answer_fault;
@@ -23,6 +24,7 @@ pub mod handlers {
     pub mod grep;
 }
 pub mod journal;
+pub mod kept;
 pub mod limits;
 mod line_relay;
 pub mod listing;
@@ -43,6 +45,6 @@ mod timed;
 pub use compile::Compiled;
 pub use distributed::{DistributedGrep, GrepPlan};
 pub use local::{LocalSearcher, SearchCounts};
-pub use member_choice::{Chosen, MemberChoice};
+pub use member_choice::{Chosen, MemberChoice, Missed};
 pub use restriction::Restriction;
 pub use service::SearchService;

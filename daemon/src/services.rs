@@ -3,6 +3,7 @@
 
 use crate::agreement::AgreementService;
 use crate::connections::Connections;
+use crate::copies::CopiesService;
 use crate::keys::Keys;
 use crate::lock::{read, write};
 use crate::log::Log;
@@ -21,6 +22,8 @@ pub struct Services {
     pub membership: MembershipService,
     /// The agreed views, if there are any.
     pub agreement: AgreementService,
+    /// The copies of logs that this machine sends and keeps.
+    pub copies: CopiesService,
     /// The searches of this machine, and the greps of its clients.
     pub search: SearchService,
     /// The keys of the group.
@@ -35,23 +38,44 @@ pub struct Services {
     not_reloaded: RwLock<Option<NotReloaded>>,
 }
 
+/// The subsystems that have been started.
+#[derive(Debug)]
+pub struct Started {
+    /// The membership of the group.
+    pub membership: MembershipService,
+    /// The agreed views.
+    pub agreement: AgreementService,
+    /// The copies of logs.
+    pub copies: CopiesService,
+    /// The searches.
+    pub search: SearchService,
+    /// The keys of the group.
+    pub keys: Keys,
+    /// The log.
+    pub log: Log,
+}
+
 impl Services {
-    /// Holds the subsystems, which have been started.
-    pub fn new(
-        membership: MembershipService,
-        agreement: AgreementService,
-        search: SearchService,
-        keys: Keys,
-        log: Log,
-        reloader: Reloader,
-    ) -> Self {
-        let (connections, not_reloaded) = (Connections::none(), RwLock::default());
-        Services { membership, agreement, search, keys, log, connections, reloader, not_reloaded }
+    /// Holds the subsystems, and with what clients ask for a reload.
+    pub fn new(started: Started, reloader: Reloader) -> Self {
+        let Started { membership, agreement, copies, search, keys, log } = started;
+        Services {
+            membership,
+            agreement,
+            copies,
+            search,
+            keys,
+            log,
+            connections: Connections::none(),
+            reloader,
+            not_reloaded: RwLock::default(),
+        }
     }
 
     /// The membership comes first, because the others add to its report.
-    fn all(&self) -> [&dyn Subsystem; 6] {
-        [&self.membership, &self.agreement, &self.search, &self.keys, &self.log, &self.connections]
+    fn all(&self) -> [&dyn Subsystem; 7] {
+        let Services { membership, agreement, copies, search, keys, log, connections, .. } = self;
+        [membership, agreement, copies, search, keys, log, connections]
     }
 
     /// Passes changed settings to every subsystem.

@@ -116,21 +116,25 @@ fn greps_with_long_lists_take_bounded_memory() {
     let long = long.to_str().unwrap();
     let words = ["grep", "-h", "--follow", "-F", "-f", long, "app.txt"];
     let before = [1, 2].map(|number| proc::peak_kib(fleet[number].pid()));
-    let following: Vec<Running> = (0..2)
-        .map(|_| {
+    let log = |number: usize| fleet[number].directory().join("app.txt");
+    // One after the other: a search waits for the memory that another one takes to compile, for 5 s
+    // at most.
+    let following: Vec<Running> = (1..=2)
+        .map(|count| {
             let mut command = fleet[1].memberctl(&words);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            Running::start(&mut command)
+            let running = Running::start(&mut command);
+            wait_until("both members follow for all", 4 * SOON, || {
+                let open = |number: usize| {
+                    let files = proc::open_files(fleet[number].pid());
+                    files.iter().filter(|file| **file == log(number)).count()
+                };
+                let (one, two) = (open(1), open(2));
+                holds(one == count && two == count, || format!("{one} and {two} files"))
+            });
+            running
         })
         .collect();
-    let log = |number: usize| fleet[number].directory().join("app.txt");
-    wait_until("both members follow for both", 4 * SOON, || {
-        let open = |number: usize| {
-            let files = proc::open_files(fleet[number].pid());
-            files.iter().filter(|file| **file == log(number)).count()
-        };
-        holds(open(1) == 2 && open(2) == 2, || format!("{} and {} files", open(1), open(2)))
-    });
     let third = fleet[1].ctl(&words);
     assert_eq!(third.status.code(), Some(2), "{third:?}");
     let said = String::from_utf8(third.stderr).unwrap();

@@ -158,8 +158,12 @@ fn the_dead_are_not_asked_and_those_that_left_not_missed() {
         };
         assert!(said_of.iter().all(words), "{said_of:?}");
     }
+    // One that left is missed only when it is named.
     let gone = fleet[1].ctl(&["grep", "--on", "vm5", "needle"]);
-    assert_eq!(gone.status.code(), Some(2), "{gone:?}");
+    assert_eq!(gone.status.code(), Some(3), "{gone:?}");
+    let said = stderr(&gone);
+    assert!(said[0].starts_with("memberctl: vm5 left ") && said.len() == 1, "{said:?}");
+    assert!(said[0].ends_with(": nobody keeps its logs"), "{said:?}");
 }
 
 #[test]

@@ -174,6 +174,7 @@ fn alerts_and_dashboard_name_only_metrics_that_there_are() {
     let mut fleet = Fleet::new(2);
     for daemon in fleet.daemons_mut() {
         daemon.settings.set_agreement(&["vm1"], &[]);
+        daemon.settings.logs = vec!["copies = 2".to_owned()];
     }
     fleet[1].start();
     let text = metrics(&fleet[1]);

@@ -29,6 +29,8 @@ pub struct Daemon {
     namespace: Option<PathBuf>,
     /// What its environment has besides, from its next start on.
     pub environment: Vec<(&'static str, String)>,
+    /// The directory of another build's programs, from its next start on.
+    pub programs: Option<PathBuf>,
     process: Option<Running>,
 }
 
@@ -39,7 +41,8 @@ impl Daemon {
     /// When its directory cannot be made.
     pub fn new(directory: PathBuf, settings: Settings) -> Self {
         fs::create_dir_all(&directory).expect("a directory for the daemon");
-        Daemon { settings, directory, namespace: None, environment: Vec::new(), process: None }
+        let (namespace, environment, programs) = (None, Vec::new(), None);
+        Daemon { settings, directory, namespace, environment, programs, process: None }
     }
 
     /// From its next start on it runs in this network namespace.
@@ -86,7 +89,8 @@ impl Daemon {
             .append(true)
             .open(self.stderr_path())
             .expect("a file for standard error");
-        let mut command = binaries::mortal(&binaries::memberd(), self.namespace.as_deref());
+        let program = self.program("memberd", binaries::memberd);
+        let mut command = binaries::mortal(&program, self.namespace.as_deref());
         // The daemon would leave a core here, if it left one.
         command.current_dir(&self.directory);
         command
@@ -268,7 +272,8 @@ impl Daemon {
 
     /// A `memberctl` at its control socket, not yet started.
     pub fn memberctl(&self, arguments: &[&str]) -> Command {
-        let mut command = binaries::mortal(&binaries::memberctl(), None);
+        let program = self.program("memberctl", binaries::memberctl);
+        let mut command = binaries::mortal(&program, None);
         command
             .arg("--socket")
             .arg(&self.settings.socket)
@@ -276,6 +281,11 @@ impl Daemon {
             .env_remove("MEMBERCTL_SOCKET")
             .env("LC_ALL", "C.UTF-8");
         command
+    }
+
+    /// One of its programs: of the other build, or of this one.
+    fn program(&self, name: &str, built: fn() -> PathBuf) -> PathBuf {
+        self.programs.as_ref().map_or_else(built, |directory| directory.join(name))
     }
 
     /// A line of sh(1) as it is typed on this daemon's machine, where `memberctl` and `memberd` are

@@ -18,6 +18,7 @@ pub mod block;
 pub mod chance;
 pub mod control;
 mod control_groups;
+pub mod copies;
 pub mod costly;
 pub mod crowd;
 pub mod daemon;

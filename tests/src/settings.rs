@@ -32,6 +32,8 @@ pub struct Settings {
     pub files: Vec<String>,
     /// `logs.journal`
     pub journal: bool,
+    /// What else `[logs]` has, as lines.
+    pub logs: Vec<String>,
     /// `[limits]`, as lines.
     pub limits: Vec<&'static str>,
     /// `[search]`, as lines.
@@ -66,6 +68,7 @@ impl Settings {
             log_dir: directory.join("log"),
             files: Vec::new(),
             journal: false,
+            logs: Vec::new(),
             limits: Vec::new(),
             search: Vec::new(),
             level: "info",
@@ -118,7 +121,7 @@ impl Settings {
             "address = \"{}\"\nport = {}\n\
              [group]\nintroducers = {:?}\njoin_on_start = {}\n{}\n\
              [paths]\nstate_dir = {:?}\nlog_dir = {:?}\n\
-             [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n\
+             [logs]\nfiles = {:?}\njournal = {}\nlevel = {:?}\n{}\n\
              [limits]\n{}\n\
              [control]\nsocket = {:?}\n\
              [search]\n{}\n\
@@ -133,6 +136,7 @@ impl Settings {
             self.files,
             self.journal,
             self.level,
+            self.logs.join("\n"),
             self.limits.join("\n"),
             self.socket,
             self.search.join("\n"),

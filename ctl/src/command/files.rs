@@ -239,7 +239,9 @@ impl Answers {
             GrepOutcome::Lost(why) | GrepOutcome::Dropped(why) => {
                 Member { lost: Some(why), ..none(member) }
             }
-            GrepOutcome::NotAsked { failed } => Member { failed_at: Some(*failed), ..none(member) },
+            GrepOutcome::NotAsked { failed, .. } => {
+                Member { failed_at: Some(*failed), ..none(member) }
+            }
             GrepOutcome::Searched(_) => none(member),
         });
         let mut members: Vec<Member<'_>> = listed.chain(others).collect();

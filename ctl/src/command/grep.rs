@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use memberd_control::grep::{GrepOutcome, GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepCopy, GrepOutcome, GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
 use crate::connection::{
@@ -145,7 +145,7 @@ fn search(
         // A client that prints nothing need not watch whether somebody reads.
         let reply = match connection.found(!quiet)? {
             GrepReply::MemberOutput(lines) => {
-                reports.failed(&tally).iter().for_each(|message| screen.message(message));
+                reports.gone(&tally).iter().for_each(|message| screen.message(message));
                 screen.output(lines)?;
                 if screen.printer.is_full() {
                     tally.note_limit();
@@ -155,10 +155,13 @@ fn search(
             }
             GrepReply::Reply(reply) => reply,
         };
-        let is_failed =
-            matches!(&reply, Reply::GrepMember { outcome: GrepOutcome::NotAsked { .. }, .. });
-        if !is_failed {
-            reports.failed(&tally).iter().for_each(|message| screen.message(message));
+        let is_of_gone = matches!(
+            &reply,
+            Reply::GrepMember { outcome: GrepOutcome::NotAsked { .. }, .. }
+                | Reply::GrepCopy { .. }
+        );
+        if !is_of_gone {
+            reports.gone(&tally).iter().for_each(|message| screen.message(message));
         }
         match reply {
             Reply::GrepMessage { member, text } => {
@@ -175,6 +178,10 @@ fn search(
                     .for_each(|message| screen.message(message));
                 tally.count(member, outcome);
             }
+            Reply::GrepCopy { member, copy } => {
+                reports.copy(&member, &copy).iter().for_each(|message| screen.message(message));
+                tally.note_copy(member, copy);
+            }
             Reply::Done => break,
             _ => return Err(unexpected_reply()),
         }
@@ -188,10 +195,11 @@ fn search(
     tally.check_files().iter().for_each(|message| screen.message(message));
     screen.end(&tally)?;
     if json {
-        screen.printer.print_last(&totals::object(tally.members())?)?;
+        screen.printer.print_last(&totals::object(tally.members(), tally.copies())?)?;
     }
     if presentation.stats {
-        totals::lines(tally.members()).iter().for_each(|line| print_message(line));
+        let lines = totals::lines(tally.members(), tally.copies());
+        lines.iter().for_each(|line| print_message(line));
     }
     Ok(tally.status(quiet))
 }
@@ -199,7 +207,8 @@ fn search(
 /// What was reported on standard error, and what remains for the end.
 struct Reports {
     messages: Messages,
-    failed: bool,
+    /// The members that are gone were reported.
+    gone: bool,
     /// A search that follows has no end, so everything is reported at once.
     at_once: bool,
 }
@@ -207,13 +216,24 @@ struct Reports {
 impl Reports {
     fn new(request: &GrepRequest) -> Reports {
         let at_once = request.files.follow;
-        Reports { messages: Messages::default(), failed: false, at_once }
+        Reports { messages: Messages::default(), gone: false, at_once }
     }
 
-    /// The line about the failed members. They come before all else, and are reported once.
-    fn failed(&mut self, tally: &Tally) -> Option<String> {
-        let is_told = std::mem::replace(&mut self.failed, true);
-        (!is_told).then(|| notices::failed(tally.members(), format::now())).flatten()
+    /// The lines about the members that are gone. They come before all else, and are reported once.
+    fn gone(&mut self, tally: &Tally) -> Vec<String> {
+        if std::mem::replace(&mut self.gone, true) {
+            return Vec::new();
+        }
+        let now = format::now();
+        let mut lines: Vec<String> = notices::failed(tally.members(), now).into_iter().collect();
+        lines.extend(notices::left(tally.members(), now));
+        lines.extend(notices::copies(tally.copies(), now));
+        lines
+    }
+
+    /// A line about a copy that is searched in place of another one.
+    fn copy(&self, member: &str, copy: &GrepCopy) -> Option<String> {
+        self.gone.then(|| notices::copy(member, copy, format::now()))
     }
 
     /// A message about a file.
@@ -231,7 +251,7 @@ impl Reports {
 
     /// What remains to be reported.
     fn end(mut self, tally: &Tally) -> Vec<String> {
-        let mut lines: Vec<String> = self.failed(tally).into_iter().collect();
+        let mut lines = self.gone(tally);
         lines.extend(self.messages.end());
         if !self.at_once {
             lines.extend(notices::lost(tally.members()));

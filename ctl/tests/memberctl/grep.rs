@@ -166,6 +166,7 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
         },
         files: GrepFiles { globs: vec!["*.log".to_owned()], ..GrepFiles::default() },
         order: GrepOrder::Auto,
+        copies: true,
         ..GrepRequest::default()
     };
     assert_eq!(asked(&["-inA3", "ERROR", "*.log"]), Request::Grep(Box::new(request)));

@@ -1,6 +1,6 @@
 //! `grep`: how the replies of a fleet are shown.
 
-use memberd_control::grep::{GrepOutcome, GrepTotals};
+use memberd_control::grep::{GrepCopy, GrepOutcome, GrepTotals};
 use memberd_control::message::{Reply, Request};
 
 use crate::fake::{Daemon, Ended};
@@ -21,7 +21,22 @@ fn searched(name: &str, lines: u64) -> Reply {
 
 fn failed(name: &str) -> Reply {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
-    member(name, GrepOutcome::NotAsked { failed: u64::try_from(now).unwrap() - 185_000 })
+    let failed = u64::try_from(now).unwrap() - 185_000;
+    member(name, GrepOutcome::NotAsked { failed, left: false })
+}
+
+/// The copy of a member's logs that ends so long before it was last heard.
+fn copy(name: &str, behind_ms: u64) -> Reply {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let copy = GrepCopy {
+        keeper: "vm6".to_owned(),
+        since: u64::try_from(now).unwrap() - 185_000,
+        left: false,
+        behind_ms: Some(behind_ms),
+        dropped_bytes: 0,
+        lost_bytes: 0,
+    };
+    Reply::GrepCopy { member: name.to_owned(), copy }
 }
 
 fn run(options: &[&str], mut replies: Vec<Reply>) -> Ended {
@@ -38,6 +53,38 @@ fn failed_members_change_the_status_only_when_all_failed() {
         let ended = run(&[], [vec![failed("vm4")], others].concat());
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(status), words));
     }
+}
+
+/// A copy that lacks the last lines is no complete answer.
+#[test]
+fn copies_are_told_first_and_count_as_answers() {
+    for (behind_ms, lines, status) in [(800, 1, 0), (2_000, 0, 1), (3_000, 1, 2), (3_000, 0, 2)] {
+        let replies = vec![
+            copy("vm4", behind_ms),
+            output("vm4", "vm4:/f:a\n"),
+            searched("vm1", lines),
+            searched("vm4", lines),
+        ];
+        let ended = run(&[], replies);
+        let seconds = behind_ms / 1_000;
+        let words = format!(
+            "memberctl: vm4 failed 3 min ago: its logs as vm6 keeps them, until {seconds}.{} s \
+             before it was last heard\n",
+            behind_ms % 1_000 / 100
+        );
+        assert_eq!((ended.status, ended.stderr), (Some(status), words), "{behind_ms} {lines}");
+        assert_eq!(ended.stdout, "vm4:/f:a\n");
+    }
+}
+
+/// Programs find the keeper beside the totals.
+#[test]
+fn json_has_the_keeper_of_a_copy() {
+    let ended = run(&["--json"], vec![copy("vm4", 100), searched("vm4", 0)]);
+    let words = "\"keeper\":\"vm6\",\"behind_ms\":100,\"dropped_bytes\":0";
+    assert!(ended.stdout.contains(words), "{}", ended.stdout);
+    let stats = run(&["--stats"], vec![copy("vm4", 100), searched("vm4", 0)]).stderr;
+    assert!(stats.contains("vm4 (kept by vm6): 0 lines in 2 files"), "{stats}");
 }
 
 /// A fleet of thousands says each thing once.

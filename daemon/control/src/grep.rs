@@ -15,6 +15,7 @@ pub use colors::{GrepColors, NotAColor, Sgr};
 pub use file_name::on_one_line;
 pub use journal::GrepJournal;
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 
 /// The longest patterns of one search together, in bytes, with a newline after each but the last.
 pub const MAX_PATTERN_BYTES: usize = 4 * 1024 * 1024;
@@ -54,6 +55,16 @@ pub struct GrepRequest {
     /// other members. Absent, as from older clients, it is [`GrepOrder::Found`].
     #[serde(default, skip_serializing_if = "GrepOrder::is_found")]
     pub order: GrepOrder,
+    /// Whether copies are searched of the logs of members that failed, and of those that left and
+    /// are named by `--on`. Older clients do not ask for it, and do not know the replies. The
+    /// client's daemon sees to it, and does not tell it to other members.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub copies: bool,
+    /// The member whose logs are searched, as the asked member keeps them. The client's daemon sets
+    /// it, whatever the client sends. Such a request has a kind of its own, which members without
+    /// copies refuse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_of: Option<String>,
 }
 
 /// How many bytes a limit of files ([`GrepFiles::only`]) takes of each request, at most.
@@ -327,11 +338,44 @@ pub enum GrepOutcome {
     /// It answered with what cannot be its own, so the rest of its answer was dropped. The text
     /// follows the member's name.
     Dropped(String),
-    /// It was not asked, because it had failed.
+    /// It was not asked, because it had failed, and no other member keeps its logs.
     NotAsked {
         /// When it failed in the answering daemon's view, in milliseconds since the Unix epoch.
         failed: u64,
+        /// Whether it has left instead. Only those that were named are told.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        left: bool,
     },
+}
+
+/// The copy of a member's logs that is searched in place of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepCopy {
+    /// The name of the member that keeps it.
+    pub keeper: String,
+    /// When its own member failed or left in the answering daemon's view, in milliseconds since the
+    /// Unix epoch.
+    pub since: u64,
+    /// Whether that member has left.
+    pub left: bool,
+    /// How long before that member was last heard the copy ends, in milliseconds. Absent if the
+    /// keeper does not know that.
+    pub behind_ms: Option<u64>,
+    /// The bytes of older text that the keeper has dropped.
+    pub dropped_bytes: u64,
+    /// The bytes that were never sent: files were truncated or deleted before.
+    pub lost_bytes: u64,
+}
+
+impl GrepCopy {
+    /// How far behind a copy may be that counts as whole, in milliseconds: a member sends what is
+    /// written every second.
+    pub const WHOLE_WITHIN_MS: u64 = 2_000;
+
+    /// Whether it has all that was written, but for the last moment.
+    pub fn is_whole(&self) -> bool {
+        self.lost_bytes == 0 && self.behind_ms.is_some_and(|ms| ms <= GrepCopy::WHOLE_WITHIN_MS)
+    }
 }
 
 /// The totals of one member's search.

@@ -11,7 +11,7 @@ pub use self::agreement::{
 pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
 use crate::files::FileListing;
-use crate::grep::GrepOutcome;
+use crate::grep::{GrepCopy, GrepOutcome};
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,14 @@ pub enum Reply {
         member: String,
         /// How it ended.
         outcome: GrepOutcome,
+    },
+    /// Streamed: a copy of one member's logs is searched in place of them. What is found is that
+    /// member's output. Only a client that asks for copies gets it.
+    GrepCopy {
+        /// The member's name.
+        member: String,
+        /// Its copy.
+        copy: GrepCopy,
     },
     /// Final: all replies have been sent.
     Done,

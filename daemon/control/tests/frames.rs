@@ -6,9 +6,9 @@ use memberd_control::frame::{
     FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
 };
 use memberd_control::grep::{
-    GrepAsker, GrepCharacters, GrepColors, GrepFiles, GrepJournal, GrepMembers, GrepOrder,
-    GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
-    OutputFile,
+    GrepAsker, GrepCharacters, GrepColors, GrepCopy, GrepFiles, GrepJournal, GrepMembers,
+    GrepOrder, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax,
+    GrepTotals, OutputFile,
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
@@ -137,11 +137,23 @@ prop_compose! {
         order in prop_oneof![
             Just(GrepOrder::Found), Just(GrepOrder::Auto), Just(GrepOrder::Name),
         ],
+        copies in any::<bool>(),
+        kept_of in option::of(any::<String>()),
     ) -> GrepRequest {
         let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
         let members = GrepMembers { on, not_on, tags };
         let asker = asker.map(|(member, user, uid)| GrepAsker { member, user, uid });
-        GrepRequest { members, pattern, files, printing, output_file, asker, order }
+        GrepRequest {
+            members,
+            pattern,
+            files,
+            printing,
+            output_file,
+            asker,
+            order,
+            copies,
+            kept_of,
+        }
     }
 }
 
@@ -241,8 +253,21 @@ fn outcome() -> impl Strategy<Value = GrepOutcome> {
         }),
         any::<String>().prop_map(GrepOutcome::Lost),
         any::<String>().prop_map(GrepOutcome::Dropped),
-        any::<u64>().prop_map(|failed| GrepOutcome::NotAsked { failed }),
+        any::<(u64, bool)>().prop_map(|(failed, left)| GrepOutcome::NotAsked { failed, left }),
     ]
+}
+
+fn copy() -> impl Strategy<Value = GrepCopy> {
+    (any::<String>(), any::<(u64, bool, Option<u64>)>(), any::<[u64; 2]>()).prop_map(
+        |(keeper, (since, left, behind_ms), [dropped_bytes, lost_bytes])| GrepCopy {
+            keeper,
+            since,
+            left,
+            behind_ms,
+            dropped_bytes,
+            lost_bytes,
+        },
+    )
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -290,6 +315,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         any::<String>().prop_map(Reply::GrepNotice),
         (any::<String>(), outcome())
             .prop_map(|(member, outcome)| Reply::GrepMember { member, outcome }),
+        (any::<String>(), copy()).prop_map(|(member, copy)| Reply::GrepCopy { member, copy }),
         Just(Reply::Done),
         refusal().prop_map(Reply::Refused),
         any::<(u64, Option<u64>)>()

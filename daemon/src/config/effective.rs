@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
 use super::source::Source;
-use super::{Agreement, Config, SearchSocket};
+use super::{Agreement, Config, Copies, SearchSocket};
 use crate::search::Restriction;
 use crate::search::limits::Limits;
 use memberd_membership::{Detection, GroupSettings, SwimSettings};
@@ -53,6 +53,7 @@ impl Config {
             journal_namespaces,
             log_level,
             log_searches,
+            copies,
             limits,
             control_socket,
             search,
@@ -93,6 +94,7 @@ impl Config {
             ("metrics.listen", metrics.map(|listen| text(&listen.to_string()))),
         ];
         let rows = before_group.into_iter().chain(shared(group)).chain(before_limits);
+        let rows = rows.chain(copies_of(copies));
         let rows =
             rows.chain(limits_of(limits)).chain(control).chain(search_of(search)).chain(last);
         let rows = rows.chain(agreement_of(agreement));
@@ -164,6 +166,18 @@ fn shared(group: &GroupSettings) -> Vec<(&'static str, Option<String>)> {
     let behind = [("group.failure_timeout", span(*failure_timeout))];
     let all = before.into_iter().chain(own).chain(behind);
     all.map(|(key, value)| (key, Some(value))).collect()
+}
+
+fn copies_of(copies: &Copies) -> [(&'static str, Option<String>); 6] {
+    let Copies { count, but_not, source_bytes, total_bytes, age, rate } = copies;
+    [
+        ("logs.copies", Some(count.to_string())),
+        ("logs.no_copies", Some(list(but_not))),
+        ("logs.copies_space", Some(size(*source_bytes))),
+        ("logs.copies_total", Some(size(*total_bytes))),
+        ("logs.copies_age", Some(span(*age))),
+        ("logs.copies_rate", Some(size(*rate))),
+    ]
 }
 
 fn limits_of(limits: &Limits) -> [(&'static str, Option<String>); 6] {

@@ -6,7 +6,7 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, agreement, group, limits, logs, search};
+use super::{Config, ConfigError, agreement, copies, group, limits, logs, search};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let (log_files, log_level) = logs::files_and_level(&raw.logs, &mut problems);
     let follow_links = logs::follow_links(&raw.logs, &mut problems);
     let journal_namespaces = logs::journal_namespaces(&raw.logs, &mut problems);
+    let copies = copies::copies(&raw.logs, &mut problems);
     let limits = limits::limits(&raw.limits, &mut problems);
     let control_socket = control_socket(raw.control.socket, &mut problems);
     let search = search::search(raw.search, &control_socket, &mut problems);
@@ -83,6 +84,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 journal_namespaces,
                 log_level,
                 log_searches: raw.logs.searches.is_none_or(toml::Spanned::into_inner),
+                copies,
                 limits,
                 control_socket,
                 search,

@@ -82,6 +82,12 @@ pub(super) struct Logs {
     pub(super) journal_namespaces: Set<Vec<Spanned<String>>>,
     pub(super) level: Set<String>,
     pub(super) searches: Set<bool>,
+    pub(super) copies: Set<u8>,
+    pub(super) no_copies: Set<Vec<Spanned<String>>>,
+    pub(super) copies_space: Set<String>,
+    pub(super) copies_total: Set<String>,
+    pub(super) copies_age: Set<String>,
+    pub(super) copies_rate: Set<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

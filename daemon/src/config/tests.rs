@@ -395,6 +395,8 @@ fn a_reload_forgets_no_key() {
          [paths]\nstate_dir = '/s'\nlog_dir = '/l'\n\
          [logs]\nfiles = ['/a']\nfollow_links = ['/b']\njournal = true\n\
          journal_namespaces = ['x']\nlevel = 'debug'\nsearches = false\n\
+         copies = 1\nno_copies = ['x']\ncopies_space = '64MiB'\ncopies_total = '1GiB'\n\
+         copies_age = '2d'\ncopies_rate = '1MiB'\n\
          [limits]\nsearches = 9\nsearch_threads = 1\nsearch_time = '2h'\nsearch_output = '1GiB'\n\
          search_memory = '200MiB'\ngreps = 9\n\
          [control]\nsocket = '/c.sock'\n\
@@ -426,6 +428,12 @@ fn a_reload_forgets_no_key() {
             "logs.journal_namespaces",
             "logs.level",
             "logs.searches",
+            "logs.copies",
+            "logs.no_copies",
+            "logs.copies_space",
+            "logs.copies_total",
+            "logs.copies_age",
+            "logs.copies_rate",
             "search.files",
             "search.tags",
             "search.journal",

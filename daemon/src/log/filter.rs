@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     "accept",
     "admission",
     "agreement",
     "control",
+    "copies",
     "crowd",
     "daemon",
     "keys",

@@ -4,6 +4,7 @@
 //! A search is logged once, with its outcome, when it ends. One that takes long is logged at its
 //! beginning too, so that no search goes unseen while it runs.
 
+use super::kept::Target;
 use super::reply::PeerReply;
 use crate::log::{AuditLine, AuditTrail, LogField};
 use memberd_control::grep::{
@@ -53,6 +54,8 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Members {
     asked: usize,
+    /// The names of those whose copies are searched.
+    copies_of: String,
     answered: u64,
     lost: u64,
 }
@@ -91,6 +94,7 @@ impl AuditedSearch {
         }
         search.head.extend(from.map(|from| ("memberd_from", from.to_string())));
         search.head.extend(user_fields(asker));
+        search.head.extend(request.kept_of.iter().map(|member| ("copies_of", cut(member))));
         Some(search)
     }
 
@@ -115,9 +119,17 @@ impl AuditedSearch {
         })
     }
 
-    /// Notes how many members are asked.
-    pub(crate) fn note_members(&mut self, asked: usize) {
-        self.counts.members.get_or_insert_default().asked = asked;
+    /// Notes how many members are asked, and of whom copies are searched.
+    pub(crate) fn note_targets(&mut self, targets: &[Target]) {
+        let copies: Vec<&str> = targets
+            .iter()
+            .filter(|target| matches!(target, Target::Kept(_)))
+            .take(LONGEST)
+            .map(|target| target.name().as_str())
+            .collect();
+        let members = self.counts.members.get_or_insert_default();
+        members.asked = targets.len();
+        members.copies_of = cut(&copies.join(" "));
     }
 
     /// Notes what a client is told of its grep.
@@ -170,6 +182,9 @@ impl AuditedSearch {
         let mut shown = self.head.clone();
         if let Some(members) = &self.counts.members {
             shown.push(("members", members.asked.to_string()));
+            if !members.copies_of.is_empty() {
+                shown.push(("copies_of", members.copies_of.clone()));
+            }
             if with_counts {
                 shown.push(("answered", members.answered.to_string()));
                 shown.push(("lost", members.lost.to_string()));

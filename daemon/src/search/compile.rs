@@ -2,7 +2,9 @@
 
 use super::limits::Limits;
 use memberd_control::grep::{GrepFiles, GrepRequest};
-use memberd_search::{ExposedFile, FileFilter, MAX_COMPILED_BYTES, MemoryBudget, Query, Search};
+use memberd_search::{
+    ExposedFile, FileFilter, KeptFile, MAX_COMPILED_BYTES, MemoryBudget, Query, Search,
+};
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -45,7 +47,11 @@ pub(super) fn compile(
     // What follows, and what is in order of time, is searched on one thread.
     let is_single = request.printing.by_time || request.files.follow;
     let threads = if is_single { NonZero::<usize>::MIN } else { limits.search_threads };
-    let search = query(request).compile_in(memory, threads, MEMORY_LIMIT);
+    let query = query(request);
+    let search = match request.kept_of {
+        None => query.compile_in(memory, threads, MEMORY_LIMIT),
+        Some(_) => query.compile_for_kept_in(memory, threads, MEMORY_LIMIT),
+    };
     Ok(Compiled { search: search.map_err(|error| error.to_string())?, narrow: narrow(request)? })
 }
 
@@ -67,6 +73,27 @@ pub(super) fn make_room_to_merge(
     drop(search);
     let search = query(request)
         .compile_to_merge_in(&memory, MEMORY_LIMIT, files)
+        .map_err(|error| format!("{} files cannot be sorted by time: {error}", files.len()))?;
+    Ok(Compiled { search, narrow })
+}
+
+/// As [`make_room_to_merge`], for kept streams.
+///
+/// # Errors
+/// As [`make_room_to_merge`].
+pub(super) fn make_room_to_merge_kept(
+    request: &GrepRequest,
+    compiled: Compiled,
+    files: &[KeptFile],
+) -> Result<Compiled, String> {
+    if compiled.search.has_room_to_merge_kept(files) {
+        return Ok(compiled);
+    }
+    let Compiled { search, narrow } = compiled;
+    let memory = search.memory().clone();
+    drop(search);
+    let search = query(request)
+        .compile_to_merge_kept_in(&memory, MEMORY_LIMIT, files)
         .map_err(|error| format!("{} files cannot be sorted by time: {error}", files.len()))?;
     Ok(Compiled { search, narrow })
 }

@@ -4,6 +4,7 @@
 use super::answer_check::AnswerCheck;
 use super::answer_fault::AnswerFault;
 use super::compile::Compiled;
+use super::kept::{Keeper, KeptLogs, Target};
 use super::local::LocalSearcher;
 use super::progress::Progress;
 use super::reply_source::{MemberReplies, ReplySource, describe_error};
@@ -13,6 +14,7 @@ use memberd_control::grep::{GrepOrder, GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
 use memberd_transport::{Caller, Source};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -40,6 +42,8 @@ pub(super) struct QueryContext {
     encoded: Vec<u8>,
     /// The pattern, compiled during the check of the request, for this machine's own search.
     compiled: Mutex<Option<Compiled>>,
+    /// Who was asked for the logs of which member that is gone.
+    keepers: Mutex<HashMap<Name, String>>,
     replies: mpsc::Sender<Reply>,
     progress: Arc<Progress>,
 }
@@ -59,11 +63,14 @@ impl QueryContext {
         let mut encoded = Vec::new();
         // On other machines, the client's output would be another file. The order is made here.
         let order = GrepOrder::default();
-        let for_members = GrepRequest { output_file: None, order, ..request.clone() };
+        let (copies, kept_of) = (false, None);
+        let for_members =
+            GrepRequest { output_file: None, order, copies, kept_of, ..request.clone() };
         ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
+        let keepers = Mutex::default();
         let compiled = Mutex::new(compiled);
         let progress = Arc::default();
-        Ok(QueryContext { asker, searcher, request, encoded, compiled, replies, progress })
+        Ok(QueryContext { asker, searcher, request, encoded, compiled, keepers, replies, progress })
     }
 
     /// The progress of the grep.
@@ -71,11 +78,54 @@ impl QueryContext {
         &self.progress
     }
 
-    /// Asks a member.
+    /// Asks a member, or who keeps its logs.
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub(super) async fn ask(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
+    pub(super) async fn ask(&self, target: &Target) -> io::Result<MemberReplies<'_>> {
+        match target {
+            Target::Member(member) => self.ask_member(member).await,
+            Target::Kept(logs) => self.ask_keepers(logs).await,
+        }
+    }
+
+    /// Asks the first keeper that can be reached. The client knows of the first one.
+    async fn ask_keepers(&self, logs: &KeptLogs) -> io::Result<MemberReplies<'_>> {
+        let name = &logs.missed.name;
+        let mut last = io::ErrorKind::NotFound.into();
+        for (at, keeper) in logs.keepers.iter().enumerate() {
+            lock(&self.keepers).insert(name.clone(), keeper.member.name.to_string());
+            match self.ask_keeper(name, keeper).await {
+                Ok(source) => {
+                    if at > 0 {
+                        let (member, copy) = (name.to_string(), keeper.copy.clone());
+                        self.send(Reply::GrepCopy { member, copy }).await?;
+                    }
+                    let is_own = matches!(source, ReplySource::Local(_));
+                    let check = AnswerCheck::new(name, &self.request, is_own);
+                    return Ok(MemberReplies::new(source, check, &self.progress));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask_keeper(&self, name: &Name, keeper: &Keeper) -> io::Result<ReplySource> {
+        let kept_of = Some(name.to_string());
+        let (output_file, order, copies) = (None, GrepOrder::default(), false);
+        let request = GrepRequest { kept_of, output_file, order, copies, ..self.request.clone() };
+        if keeper.member.address == self.asker.caller.address {
+            let source = self.asker.user;
+            let query = LocalQuery { request, source, compiled: None, from: None };
+            return Ok(ReplySource::Local(serve_here(&self.searcher, query)));
+        }
+        let mut encoded = Vec::new();
+        ciborium::into_writer(&request, &mut encoded).map_err(io::Error::other)?;
+        ReplySource::connect_keeper(&self.asker.caller, keeper.member.address, &encoded).await
+    }
+
+    async fn ask_member(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
         let is_own = member.address == self.asker.caller.address;
         let check = AnswerCheck::new(&member.name, &self.request, is_own);
         let source = if is_own {
@@ -131,8 +181,19 @@ impl QueryContext {
         if let GrepOutcome::Dropped(fault) = &outcome {
             warn!("{member} {fault}: the rest of its answer to a grep is dropped");
         }
+        let outcome = self.with_keeper(member, outcome);
         // The client may have gone.
         let _ = self.send(Reply::GrepMember { member: member.to_string(), outcome }).await;
+    }
+
+    /// Says of a search of copies that was lost who was asked for it.
+    fn with_keeper(&self, member: &Name, outcome: GrepOutcome) -> GrepOutcome {
+        match (outcome, lock(&self.keepers).get(member)) {
+            (GrepOutcome::Lost(why), Some(keeper)) => {
+                GrepOutcome::Lost(format!("{keeper}, which keeps its logs: {why}"))
+            }
+            (outcome, _) => outcome,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::SearchService;
 use super::compile::Compiled;
 use super::context::{Asker, QueryContext};
 use super::follow::Following;
+use super::kept::Target;
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
 use super::merge::merge;
@@ -17,7 +18,6 @@ use super::progress::Progress;
 use crate::membership::Handle;
 use memberd_control::grep::{GrepOrder, GrepRequest};
 use memberd_control::message::Reply;
-use memberd_membership::Identity;
 use memberd_transport::{Admission, Permit, Source};
 use std::io;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub struct GrepPlan {
     pub compiled: Compiled,
     /// Tells which of the members that join later are asked too.
     pub choice: MemberChoice,
-    /// The members to ask.
-    pub members: Vec<Identity>,
+    /// The members to ask, and the logs of others to ask for, in the order of their names.
+    pub targets: Vec<Target>,
     /// The connections that it may hold open, when it needs all its members at once.
     pub connections: Permit,
 }
@@ -64,13 +64,15 @@ impl DistributedGrep {
     /// # Errors
     /// When the request cannot be encoded. Encoding to memory does not fail in practice.
     pub fn start(plan: GrepPlan, service: &SearchService, membership: &Handle) -> io::Result<Self> {
-        let GrepPlan { request, user, compiled, choice, members, connections } = plan;
+        let GrepPlan { request, user, compiled, choice, targets, connections } = plan;
         let SearchService { caller, searcher, waiting_output, .. } = service;
         let line_end = request.pattern.line_end();
         let (by_time, follow) = (request.printing.by_time, request.files.follow);
         let order = request.order;
         let separator = request.printing.separator().unwrap_or_default();
-        let is_asked = members.iter().any(|member| member.address == caller.address);
+        let is_asked = targets.iter().any(
+            |target| matches!(target, Target::Member(member) if member.address == caller.address),
+        );
         // The memory of large patterns is bounded, so a large pattern must not wait here for its
         // search.
         let compiled = Some(compiled).filter(|compiled| is_asked && !compiled.is_large());
@@ -79,29 +81,33 @@ impl DistributedGrep {
         let searcher = Arc::clone(searcher);
         let context = Arc::new(QueryContext::new(asker, searcher, request, compiled, sender)?);
         let progress = Arc::clone(context.progress());
-        progress.note_asked(members.len());
+        progress.note_asked(targets.len());
         let mut tasks = JoinSet::new();
         if by_time {
-            let merged = merge(Arc::clone(&context), members, line_end, separator);
+            let merged = merge(Arc::clone(&context), targets, line_end, separator);
             tasks.spawn(async move {
                 let _connections = connections;
                 merged.await;
             });
         } else if order != GrepOrder::Found && !follow {
             let ordered = OrderedRelay::new(context, order, waiting_output.clone());
-            tasks.spawn(ordered.run(members, AT_ONCE));
+            tasks.spawn(ordered.run(targets, AT_ONCE));
         } else if follow {
             let relay = Arc::new(LineRelay::new(context));
             let following = Following::new(relay, choice, membership.clone(), connections);
-            tasks.spawn(following.run(members));
+            let members = targets.into_iter().filter_map(|target| match target {
+                Target::Member(member) => Some(member),
+                Target::Kept(_) => None,
+            });
+            tasks.spawn(following.run(members.collect()));
         } else {
             let relay = Arc::new(LineRelay::new(context));
             let slots = Admission::unanswered("asked members", AT_ONCE);
-            for member in members {
+            for target in targets {
                 let (relay, slots) = (Arc::clone(&relay), slots.clone());
                 tasks.spawn(async move {
                     let _slot = slots.enter().await;
-                    relay.relay(&member).await;
+                    relay.relay(&target).await;
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! Serves `--follow`: it asks members as long as the client stays, including members that join. It
 //! owns the set of followed members.
 
+use super::kept::Target;
 use super::line_relay::LineRelay;
 use super::member_choice::MemberChoice;
 use crate::backoff::Backoff;
@@ -182,13 +183,14 @@ fn gap(since: Instant) -> String {
 /// Follows one member for as long as it lets itself be followed.
 async fn follow(relay: &LineRelay, member: &Identity) {
     let (name, context) = (&member.name, &relay.context);
+    let target = Target::Member(member.clone());
     let mut backoff: Option<Backoff> = None;
     let mut lost = Instant::now();
     loop {
         let again = backoff.is_some();
         let mut is_connected = false;
         let ended = relay
-            .try_relay(member, async || {
+            .try_relay(&target, async || {
                 is_connected = true;
                 if again {
                     let gap = gap(lost);

@@ -3,10 +3,10 @@
 
 use super::answer_fault::AnswerFault;
 use super::context::QueryContext;
+use super::kept::Target;
 use super::reply::PeerReply;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
-use memberd_membership::Identity;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
@@ -27,12 +27,12 @@ impl LineRelay {
     }
 
     /// Asks a member, relays its output, and reports how its search went.
-    pub(super) async fn relay(&self, member: &Identity) {
+    pub(super) async fn relay(&self, member: &Target) {
         let outcome = self
             .try_relay(member, async || ())
             .await
             .unwrap_or_else(|error| self.context.outcome(&error));
-        self.context.report(&member.name, outcome).await;
+        self.context.report(member.name(), outcome).await;
     }
 
     /// Asks a member and relays its output to the end. Calls `connected` before the first output.
@@ -41,7 +41,7 @@ impl LineRelay {
     /// When the member is lost.
     pub(super) async fn try_relay(
         &self,
-        member: &Identity,
+        member: &Target,
         connected: impl AsyncFnOnce(),
     ) -> io::Result<GrepOutcome> {
         let mut replies = self.context.ask(member).await?;
@@ -60,7 +60,7 @@ impl LineRelay {
                     turn = None;
                 }
                 Ok(PeerReply::Message(text)) => {
-                    let member = member.name.to_string();
+                    let member = member.name().to_string();
                     self.context.send(Reply::GrepMessage { member, text }).await?;
                 }
                 Ok(PeerReply::Working(_)) => {}
@@ -87,7 +87,7 @@ impl LineRelay {
     /// the bytes that end the line of this member, which are empty between lines.
     async fn take_turn<'t, 'a: 't>(
         &'a self,
-        member: &Identity,
+        member: &Target,
         turn: &'t mut Option<MutexGuard<'a, Vec<u8>>>,
     ) -> io::Result<&'t mut Vec<u8>> {
         if let Some(open) = turn {
@@ -104,7 +104,7 @@ impl LineRelay {
     /// another line.
     async fn end_line(
         &self,
-        member: &Identity,
+        member: &Target,
         turn: &mut Option<MutexGuard<'_, Vec<u8>>>,
     ) -> io::Result<()> {
         match turn.take().map(|mut open| std::mem::take(&mut *open)) {
@@ -113,7 +113,7 @@ impl LineRelay {
         }
     }
 
-    async fn output(&self, member: &Identity, bytes: Vec<u8>) -> io::Result<()> {
-        self.context.send(Reply::GrepOutput { member: member.name.to_string(), bytes }).await
+    async fn output(&self, member: &Target, bytes: Vec<u8>) -> io::Result<()> {
+        self.context.send(Reply::GrepOutput { member: member.name().to_string(), bytes }).await
     }
 }

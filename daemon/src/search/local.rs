@@ -2,6 +2,7 @@
 
 use super::compile::{self, Compiled};
 use super::journal::{self, Journal, JournalOffer, JournalOrder};
+use super::kept::KeptCopies;
 use super::limits::Limits;
 use super::reply::PeerReply;
 use super::reply_sink::ReplySink;
@@ -22,6 +23,9 @@ const SMALL_LIST: usize = 64 * 1024;
 /// The most concurrent searches for other members with longer lists of patterns. Such a list may
 /// have 4 MiB, and takes twice as much when it is compiled. One member has at most two.
 const LONG_LISTS: usize = 3;
+
+/// The most looks at once at what is kept of whose logs. Each takes a few milliseconds.
+const KEPT_LOOKS: usize = 4;
 
 /// Searches this machine's logs, for other members and for its own clients.
 #[derive(Debug)]
@@ -45,6 +49,10 @@ pub struct LocalSearcher {
     pub(super) follows: Admission,
     /// One place for each search of another member with a long list of patterns.
     long_lists: Admission,
+    /// The copies of other members' logs, if this machine keeps any.
+    kept: RwLock<Option<Arc<KeptCopies>>>,
+    /// One place for each look at what is kept of whose logs.
+    pub(super) kept_looks: Admission,
     /// What earlier searches have learned about the times in large files.
     known_times: KnownTimes,
     finished: AtomicU64,
@@ -99,6 +107,9 @@ impl LocalSearcher {
             }),
             long_lists: Admission::new("long lists", LONG_LISTS, long_lists_run)
                 .shared(long_lists_run),
+            kept: RwLock::default(),
+            kept_looks: Admission::unanswered("looks at copies", KEPT_LOOKS)
+                .shared(|taken| format!("{taken} looks of this source run already")),
             known_times: KnownTimes::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -124,6 +135,15 @@ impl LocalSearcher {
     /// Allows searches of the journal, or forbids them.
     pub fn set_journal(&self, offer: Option<JournalOffer>) {
         *write(&self.journal) = offer;
+    }
+
+    /// Sets the copies of other members' logs that this machine keeps, if it keeps any.
+    pub fn set_kept_copies(&self, copies: Option<KeptCopies>) {
+        *write(&self.kept) = copies.map(Arc::new);
+    }
+
+    pub(super) fn kept_copies(&self) -> Option<Arc<KeptCopies>> {
+        read(&self.kept).clone()
     }
 
     /// The counts of searches.
@@ -219,8 +239,8 @@ impl LocalSearcher {
         }
     }
 
-    /// Searches the journal, new lines, or existing files. It also returns the globs that match no
-    /// file.
+    /// Searches what is kept of another member, the journal, new lines, or existing files. It also
+    /// returns the globs that match no file.
     fn run(
         &self,
         request: &GrepRequest,
@@ -228,6 +248,9 @@ impl LocalSearcher {
         output: &mut ReplySink,
         cancel: &AtomicBool,
     ) -> Result<(Totals, Vec<String>), String> {
+        if let Some(member) = &request.kept_of {
+            return self.search_kept(member, request, compiled, output, cancel);
+        }
         let Compiled { search, narrow } = &compiled;
         if let Some(journal) = &request.files.journal {
             let offer = read(&self.journal).clone();
@@ -286,15 +309,20 @@ impl LocalSearcher {
                 "more than {MAX_FILES} files match: the first of them are searched; name fewer"
             ));
         }
-        let plan = Plan {
+        let plan = self.plan(request);
+        let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
+        Ok((Totals { errors: totals.errors + problems, ..totals }, found.unmatched))
+    }
+
+    /// How a search goes through its files.
+    pub(super) fn plan(&self, request: &GrepRequest) -> Plan {
+        Plan {
             window: Window { since: request.files.since, until: request.files.until },
             by_time: request.printing.by_time,
             threads: self.limits.search_threads,
             known_times: self.known_times.clone(),
             output_file: output_file(request),
-        };
-        let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
-        Ok((Totals { errors: totals.errors + problems, ..totals }, found.unmatched))
+        }
     }
 
     /// The times of the journal's first and last entries, in microseconds since the Unix epoch, if

@@ -5,7 +5,8 @@ use memberd_control::grep::GrepMembers;
 use memberd_control::name_globs::{NameGlobError, NameGlobs};
 use memberd_control::name_order::natural;
 use memberd_control::tags::TagFilter;
-use memberd_membership::Identity;
+use memberd_membership::{Identity, Name};
+use std::collections::BTreeSet;
 
 /// The most globs of either kind.
 const MAX_GLOBS: usize = 1_000;
@@ -22,6 +23,8 @@ pub struct MemberChoice {
     tags: Vec<TagFilter>,
     /// The tags without which the asker may not search a member.
     limit: Vec<TagFilter>,
+    /// The names of which members that left are wanted, too.
+    left: BTreeSet<String>,
 }
 
 /// The members of the list that a grep asks, in the order of their names: `vm2` before `vm10`.
@@ -29,9 +32,38 @@ pub struct MemberChoice {
 pub struct Chosen {
     /// Those that are up.
     pub up: Vec<Identity>,
-    /// The names of those that failed, and when, in milliseconds since the Unix epoch. Members that
-    /// left are not missed.
-    pub failed: Vec<(String, u64)>,
+    /// Those that failed. Members that left are not missed, unless they were wanted by name.
+    pub failed: Vec<Missed>,
+    /// All members that are up, which may keep the logs of those that failed. Empty if none did.
+    pub may_keep: Vec<Identity>,
+}
+
+/// A chosen member that is not there. Times are in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// Its name.
+    pub name: Name,
+    /// When it failed, or left.
+    pub since: u64,
+    /// When it was last heard.
+    pub heard: u64,
+    /// Whether it left.
+    pub left: bool,
+}
+
+impl Missed {
+    fn new(member: &Member) -> Missed {
+        let silent_ms = match &member.liveness {
+            Liveness::Failed(Some(evidence)) => evidence.silent_ms,
+            Liveness::Failed(None) | Liveness::Left | Liveness::Alive => 0,
+        };
+        Missed {
+            name: member.identity.name.clone(),
+            since: member.since.0,
+            heard: member.since.0.saturating_sub(silent_ms),
+            left: member.liveness == Liveness::Left,
+        }
+    }
 }
 
 impl MemberChoice {
@@ -50,7 +82,20 @@ impl MemberChoice {
             not_on,
             tags: members.tags.clone(),
             limit: Vec::new(),
+            left: BTreeSet::new(),
         })
+    }
+
+    /// Chooses members that left, too, if one of these names is theirs.
+    #[must_use]
+    pub fn with_left(self, names: &[String]) -> Self {
+        MemberChoice { left: names.iter().cloned().collect(), ..self }
+    }
+
+    /// The members of the list that have not left, and those that are wanted all the same.
+    fn there<'l>(&self, list: &'l [Member]) -> impl Iterator<Item = &'l Member> {
+        list.iter()
+            .filter(|member| member.liveness != Liveness::Left || self.left.contains(name(member)))
     }
 
     /// Limits it to members that have all these tags, too.
@@ -64,12 +109,12 @@ impl MemberChoice {
         if self.limit.is_empty() {
             return None;
         }
-        let within = || there(list).filter(|member| self.is_allowed(member));
+        let within = || self.there(list).filter(|member| self.is_allowed(member));
         let missed = match &self.on {
             _ if within().next().is_none() => "no such member is there".to_owned(),
             None => return None,
             // A glob that matches nobody at all has a message of its own.
-            Some(on) if on.first_unmatched(there(list).map(name)).is_some() => return None,
+            Some(on) if on.first_unmatched(self.there(list).map(name)).is_some() => return None,
             Some(on) => format!("--on {} is not for them", on.first_unmatched(within().map(name))?),
         };
         let tags: Vec<String> = self.limit.iter().map(ToString::to_string).collect();
@@ -94,13 +139,14 @@ impl MemberChoice {
     /// When a glob of `--on` matches no member, up or failed, or when `--not-on` leaves none: one
     /// line.
     pub fn choose_members(&self, list: &[Member]) -> Result<Chosen, String> {
-        let names = there(list).map(name);
+        let names = self.there(list).map(name);
         if let Some(glob) = self.on.as_ref().and_then(|on| on.first_unmatched(names)) {
             return Err(format!(
                 "--on {glob}: no member has such a name: see memberctl list --all"
             ));
         }
-        let mut wanted: Vec<&Member> = there(list).filter(|member| self.includes(member)).collect();
+        let mut wanted: Vec<&Member> =
+            self.there(list).filter(|member| self.includes(member)).collect();
         if wanted.is_empty() && !self.tags.is_empty() {
             return Err(
                 "--tag: no member to ask has such tags: see memberctl list --tags".to_owned()
@@ -110,24 +156,17 @@ impl MemberChoice {
             return Err("--not-on leaves no member to ask: see memberctl list".to_owned());
         }
         wanted.sort_by(|one, other| natural(name(one), name(other)));
-        Ok(Chosen {
-            up: wanted
-                .iter()
-                .filter(|member| member.liveness == Liveness::Alive)
-                .map(|member| member.identity.clone())
-                .collect(),
-            failed: wanted
-                .iter()
-                .filter(|member| matches!(member.liveness, Liveness::Failed(_)))
-                .map(|member| (member.identity.name.to_string(), member.since.0))
-                .collect(),
-        })
+        let missed = wanted.iter().filter(|member| member.liveness != Liveness::Alive);
+        let failed: Vec<Missed> = missed.map(|member| Missed::new(member)).collect();
+        let may_keep = if failed.is_empty() { Vec::new() } else { alive(list.iter()).collect() };
+        Ok(Chosen { up: alive(wanted.into_iter()).collect(), failed, may_keep })
     }
 }
 
-/// The members of the list that have not left.
-fn there(list: &[Member]) -> impl Iterator<Item = &Member> {
-    list.iter().filter(|member| member.liveness != Liveness::Left)
+/// Those of these members that are up.
+fn alive<'m>(members: impl Iterator<Item = &'m Member>) -> impl Iterator<Item = Identity> {
+    let alive = members.filter(|member| member.liveness == Liveness::Alive);
+    alive.map(|member| member.identity.clone())
 }
 
 fn name(member: &Member) -> &str {
@@ -190,7 +229,7 @@ mod tests {
         })?
         .choose_members(&list())?;
         let up = chosen.up.iter().map(|member| member.name.to_string()).collect();
-        Ok((up, chosen.failed.into_iter().map(|(name, _)| name).collect()))
+        Ok((up, chosen.failed.into_iter().map(|missed| missed.name.to_string()).collect()))
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -277,6 +316,48 @@ mod tests {
         let up = choice.choose_members(&list).unwrap().up;
         let order: Vec<String> = up.iter().map(|member| member.name.to_string()).collect();
         assert_eq!(order, names(&["vm2", "vm9", "vm10"]));
+    }
+
+    /// Globs find no members that left.
+    #[test]
+    fn members_that_left_are_chosen_by_name_alone() {
+        let on = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let choose = |names: &[&str]| {
+            let members = GrepMembers { on: on(names), ..GrepMembers::default() };
+            let choice = MemberChoice::new(&members)?.with_left(&members.on);
+            Ok::<_, String>(choice.choose_members(&list())?.failed)
+        };
+        let [missed] = choose(&["web3", "db1"]).unwrap().try_into().unwrap();
+        assert!(missed.left && missed.name.as_str() == "web3");
+        let [missed] = choose(&["web*"]).unwrap().try_into().unwrap();
+        assert!(!missed.left && missed.name.as_str() == "web2");
+        assert!(choose(&["web[3-9]"]).unwrap_err().starts_with("--on web[3-9]: no member"));
+    }
+
+    /// Whoever is up may keep the logs of those that are missed, also if it is not asked itself.
+    #[test]
+    fn all_members_that_are_up_may_keep_logs() {
+        let choose = |on: &str| {
+            let members = GrepMembers { on: vec![on.to_owned()], ..GrepMembers::default() };
+            MemberChoice::new(&members).unwrap().choose_members(&list()).unwrap()
+        };
+        let may_keep = choose("web2").may_keep;
+        let names: Vec<&str> = may_keep.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["db1", "web1"]);
+        assert!(choose("web1").may_keep.is_empty());
+    }
+
+    /// What a monitor says of a failure tells when the member was last heard.
+    #[test]
+    fn a_failed_member_was_heard_before() {
+        let mut list = list();
+        let evidence = memberd_membership::FailureEvidence {
+            detected_by: Name::new("db1").unwrap(),
+            silent_ms: 5,
+        };
+        list[2].liveness = Liveness::Failed(Some(evidence));
+        let missed = Missed::new(&list[2]);
+        assert_eq!((missed.since, missed.heard, missed.left), (7, 2, false));
     }
 
     #[test]

@@ -9,11 +9,11 @@
 //! the separator, because it knows the order of all lines.
 
 use super::context::QueryContext;
+use super::kept::Target;
 use super::reply::PeerReply;
 use super::timed::TimedLines;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
-use memberd_membership::Identity;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -28,7 +28,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// of them.
 pub(super) async fn merge(
     context: Arc<QueryContext>,
-    members: Vec<Identity>,
+    members: Vec<Target>,
     line_end: u8,
     separator: Vec<u8>,
 ) {
@@ -45,7 +45,7 @@ pub(super) async fn merge(
                 .await
                 .unwrap_or_else(|error| context.outcome(&error));
             drop(sender);
-            context.report(&member.name, outcome).await;
+            context.report(member.name(), outcome).await;
         });
     }
     let mut merger = Merger::new(context, line_end, separator);
@@ -58,7 +58,7 @@ pub(super) async fn merge(
 /// Reads a member's answer to its end.
 async fn read(
     context: &QueryContext,
-    member: &Identity,
+    member: &Target,
     frames: &mpsc::Sender<PeerReply>,
 ) -> io::Result<GrepOutcome> {
     let mut replies = context.ask(member).await?;
@@ -73,7 +73,9 @@ async fn read(
         }
         match reply? {
             PeerReply::Message(text) => {
-                context.send(Reply::GrepMessage { member: member.name.to_string(), text }).await?;
+                context
+                    .send(Reply::GrepMessage { member: member.name().to_string(), text })
+                    .await?;
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),

@@ -11,9 +11,9 @@ mod speaker;
 mod turns;
 
 use super::context::QueryContext;
+use super::kept::Target;
 use held::{ROOM_PLACES, STEP_BYTES};
 use memberd_control::grep::GrepOrder;
-use memberd_membership::Identity;
 use memberd_transport::Admission;
 use speaker::Speaker;
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl OrderedRelay {
 
     /// Asks these members, at most `at_once` of them at once, and relays their output in their
     /// order.
-    pub(super) async fn run(self, members: Vec<Identity>, at_once: usize) {
+    pub(super) async fn run(self, members: Vec<Target>, at_once: usize) {
         let relay = Arc::new(self);
         let (events, mut happened) = mpsc::channel(at_once);
         let mut members = members.into_iter().enumerate();

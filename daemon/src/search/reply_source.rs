@@ -4,7 +4,7 @@
 use super::answer_check::AnswerCheck;
 use super::progress::Progress;
 use super::reply::{MAX_PIECE, PeerReply, Replies};
-use crate::peer::{GREP, LIMITED_GREP, NARROWED_GREP};
+use crate::peer::{GREP, KEPT_GREP, LIMITED_GREP, NARROWED_GREP};
 use memberd_control::grep::GrepRequest;
 use memberd_transport::{Alert, Caller, PeerStream};
 use std::io;
@@ -63,6 +63,19 @@ impl ReplySource {
         };
         let stream = caller.open(to, kind, encoded, CONNECT_LIMIT).await?;
         Ok(ReplySource::Remote { replies: Replies::new(stream), too_old })
+    }
+
+    /// Sends a request for a search of copies, which is encoded already, to their keeper.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) async fn connect_keeper(
+        caller: &Caller,
+        to: SocketAddr,
+        encoded: &[u8],
+    ) -> io::Result<Self> {
+        let stream = caller.open(to, KEPT_GREP, encoded, CONNECT_LIMIT).await?;
+        Ok(ReplySource::Remote { replies: Replies::new(stream), too_old: None })
     }
 
     async fn next(&mut self) -> io::Result<PeerReply> {

@@ -110,6 +110,8 @@ pub(super) enum FleetOption {
     Merge,
     /// `--follow`
     Follow,
+    /// `--no-copies`
+    NoCopies,
     /// `--order`
     Order,
     /// `--limit`
@@ -229,6 +231,7 @@ pub(super) const FLEET: &[Entry] = &[
     (Flag::Fleet(FleetOption::Until), "", &["until"], Required),
     (Flag::Fleet(FleetOption::Merge), "", &["merge"], Bare),
     (Flag::Fleet(FleetOption::Follow), "", &["follow"], Bare),
+    (Flag::Fleet(FleetOption::NoCopies), "", &["no-copies"], Bare),
     (Flag::Fleet(FleetOption::Order), "", &["order"], Required),
     (Flag::Fleet(FleetOption::Limit), "", &["limit"], Required),
     (Flag::Fleet(FleetOption::Last), "", &["last"], Required),

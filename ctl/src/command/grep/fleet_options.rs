@@ -51,6 +51,7 @@ pub(super) struct FleetOptions {
     until: Option<String>,
     merge: bool,
     follow: bool,
+    no_copies: bool,
     order: Option<GrepOrder>,
     journal: JournalOptions,
     json: bool,
@@ -80,6 +81,7 @@ impl FleetOptions {
             FleetOption::Until => self.until = Some(value),
             FleetOption::Merge => self.merge = true,
             FleetOption::Follow => self.follow = true,
+            FleetOption::NoCopies => self.no_copies = true,
             FleetOption::Order => self.order = Some(order(&value)?),
             FleetOption::Limit => {
                 self.presentation.limit = Some(lines_at_most("--limit", &value, u64::MAX)?);
@@ -153,6 +155,7 @@ impl FleetOptions {
         // Only times tell which lines of all members are the last.
         request.printing.by_time = self.merge || self.presentation.last.is_some();
         request.order = self.order(request);
+        request.copies = !self.no_copies;
         if self.journal.is_given() {
             self.journal.take_matches(&mut request.files.globs);
         }

@@ -65,6 +65,9 @@ Members and time:
                             'vm[01-12]', 'db{1,3}' (see memberctl list --help)
       --not-on=GLOB[,...]   do not ask members whose name matches
       --tag=KEY[=VALUE]     ask only members with this tag; of several, with all
+      --no-copies           do not search what other members keep of the logs of
+                            members that failed; one that left is searched like
+                            this if --on names it
       --rotated             also search the rotated files of each file
       --since=T, --until=T  search only lines of that time: 10m, 2 days ago,
                             yesterday, 14:00 (for --since the last one),
@@ -108,8 +111,10 @@ byte. On a terminal, spaces after shorter members' names align what follows.
 Pipes, -h, -Z and --json get no such spaces.
 
 Exit status: 0 a line matched, 1 none did, 2 an error occurred (bad pattern, a
-file that cannot be read, memberd not reachable, or with --since, --until or
---merge a time that is not understood), 3 a member did not answer, or its answer
-was dropped because it cannot be its own, and no error occurred. A member that
-is known to have failed is named. It changes the status only if no other member
-was to be asked. After --limit, it is that of what was known by then.";
+file that cannot be read, memberd not reachable, with --since, --until or
+--merge a time that is not understood, or the copy of a failed member's logs
+ends more than 2 s before that member was last heard), 3 a member did not
+answer, or its answer was dropped because it cannot be its own, and no error
+occurred. A member that is known to have failed is named, and whose copy of its
+logs is searched. If nobody keeps them, that changes the status only if no other
+member was to be asked. After --limit, it is that of what was known by then.";

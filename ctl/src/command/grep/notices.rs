@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use memberd_control::grep::GrepOutcome;
+use memberd_control::grep::{GrepCopy, GrepOutcome};
 
+use super::totals::Copies;
 use crate::format;
 use crate::ranges;
 
@@ -59,8 +60,8 @@ pub(in crate::command) fn failed(members: &[(String, GrepOutcome)], now: u64) ->
     let failed: Vec<(&String, u64)> = members
         .iter()
         .filter_map(|(name, outcome)| match outcome {
-            GrepOutcome::NotAsked { failed } => Some((name, *failed)),
-            GrepOutcome::Searched(_) | GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => None,
+            GrepOutcome::NotAsked { failed, left: false } => Some((name, *failed)),
+            _ => None,
         })
         .collect();
     if let [(name, at)] = failed.as_slice() {
@@ -91,6 +92,78 @@ pub(in crate::command) fn failed(members: &[(String, GrepOutcome)], now: u64) ->
         .map(|(_, ago, members)| format!("{} ({ago})", names(members.into_iter())))
         .collect();
     Some(format!("{many} and are not searched: {}", each.join(", ")))
+}
+
+/// The lines about members that left, and whose logs nobody keeps.
+pub(super) fn left(members: &[(String, GrepOutcome)], now: u64) -> Vec<String> {
+    let line = |(name, outcome): &(String, GrepOutcome)| match outcome {
+        GrepOutcome::NotAsked { failed: at, left: true } => {
+            Some(format!("{name} left {}: nobody keeps its logs", format::ago(*at, now)))
+        }
+        _ => None,
+    };
+    members.iter().filter_map(line).collect()
+}
+
+/// The lines about members that are gone, and whose logs are searched as others keep them.
+pub(super) fn copies(copies: &Copies, now: u64) -> Vec<String> {
+    if copies.len() <= MOST_TIMES {
+        return copies.iter().map(|(member, kept)| copy(member, kept, now)).collect();
+    }
+    let until = |copies: &[&GrepCopy]| {
+        let behind: Option<Vec<u64>> = copies.iter().map(|copy| copy.behind_ms).collect();
+        behind.and_then(|behind| behind.into_iter().max())
+    };
+    let all: Vec<&GrepCopy> = copies.values().collect();
+    let dropped = copies.values().map(|copy| copy.dropped_bytes).fold(0, u64::saturating_add);
+    let lost = copies.values().map(|copy| copy.lost_bytes).fold(0, u64::saturating_add);
+    let members = format::count(copies.len() as u64, "member");
+    let behind = match until(&all) {
+        None => "for which it is not known how far they go".to_owned(),
+        Some(0) => "until they were last heard".to_owned(),
+        Some(ms) => format!("until {} before they were last heard at most", seconds(ms)),
+    };
+    vec![format!(
+        "{members} are gone: their logs as others keep them, {behind}{}: {}",
+        without(dropped, lost),
+        names(copies.keys())
+    )]
+}
+
+/// The line about a member that is gone, and whose logs are searched as another one keeps them.
+pub(super) fn copy(member: &str, copy: &GrepCopy, now: u64) -> String {
+    let GrepCopy { keeper, since, left, behind_ms, dropped_bytes, lost_bytes } = copy;
+    let (how, then) = if *left { ("left", "it left") } else { ("failed", "it was last heard") };
+    let until = match behind_ms {
+        None => "and nobody knows how far they go".to_owned(),
+        Some(0) => format!("until {then}"),
+        Some(ms) => format!("until {} before {then}", seconds(*ms)),
+    };
+    let without = without(*dropped_bytes, *lost_bytes);
+    format!(
+        "{member} {how} {}: its logs as {keeper} keeps them, {until}{without}",
+        format::ago(*since, now)
+    )
+}
+
+/// What copies lack.
+fn without(dropped_bytes: u64, lost_bytes: u64) -> String {
+    let mut words = String::new();
+    if dropped_bytes > 0 {
+        words += &format!("; the oldest {} are not kept any more", format::size(dropped_bytes));
+    }
+    if lost_bytes > 0 {
+        words += &format!("; {} were never kept", format::size(lost_bytes));
+    }
+    words
+}
+
+/// A time in tenths of a second while it is short.
+fn seconds(milliseconds: u64) -> String {
+    match milliseconds {
+        0..10_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => format::duration(milliseconds),
+    }
 }
 
 /// A line for each reason why members did not answer, or why their answers were dropped.
@@ -145,7 +218,7 @@ mod tests {
     const NOW: u64 = 1_000_000_000;
 
     fn failed_at(members: &[(&str, u64)]) -> Option<String> {
-        let outcome = |ago: u64| GrepOutcome::NotAsked { failed: NOW - 1_000 * ago };
+        let outcome = |ago: u64| GrepOutcome::NotAsked { failed: NOW - 1_000 * ago, left: false };
         let members: Vec<_> =
             members.iter().map(|(name, ago)| ((*name).to_owned(), outcome(*ago))).collect();
         failed(&members, NOW)
@@ -172,13 +245,47 @@ mod tests {
     }
 
     #[test]
+    fn copies_are_told_with_their_keepers_and_their_ends() {
+        let kept = |behind_ms| GrepCopy {
+            keeper: "vm6".to_owned(),
+            since: NOW - 185_000,
+            left: false,
+            behind_ms,
+            dropped_bytes: 0,
+            lost_bytes: 0,
+        };
+        let head = "vm4 failed 3 min ago: its logs as vm6 keeps them, ";
+        for (behind_ms, words) in [
+            (Some(0), "until it was last heard"),
+            (Some(870), "until 0.8 s before it was last heard"),
+            (Some(200_000), "until 3 min before it was last heard"),
+            (None, "and nobody knows how far they go"),
+        ] {
+            assert_eq!(copy("vm4", &kept(behind_ms), NOW), format!("{head}{words}"));
+        }
+        let gaps = GrepCopy { left: true, dropped_bytes: 1_200, lost_bytes: 7, ..kept(Some(0)) };
+        assert_eq!(
+            copy("vm4", &gaps, NOW),
+            "vm4 left 3 min ago: its logs as vm6 keeps them, until it left; the oldest 1.2 kB are \
+            not kept any more; 7 B were never kept"
+        );
+        let many: Copies = (0..9).map(|at| (format!("vm{at}"), kept(Some(100 * at)))).collect();
+        assert_eq!(
+            copies(&many, NOW),
+            ["9 members are gone: their logs as others keep them, until 0.8 s before they were \
+              last heard at most: vm[0-8]"]
+        );
+        assert_eq!(copies(&Copies::from([("vm4".to_owned(), kept(Some(0)))]), NOW).len(), 1);
+    }
+
+    #[test]
     fn lost_members_are_told_by_reason() {
         let lost_for = |name: &str, why: &str| (name.to_owned(), GrepOutcome::Lost(why.to_owned()));
         let members = [
             lost_for("vm3", "no answer in time"),
             lost_for("vm1", "too old"),
             lost_for("vm4", "no answer in time"),
-            ("vm9".to_owned(), GrepOutcome::NotAsked { failed: NOW }),
+            ("vm9".to_owned(), GrepOutcome::NotAsked { failed: NOW, left: false }),
         ];
         assert_eq!(
             lost(&members),

@@ -40,6 +40,7 @@ fn request(patterns: &[&str], change: impl FnOnce(&mut GrepRequest)) -> GrepRequ
     let mut request = GrepRequest {
         pattern: GrepPattern { patterns, ..GrepPattern::default() },
         order: GrepOrder::Auto,
+        copies: true,
         ..GrepRequest::default()
     };
     change(&mut request);

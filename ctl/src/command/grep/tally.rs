@@ -1,13 +1,16 @@
 //! Collects the outcomes of the members, from which the exit status follows.
 
-use memberd_control::grep::GrepOutcome;
+use memberd_control::grep::{GrepCopy, GrepOutcome};
 
 use super::Status;
+use super::totals::Copies;
 
 /// The outcomes so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     members: Vec<(String, GrepOutcome)>,
+    /// The copies that are searched in place of members that are gone.
+    copies: Copies,
     /// The FILEs that no member has offered so far.
     nowhere: Vec<String>,
     answered: bool,
@@ -29,12 +32,23 @@ impl Tally {
                 self.answered = true;
                 self.nowhere.retain(|file| totals.unmatched.contains(file));
                 self.matched |= totals.lines > 0;
-                self.errors |= totals.errors > 0;
+                let is_whole = self.copies.get(&member).is_none_or(GrepCopy::is_whole);
+                self.errors |= totals.errors > 0 || !is_whole;
             }
             GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => self.lost = true,
             GrepOutcome::NotAsked { .. } => {}
         }
         self.members.push((member, outcome));
+    }
+
+    /// A copy of this member's logs is searched.
+    pub(super) fn note_copy(&mut self, member: String, copy: GrepCopy) {
+        self.copies.insert(member, copy);
+    }
+
+    /// The copies that are searched.
+    pub(super) fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// Notes that lines were printed whose members have not ended. The search ends here.

@@ -1,7 +1,8 @@
 //! The totals of each member: the last object of `--json`, and the lines of `--stats`.
 
-use memberd_control::grep::{GrepOutcome, GrepTotals};
+use memberd_control::grep::{GrepCopy, GrepOutcome, GrepTotals};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 use crate::exit::Failure;
 use crate::format;
@@ -43,6 +44,14 @@ struct Member<'a> {
     lost: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_at: Option<u64>,
+    /// The copy that was searched: who keeps it, and how long before the member was last heard it
+    /// ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keeper: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_bytes: Option<u64>,
 }
 
 impl From<&GrepTotals> for Searched {
@@ -53,10 +62,11 @@ impl From<&GrepTotals> for Searched {
 }
 
 /// The last object of `--json`, on one line.
-pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failure> {
-    let mut members: Vec<Member<'_>> =
-        members.iter().map(|(name, outcome)| member(name, outcome)).collect();
-    members.sort_by_key(|member| member.member);
+pub(super) fn object(
+    members: &[(String, GrepOutcome)],
+    copies: &Copies,
+) -> Result<String, Failure> {
+    let members = all(members, copies);
     let count = |which: fn(&&Member<'_>) -> bool| members.iter().filter(which).map(|_| 1).sum();
     json::text(&Totals {
         schema: 1,
@@ -70,10 +80,8 @@ pub(super) fn object(members: &[(String, GrepOutcome)]) -> Result<String, Failur
 }
 
 /// The lines of `--stats`.
-pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
-    let mut members: Vec<Member<'_>> =
-        members.iter().map(|(name, outcome)| member(name, outcome)).collect();
-    members.sort_by_key(|member| member.member);
+pub(super) fn lines(members: &[(String, GrepOutcome)], copies: &Copies) -> Vec<String> {
+    let members = all(members, copies);
     let answered = || members.iter().filter(|member| member.answered);
     let line = |name: &str, searched: Searched| {
         format!(
@@ -84,13 +92,41 @@ pub(super) fn lines(members: &[(String, GrepOutcome)]) -> Vec<String> {
             format::duration(searched.milliseconds)
         )
     };
-    let each = answered().map(|member| line(member.member, member.searched));
+    let each = answered().map(|member| match member.keeper {
+        Some(keeper) => line(&format!("{} (kept by {keeper})", member.member), member.searched),
+        None => line(member.member, member.searched),
+    });
     let all = format!(
         "{} of {}",
         answered().count(),
         format::count(members.iter().map(|_| 1).sum(), "member")
     );
     each.chain([line(&all, sum(answered().map(|member| member.searched)))]).collect()
+}
+
+/// The copies that were searched, by the names of their members.
+pub(super) type Copies = BTreeMap<String, GrepCopy>;
+
+fn all<'a>(members: &'a [(String, GrepOutcome)], copies: &'a Copies) -> Vec<Member<'a>> {
+    let one =
+        |(name, outcome): &'a (String, GrepOutcome)| Member::of(name, outcome, copies.get(name));
+    let mut members: Vec<Member<'a>> = members.iter().map(one).collect();
+    members.sort_by_key(|member| member.member);
+    members
+}
+
+impl<'a> Member<'a> {
+    fn of(name: &'a str, outcome: &'a GrepOutcome, copy: Option<&'a GrepCopy>) -> Self {
+        let member = member(name, outcome);
+        let Some(copy) = copy else { return member };
+        Member {
+            failed_at: (!copy.left).then_some(copy.since),
+            keeper: Some(&copy.keeper),
+            behind_ms: copy.behind_ms,
+            dropped_bytes: Some(copy.dropped_bytes),
+            ..member
+        }
+    }
 }
 
 fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {
@@ -101,11 +137,14 @@ fn member<'a>(name: &'a str, outcome: &'a GrepOutcome) -> Member<'a> {
         searched: Searched::default(),
         lost: None,
         failed_at: None,
+        keeper: None,
+        behind_ms: None,
+        dropped_bytes: None,
     };
     match outcome {
         GrepOutcome::Searched(totals) => Member { answered: true, searched: totals.into(), ..none },
         GrepOutcome::Lost(why) | GrepOutcome::Dropped(why) => Member { lost: Some(why), ..none },
-        GrepOutcome::NotAsked { failed } => {
+        GrepOutcome::NotAsked { failed, .. } => {
             Member { asked: false, failed_at: Some(*failed), ..none }
         }
     }

@@ -62,6 +62,8 @@ fn full_request() -> GrepRequest {
         output_file: None,
         asker: None,
         order: GrepOrder::Found,
+        copies: false,
+        kept_of: None,
     }
 }
 

@@ -33,12 +33,14 @@ pub(crate) async fn handle(
     if let Err(error) = FileFilter::new(&request.globs) {
         return client.send(&refused(RefusalKind::Usage, error.to_string())).await;
     }
-    let Chosen { up, failed } = match choose(&request.members, &restriction, services).await {
-        Ok((_, chosen)) => chosen,
-        Err(refusal) => return client.send(&refusal).await,
-    };
-    for (member, failed) in failed {
-        let outcome = GrepOutcome::NotAsked { failed };
+    let Chosen { up, failed, .. } =
+        match choose(&request.members, &[], &restriction, services).await {
+            Ok((_, chosen)) => chosen,
+            Err(refusal) => return client.send(&refusal).await,
+        };
+    for missed in failed {
+        let member = missed.name.to_string();
+        let outcome = GrepOutcome::NotAsked { failed: missed.since, left: false };
         client.send(&Reply::GrepMember { member, outcome }).await?;
     }
     let mut request = FilesRequest { members: GrepMembers::default(), ..request };

@@ -7,11 +7,13 @@ use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
 use crate::search::audit::AuditedSearch;
-use crate::search::{Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Restriction};
+use crate::search::kept::{Target, find};
+use crate::search::{
+    Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Missed, Restriction,
+};
 use crate::services::Services;
 use memberd_control::grep::{GrepAsker, GrepMembers, GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
-use memberd_membership::Identity;
 use memberd_transport::Source;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +24,6 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
 /// The interval of later progress reports.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-
-/// The names of the failed members, with the times.
-type Failed = Vec<(String, u64)>;
 
 /// Greps all members' logs and streams the results. All searches end when the client disconnects.
 pub(crate) async fn handle(
@@ -89,17 +88,24 @@ async fn grep(
     };
     let restriction = services.search.restriction(policy.access);
     let planned = plan(request, &restriction, client.source(), services).await;
-    let (plan, failed) = match planned {
+    let (plan, missed) = match planned {
         Ok(planned) => planned,
         Err(refusal) => return refuse(client, refusal).await,
     };
     if let Some(audited) = audited {
-        audited.note_members(plan.members.len());
+        audited.note_targets(&plan.targets);
     }
-    for (member, failed) in failed {
-        client
-            .send(&Reply::GrepMember { member, outcome: GrepOutcome::NotAsked { failed } })
-            .await?;
+    for Missed { name, since: failed, left, .. } in missed {
+        let outcome = GrepOutcome::NotAsked { failed, left };
+        client.send(&Reply::GrepMember { member: name.to_string(), outcome }).await?;
+    }
+    for target in &plan.targets {
+        if let Target::Kept(logs) = target
+            && let Some(keeper) = logs.keepers.first()
+        {
+            let (member, copy) = (logs.missed.name.to_string(), keeper.copy.clone());
+            client.send(&Reply::GrepCopy { member, copy }).await?;
+        }
     }
     let mut grep = DistributedGrep::start(plan, &services.search, &services.membership.handle)?;
     let mut progress = interval_at(Instant::now() + PROGRESS_AFTER, PROGRESS_EVERY);
@@ -121,32 +127,49 @@ async fn grep(
     Ok(Ended::Done)
 }
 
-/// Compiles the request and chooses its members, or returns the reply that refuses it.
+/// Compiles the request and chooses its members, or returns the reply that refuses it. Also returns
+/// the members that are gone, and whose logs nobody keeps.
 async fn plan(
     mut request: GrepRequest,
     restriction: &Restriction,
     user: Source,
     services: &Services,
-) -> Result<(GrepPlan, Failed), Reply> {
+) -> Result<(GrepPlan, Vec<Missed>), Reply> {
     let not_permitted = |message: String| refused(RefusalKind::NotPermitted, message);
+    let failed = |message: String| refused(RefusalKind::Failed, message);
     restriction.restrict(&mut request).map_err(not_permitted)?;
+    // The client does not choose who is asked for copies.
+    request.kept_of = None;
+    // The journal is not kept, and what is kept does not grow any more.
+    request.copies &= request.files.journal.is_none() && !request.files.follow;
     let (mut compiled, mut request) = compile(request, user, services).await?;
-    let (choice, chosen) = choose(&request.members, restriction, services).await?;
-    let Chosen { up: members, failed } = chosen;
-    let connections = services
-        .search
-        .reserve_connections(&request, members.len(), user)
-        .map_err(|message| refused(RefusalKind::Failed, message))?;
+    let left = if request.copies { request.members.on.as_slice() } else { &[] };
+    let (choice, chosen) = choose(&request.members, left, restriction, services).await?;
+    let Chosen { up, failed: mut missed, may_keep } = chosen;
+    let mut targets: Vec<Target> = up.into_iter().map(Target::Member).collect();
+    if request.copies && !missed.is_empty() {
+        let search = &services.search;
+        let (kept, unkept) = find(&search.caller, &search.searcher, missed, may_keep, user)
+            .await
+            .map_err(|error| failed(format!("cannot ask for copies: {error}")))?;
+        targets.extend(kept.into_iter().map(Target::Kept));
+        targets.sort_by(Target::order);
+        missed = unkept;
+    }
+    let connections =
+        services.search.reserve_connections(&request, targets.len(), user).map_err(failed)?;
     if let Some(width) = &mut request.printing.name_width {
-        *width = longest_name(&members);
+        *width = longest_name(&targets);
         compiled.set_name_width(*width);
     }
-    Ok((GrepPlan { request, user, compiled, choice, members, connections }, failed))
+    Ok((GrepPlan { request, user, compiled, choice, targets, connections }, missed))
 }
 
-/// Chooses the members, or returns the reply that refuses the request.
+/// Chooses the members, or returns the reply that refuses the request. Those that left are chosen
+/// only if their names are among `left`.
 pub(super) async fn choose(
     members: &GrepMembers,
+    left: &[String],
     restriction: &Restriction,
     services: &Services,
 ) -> Result<(MemberChoice, Chosen), Reply> {
@@ -156,7 +179,8 @@ pub(super) async fn choose(
         Ok(None) => return Err(not_in_group()),
         Err(error) => return Err(ended(error)),
     };
-    let choice = MemberChoice::new(members).map_err(usage)?.limited_to(&restriction.tags);
+    let choice =
+        MemberChoice::new(members).map_err(usage)?.limited_to(&restriction.tags).with_left(left);
     if let Some(message) = choice.beyond_limit(&list) {
         return Err(refused(RefusalKind::NotPermitted, message));
     }
@@ -180,8 +204,8 @@ async fn compile(
 }
 
 /// How many characters the longest name of these members has.
-fn longest_name(members: &[Identity]) -> u8 {
-    let lengths = members.iter().map(|member| member.name.as_str().chars().count());
+fn longest_name(members: &[Target]) -> u8 {
+    let lengths = members.iter().map(|member| member.name().as_str().chars().count());
     let longest = lengths.max().unwrap_or(0);
     u8::try_from(longest).unwrap_or(u8::MAX)
 }

@@ -2,13 +2,13 @@
 //! output that waits for it.
 
 use super::super::answer_fault::AnswerFault;
+use super::super::kept::Target;
 use super::super::reply::PeerReply;
 use super::OrderedRelay;
 use super::held::HeldOutput;
 use super::turns::Event;
 use memberd_control::grep::GrepOutcome;
 use memberd_control::message::Reply;
-use memberd_membership::Identity;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const ROOM_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Speaker {
     relay: Arc<OrderedRelay>,
     index: usize,
-    member: Identity,
+    member: Target,
     turn: mpsc::Receiver<()>,
     has_turn: bool,
     held: HeldOutput,
@@ -39,7 +39,7 @@ impl Speaker {
     /// The member of this index. It has the turn once it receives from `turn`.
     pub(super) fn new(
         relay: Arc<OrderedRelay>,
-        (index, member): (usize, Identity),
+        (index, member): (usize, Target),
         turn: mpsc::Receiver<()>,
     ) -> Self {
         let held = HeldOutput::new(relay.room.clone());
@@ -68,7 +68,7 @@ impl Speaker {
             let end = std::mem::take(&mut self.open_line);
             let _ = self.output(end, Vec::new()).await;
         }
-        relay.context.report(&self.member.name, outcome).await;
+        relay.context.report(self.member.name(), outcome).await;
         let _ = events.send((self.index, Event::Read)).await;
         if self.is_waiting && self.turn.recv().await.is_some() {
             // The client may have gone.
@@ -105,7 +105,7 @@ impl Speaker {
                 Some(PeerReply::Part(bytes)) => self.output(bytes, replies.closing()).await?,
                 Some(PeerReply::Lines(bytes)) => self.output(bytes, Vec::new()).await?,
                 Some(PeerReply::Message(text)) => {
-                    let member = self.member.name.to_string();
+                    let member = self.member.name().to_string();
                     relay.context.send(Reply::GrepMessage { member, text }).await?;
                 }
                 Some(PeerReply::Done(totals)) => return Ok(GrepOutcome::Searched(totals)),
@@ -162,7 +162,7 @@ impl Speaker {
     }
 
     async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let member = self.member.name.to_string();
+        let member = self.member.name().to_string();
         self.relay.context.send(Reply::GrepOutput { member, bytes }).await?;
         self.active = Instant::now();
         Ok(())

@@ -7,7 +7,7 @@ use super::super::reply::{MAX_PIECE, PeerReply};
 use super::*;
 use memberd_control::grep::{GrepOutcome, GrepRequest, GrepTotals};
 use memberd_control::message::Reply;
-use memberd_membership::{Incarnation, Name};
+use memberd_membership::{Identity, Incarnation, Name};
 use memberd_search::ExposedFiles;
 use memberd_transport::{Caller, Seal};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,7 +93,7 @@ async fn members_come_in_their_order_whoever_answers_first() {
     let (mut members, answered) = (Vec::new(), Arc::new(AtomicUsize::new(3)));
     for number in 0..3 {
         let (identity, listener) = member(&format!("vm{number}")).await;
-        members.push(identity);
+        members.push(Target::Member(identity));
         let answered = Arc::clone(&answered);
         tokio::spawn(async move {
             let mut stream = asked(&listener).await;
@@ -117,7 +117,7 @@ async fn a_silent_member_lets_others_go_first() {
     let mut members = Vec::new();
     for number in 0..4 {
         let (identity, listener) = member(&format!("vm{number}")).await;
-        members.push(identity);
+        members.push(Target::Member(identity));
         let others_are_out = Arc::clone(&others_are_out);
         tokio::spawn(async move {
             let mut stream = asked(&listener).await;
@@ -156,7 +156,7 @@ async fn a_lost_member_is_told_and_its_last_line_ended() {
     tokio::spawn(async move {
         say(&mut asked(&at_second).await, [lines("b\n"), done()]).await;
     });
-    let relayed = tokio::spawn(relay.run(vec![first, second], 64));
+    let relayed = tokio::spawn(relay.run(vec![Target::Member(first), Target::Member(second)], 64));
     let reported = "Lost(\"the connection ended before its search did\")\n";
     let text = output(client).await;
     assert_eq!(text.replace(reported, ""), "a\ncut\nb\n", "{text}");
@@ -190,7 +190,7 @@ async fn waiting_output_is_bounded_and_comes_whole() {
         }
         say(&mut stream, [done()]).await;
     });
-    let relayed = tokio::spawn(relay.run(vec![first, second], 64));
+    let relayed = tokio::spawn(relay.run(vec![Target::Member(first), Target::Member(second)], 64));
     let text = output(client).await;
     assert!(text.starts_with("first\nxxx") && text.len() == 6 + FRAMES * MAX_PIECE);
     relayed.await.unwrap();

@@ -1,0 +1,71 @@
+//! The keeper: copies of other members' logs are kept here.
+
+mod incoming;
+mod kept_state;
+mod status;
+mod thread;
+
+pub(crate) use incoming::Incoming;
+pub(crate) use kept_state::{KeptStates, now_ms};
+pub(crate) use status::KeepingStatus;
+
+use super::members::Peers;
+use crate::blocking::lower_priority;
+use memberd_copies::store::Limits;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread as threads;
+use thread::{Job, Keeping, Parts};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+
+/// What keeps copies. The thread ends with it.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    jobs: mpsc::Sender<Job>,
+    /// Takes connections.
+    pub(crate) incoming: Incoming,
+    /// What is known of the sources.
+    pub(crate) states: KeptStates,
+    /// What it tells of itself.
+    pub(crate) status: Arc<Mutex<KeepingStatus>>,
+}
+
+impl Keeper {
+    /// Starts the thread, which opens the store in this directory.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub(crate) fn start(
+        directory: PathBuf,
+        limits: Limits,
+        peers: watch::Receiver<Peers>,
+    ) -> io::Result<Self> {
+        let (sender, jobs) = mpsc::channel(incoming::JOBS);
+        let states = KeptStates::default();
+        let status = Arc::new(Mutex::new(KeepingStatus::new(limits.total_bytes)));
+        let parts =
+            Parts { directory, limits, jobs, states: states.clone(), status: Arc::clone(&status) };
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        threads::Builder::new().name("copies-store".to_owned()).spawn(move || {
+            lower_priority();
+            if let Some(keeping) = Keeping::open(parts) {
+                runtime.block_on(keeping.run());
+            }
+        })?;
+        let incoming = Incoming::new(sender.clone(), peers);
+        Ok(Keeper { jobs: sender, incoming, states, status })
+    }
+
+    /// Takes other limits.
+    pub(crate) async fn set_limits(&self, limits: Limits) {
+        // A thread that has ended keeps nothing.
+        let _ = self.jobs.send(Job::Limits(limits)).await;
+    }
+
+    /// Ends the thread. What it has taken is made durable.
+    pub(crate) async fn end(&self) {
+        let _ = self.jobs.send(Job::End).await;
+    }
+}

@@ -1,0 +1,231 @@
+//! Takes what sources send, over the connections that they keep. It owns the places for them, and
+//! the memory that their messages may have together.
+
+use super::kept_state::End;
+use super::thread::{ConnectionId, Job};
+use crate::copies::members::Peers;
+use memberd_control::frame::{FrameDecoder, FrameError, Part};
+use memberd_copies::standing::Standing;
+use memberd_copies::wire::{self, FromKeeper, STANDINGS_IN_ONE, TO_KEEPER_CAP, ToKeeper, VERSION};
+use memberd_membership::Name;
+use memberd_transport::{PeerStream, StreamRequest, frame};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+/// The most sources at once.
+const PLACES: usize = 256;
+
+/// The memory that all messages may have together until they are appended, in KiB.
+const MEMORY_KIB: usize = 6 * 1024;
+
+/// How many messages wait for the store at most. Connections wait when there are more.
+pub(super) const JOBS: usize = 256;
+
+/// The most messages that wait for one source.
+const TOLD: usize = 64;
+
+/// How long a message may take to arrive once it has begun, and to be taken.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long the membership may take to learn of a source.
+const KNOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// The memory that is reserved for a message before its bytes have come.
+const RESERVE_BYTES: usize = 4 * 1024;
+
+/// Takes what all sources send. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Incoming {
+    jobs: mpsc::Sender<Job>,
+    peers: watch::Receiver<Peers>,
+    places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Incoming {
+    /// Passes everything on to the thread of the store.
+    pub(super) fn new(jobs: mpsc::Sender<Job>, peers: watch::Receiver<Peers>) -> Self {
+        Incoming {
+            jobs,
+            peers,
+            places: Arc::new(Semaphore::new(PLACES)),
+            memory: Arc::new(Semaphore::new(MEMORY_KIB)),
+            connections: Arc::default(),
+        }
+    }
+
+    /// Serves one connection, until the source closes it or is no longer a member that is up.
+    ///
+    /// # Errors
+    /// When it breaks, when a message cannot be read, or when the daemon ends.
+    pub(crate) async fn serve(
+        &self,
+        request: StreamRequest,
+        mut stream: PeerStream,
+    ) -> io::Result<()> {
+        let (body, from) = (request.body, request.from);
+        drop(request.turn);
+        if body != [VERSION] {
+            return Err(invalid("the version of the connection for copies is not known"));
+        }
+        let Ok(_place) = self.places.try_acquire() else {
+            let reason = format!("it keeps copies of {PLACES} members already");
+            return tell(&mut stream, &FromKeeper::Stopped { reason }).await;
+        };
+        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
+        let (begin, memory) =
+            timeout(MESSAGE_LIMIT, self.read(&mut stream, &mut decoder)).await??;
+        drop(memory);
+        let ToKeeper::Begin { source } = begin else {
+            return Err(invalid("a connection for copies begins without the source's name"));
+        };
+        let source = Name::new(&source).map_err(io::Error::other)?;
+        self.check(&source, from).await?;
+        let id = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
+        let (told, messages) = mpsc::channel(TOLD);
+        let (reply, standings) = oneshot::channel();
+        let begin = Job::Begin { connection: id, source: source.clone(), told, reply };
+        if self.send(begin).await.is_err() {
+            let reason = "its store cannot be opened".to_owned();
+            return tell(&mut stream, &FromKeeper::Stopped { reason }).await;
+        }
+        let served = async {
+            // Without standings, what it is told says why.
+            if let Ok(standings) = standings.await {
+                tell_standings(&mut stream, standings).await?;
+            }
+            self.talk(id, &source, stream, decoder, messages).await
+        };
+        let served = served.await;
+        let is_up = is_up(&self.peers.borrow(), &source);
+        self.send(Job::Ended(id, if is_up { End::Closed } else { End::NotUp })).await?;
+        served
+    }
+
+    /// Waits until the membership knows this source, at the address from which it came.
+    async fn check(&self, source: &Name, from: Option<IpAddr>) -> io::Result<()> {
+        let mut peers = self.peers.clone();
+        let known = timeout(KNOWN_LIMIT, peers.wait_for(|peers| is_up(peers, source))).await;
+        let address = match known {
+            Ok(Ok(peers)) => address(&peers, source),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let address = address.ok_or_else(|| invalid("no member of this name is up"))?;
+        // No member may write into the copies of another.
+        if from.is_some_and(|from| from.to_canonical() != address.to_canonical()) {
+            return Err(invalid("the source connects from another address than that member's"));
+        }
+        Ok(())
+    }
+
+    async fn talk(
+        &self,
+        id: ConnectionId,
+        source: &Name,
+        mut stream: PeerStream,
+        mut decoder: FrameDecoder<0>,
+        mut messages: mpsc::Receiver<FromKeeper>,
+    ) -> io::Result<()> {
+        let mut peers = self.peers.clone();
+        loop {
+            let begun = frame::read_part(&mut stream, &mut decoder, Part::Head, TO_KEEPER_CAP);
+            tokio::select! {
+                begun = begun => {
+                    match begun {
+                        Ok(()) => {}
+                        Err(FrameError::Closed) => return Ok(()),
+                        Err(error) => return Err(frame::io_error(error)),
+                    }
+                    let read = self.read(&mut stream, &mut decoder);
+                    let (message, memory) = timeout(MESSAGE_LIMIT, read).await??;
+                    self.pass_on(id, message, memory).await?;
+                }
+                message = messages.recv() => match message {
+                    Some(message) => tell(&mut stream, &message).await?,
+                    None => return Ok(()),
+                },
+                changed = peers.changed() => {
+                    changed.map_err(io::Error::other)?;
+                    if !is_up(&peers.borrow_and_update(), source) {
+                        return Err(invalid("the source is no longer up"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a message, and takes the memory for it.
+    async fn read(
+        &self,
+        stream: &mut PeerStream,
+        decoder: &mut FrameDecoder<0>,
+    ) -> io::Result<(ToKeeper, OwnedSemaphorePermit)> {
+        frame::read_part(stream, decoder, Part::Head, TO_KEEPER_CAP)
+            .await
+            .map_err(frame::io_error)?;
+        // Decoding copies the block.
+        let kib = u32::try_from(2 * decoder.body_bytes().div_ceil(1024)).unwrap_or(u32::MAX);
+        let memory = Arc::clone(&self.memory).acquire_many_owned(kib);
+        let memory = memory.await.map_err(io::Error::other)?;
+        frame::read_part(stream, decoder, Part::Whole, TO_KEEPER_CAP)
+            .await
+            .map_err(frame::io_error)?;
+        let message = wire::decode(decoder.take()).map_err(io::Error::other)?;
+        Ok((message, memory))
+    }
+
+    async fn pass_on(
+        &self,
+        id: ConnectionId,
+        message: ToKeeper,
+        memory: OwnedSemaphorePermit,
+    ) -> io::Result<()> {
+        self.send(match message {
+            ToKeeper::Head(head) => Job::Head(id, head),
+            ToKeeper::Block(block) => Job::Block(id, block, memory),
+            ToKeeper::Behind { bytes } => Job::Behind(id, bytes),
+            ToKeeper::Begin { .. } => return Err(invalid("a source begins twice")),
+        })
+        .await
+    }
+
+    async fn send(&self, job: Job) -> io::Result<()> {
+        self.jobs.send(job).await.map_err(|_| invalid("nothing is kept here"))
+    }
+}
+
+fn is_up(peers: &Peers, source: &Name) -> bool {
+    address(peers, source).is_some()
+}
+
+fn address(peers: &Peers, source: &Name) -> Option<IpAddr> {
+    let peer = peers.as_ref()?.iter().find(|peer| peer.name == *source)?;
+    Some(peer.address.ip())
+}
+
+async fn tell_standings(stream: &mut PeerStream, standings: Vec<Standing>) -> io::Result<()> {
+    let mut left = standings.into_iter().peekable();
+    loop {
+        let standings: Vec<Standing> = left.by_ref().take(STANDINGS_IN_ONE).collect();
+        let more = left.peek().is_some();
+        tell(stream, &FromKeeper::Standings { standings, more }).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+async fn tell(stream: &mut PeerStream, message: &FromKeeper) -> io::Result<()> {
+    let bytes = wire::encode(message).map_err(io::Error::other)?;
+    timeout(MESSAGE_LIMIT, frame::write(stream, &[&bytes])).await?
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,119 @@
+//! What is known of a source beside its copies: whether it goes on sending, and whether it has sent
+//! all. The thread of the store owns it, and searches read it.
+
+use crate::lock::lock;
+use memberd_membership::Name;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The most sources of which something is remembered.
+const MOST_SOURCES: usize = 1024;
+
+/// What is known of a source. After a restart of the keeper, nothing is until the source comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeptState {
+    /// Whether its connection is open. The connection of a source that failed stays open until the
+    /// membership says so.
+    pub(super) open: bool,
+    /// How many bytes of text the source had, when it last said so, that it had not sent. None if
+    /// it did not say so. With 0, the copies have all but what was written in the last second.
+    pub(super) behind_bytes: Option<u64>,
+    /// Where its connection is not open: up to when what it wrote would have come, in milliseconds
+    /// since the Unix epoch of this machine's clock.
+    ended_ms: u64,
+}
+
+impl KeptState {
+    /// Up to when the copies are whole, in milliseconds since the Unix epoch of this machine's
+    /// clock. None if the source had not sent all when it was last heard, or has not said so.
+    pub(crate) fn whole_until_ms(&self, now_ms: u64) -> Option<u64> {
+        let until = if self.open { now_ms.saturating_sub(DELAY_MS) } else { self.ended_ms };
+        (self.behind_bytes == Some(0)).then_some(until)
+    }
+}
+
+/// A source looks at its files once a second, and sends what it finds.
+const DELAY_MS: u64 = 1_500;
+
+/// A source whose connection did not end by itself had failed this long before the membership said
+/// so.
+const NOTICED_MS: u64 = 3_000;
+
+/// How a connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The source, or its kernel, has closed it, or it broke.
+    Closed,
+    /// The membership says that the source is no longer up.
+    NotUp,
+}
+
+/// What is known of all sources. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeptStates(Arc<Mutex<BTreeMap<Name, KeptState>>>);
+
+impl KeptStates {
+    /// What is known of a source.
+    pub(crate) fn of(&self, source: &Name) -> Option<KeptState> {
+        lock(&self.0).get(source).copied()
+    }
+
+    /// How many send now.
+    pub(crate) fn open(&self) -> u64 {
+        lock(&self.0).values().filter(|state| state.open).count() as u64
+    }
+
+    /// The source was heard, and this changes.
+    pub(super) fn note(&self, source: &Name, change: impl FnOnce(&mut KeptState)) {
+        let mut states = lock(&self.0);
+        if !states.contains_key(source) && states.len() >= MOST_SOURCES {
+            states.retain(|_, state| state.open);
+        }
+        let state = states.entry(source.clone()).or_insert(KeptState {
+            open: false,
+            behind_bytes: None,
+            ended_ms: 0,
+        });
+        change(state);
+    }
+
+    /// Its connection has ended.
+    pub(super) fn close(&self, source: &Name, end: End) {
+        if let Some(state) = lock(&self.0).get_mut(source) {
+            let before = DELAY_MS + if end == End::NotUp { NOTICED_MS } else { 0 };
+            (state.open, state.ended_ms) = (false, now_ms().saturating_sub(before));
+        }
+    }
+}
+
+/// This machine's clock, in milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_whole_until_the_source_was_last_there() {
+        let (states, source) = (KeptStates::default(), Name::new("vm1").unwrap());
+        assert_eq!(states.of(&source), None);
+        let until = |states: &KeptStates| states.of(&source).unwrap().whole_until_ms(now_ms());
+        states.note(&source, |state| state.open = true);
+        assert_eq!(until(&states), None, "it has not said how much it has not sent");
+        states.note(&source, |state| state.behind_bytes = Some(7));
+        assert_eq!(until(&states), None);
+        states.note(&source, |state| state.behind_bytes = Some(0));
+        let open = until(&states).unwrap();
+        assert!(now_ms() - open >= DELAY_MS);
+        states.close(&source, End::Closed);
+        assert!(until(&states).unwrap() >= open);
+        states.note(&source, |state| state.open = true);
+        states.close(&source, End::NotUp);
+        assert!(until(&states).unwrap() < open);
+        assert_eq!(states.open(), 0);
+    }
+}

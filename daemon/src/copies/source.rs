@@ -1,0 +1,50 @@
+//! The source: this machine's logs are followed, and copies of them are sent to keepers.
+
+mod cutter;
+mod file;
+mod files;
+#[cfg(test)]
+mod files_tests;
+mod keepers;
+mod link;
+mod offer;
+mod shipped;
+mod status;
+mod task;
+mod text;
+
+pub(crate) use offer::Offer;
+pub(crate) use status::SourceStatus;
+pub(crate) use task::Parts;
+
+use crate::blocking::lower_priority;
+use std::io;
+use std::thread;
+use task::Source;
+use tokio::runtime::Builder;
+
+/// What a source does.
+#[derive(Debug)]
+pub(crate) struct SourceSettings {
+    /// How many members keep copies.
+    pub(crate) copies: usize,
+    /// How many bytes are sent a second at most, to all keepers together.
+    pub(crate) rate: u64,
+    /// What is copied.
+    pub(crate) offer: Offer,
+}
+
+/// Starts the task on a thread of its own. It ends with the sender of its settings.
+///
+/// # Errors
+/// When there is no thread or no memory.
+pub(crate) fn start(parts: Parts) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let source = Source::new(parts)?;
+    thread::Builder::new().name("copies".to_owned()).spawn(move || {
+        lower_priority();
+        runtime.block_on(source.run());
+        runtime.shutdown_background();
+    })?;
+    Ok(())
+}

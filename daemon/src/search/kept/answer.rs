@@ -1,0 +1,124 @@
+//! Tells other members, and this daemon itself, what is kept here of the logs of given members. It
+//! owns no state.
+
+use super::KeptCopies;
+use crate::blocking::run_low_priority;
+use crate::search::local::LocalSearcher;
+use memberd_control::frame::{HEADER_BYTES, Message, SMALL_REQUEST_CAP, decode, encode};
+use memberd_copies::kept;
+use memberd_membership::Name;
+use memberd_transport::Source;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most members of which one request asks.
+pub(super) const MOST_NAMES: usize = 1_000;
+
+/// The longest request, in bytes.
+pub const KEPT_REQUEST_CAP: usize = KeptRequest::CAP;
+
+/// The longest reply, in bytes.
+pub(super) const KEPT_REPLY_CAP: usize = KeptReply::CAP;
+
+/// How long a look waits for its place. Whoever asks waits for 2 s.
+const PLACE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Asks what is kept of the logs of these members.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptRequest {
+    /// Their names.
+    pub(super) members: Vec<String>,
+}
+
+impl Message for KeptRequest {
+    const CAP: usize = SMALL_REQUEST_CAP;
+}
+
+/// What a member keeps of the logs of others.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptReply {
+    /// Of each asked member of whose logs something is kept and offered.
+    pub(super) kept: Vec<KeptAnswer>,
+}
+
+impl Message for KeptReply {
+    const CAP: usize = 256 * 1024;
+}
+
+/// What a member keeps of the logs of another one. Later versions may append fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptAnswer {
+    /// Whose logs they are.
+    pub(super) member: String,
+    /// When their member read what it sent last, in milliseconds since the Unix epoch.
+    pub(super) read_ms: u64,
+    /// Up to when they are whole, in milliseconds since the Unix epoch, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole_ms: Option<u64>,
+    /// How many files there are.
+    pub(super) streams: u64,
+    /// The bytes of text.
+    pub(super) bytes: u64,
+    /// The bytes of older text that were dropped here.
+    pub(super) dropped_bytes: u64,
+    /// The bytes that their member could not send.
+    #[serde(default)]
+    pub(super) lost_bytes: u64,
+}
+
+/// Answers another member's question. The look is counted for that machine.
+///
+/// # Errors
+/// When the request is not understood, or the reply is too long, which does not happen.
+pub async fn answer(
+    searcher: &Arc<LocalSearcher>,
+    bytes: &[u8],
+    source: Source,
+) -> io::Result<Vec<u8>> {
+    let request = decode::<KeptRequest>(bytes).map_err(io::Error::other)?;
+    let reply = KeptReply { kept: look(searcher, request.members, source).await };
+    let frame = encode(&reply).map_err(io::Error::other)?;
+    Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
+}
+
+/// What is kept here of the logs of these members. Nothing if too many look at once.
+pub(super) async fn look(
+    searcher: &Arc<LocalSearcher>,
+    members: Vec<String>,
+    source: Source,
+) -> Vec<KeptAnswer> {
+    let Some(copies) = searcher.kept_copies() else { return Vec::new() };
+    let Ok(place) = searcher.kept_looks.enter_within_as(source, PLACE_LIMIT).await else {
+        return Vec::new();
+    };
+    let looked = run_low_priority(move || {
+        let names = members.iter().take(MOST_NAMES).filter_map(|name| Name::new(name).ok());
+        let kept = names.filter_map(|name| look_at(&copies, &name)).collect();
+        drop(place);
+        kept
+    });
+    looked.await.unwrap_or_default()
+}
+
+/// What is kept of one member's logs, if there is anything that it offers.
+fn look_at(copies: &KeptCopies, member: &Name) -> Option<KeptAnswer> {
+    let mut answer = KeptAnswer {
+        member: member.to_string(),
+        whole_ms: (copies.whole_until)(member),
+        ..KeptAnswer::default()
+    };
+    // What cannot be read is not kept.
+    for stream in kept::list(&copies.directory, member).ok()? {
+        if stream.head.offered {
+            answer.read_ms = answer.read_ms.max(stream.read_ms);
+            answer.streams += 1;
+            answer.bytes = answer.bytes.saturating_add(stream.end.saturating_sub(stream.begin));
+            answer.lost_bytes = answer.lost_bytes.saturating_add(stream.head.lost_bytes);
+            answer.dropped_bytes = answer.dropped_bytes.saturating_add(stream.dropped_bytes);
+            answer.lost_bytes = answer.lost_bytes.saturating_add(stream.head.lost_bytes);
+        }
+    }
+    (answer.streams > 0).then_some(answer)
+}

@@ -1,0 +1,67 @@
+use super::*;
+use memberd_membership::{Incarnation, Name};
+
+fn identity(name: &str) -> Identity {
+    Identity {
+        name: Name::new(name).unwrap(),
+        address: ([127, 0, 0, 1], 1).into(),
+        incarnation: Incarnation(1),
+    }
+}
+
+fn missed() -> Missed {
+    Missed { name: Name::new("vm4").unwrap(), since: 10_000, heard: 8_000, left: false }
+}
+
+fn answer(read_ms: u64, bytes: u64, whole_ms: Option<u64>) -> KeptAnswer {
+    let member = "vm4".to_owned();
+    KeptAnswer { member, read_ms, bytes, whole_ms, streams: 1, ..KeptAnswer::default() }
+}
+
+/// Of those that go as far, the one that keeps more comes first.
+#[test]
+fn the_copy_that_goes_farthest_comes_first() {
+    let answers = vec![
+        (identity("vm10"), answer(7_000, 90, None)),
+        (identity("vm9"), answer(7_000, 90, None)),
+        (identity("vm1"), answer(6_999, 500, None)),
+        (identity("vm7"), answer(7_000, 91, None)),
+    ];
+    let logs = of(missed(), answers);
+    let order: Vec<&str> = logs.keepers.iter().map(|keeper| keeper.member.name.as_str()).collect();
+    assert_eq!(order, ["vm7", "vm9", "vm10", "vm1"]);
+}
+
+/// A log in which nothing is written is whole all the same.
+#[test]
+fn a_copy_ends_where_its_member_said_so_last() {
+    let behind = |answer: &KeptAnswer| copy(&missed(), &identity("vm6"), answer).behind_ms;
+    assert_eq!(behind(&answer(7_200, 1, None)), Some(800));
+    assert_eq!(behind(&answer(100, 1, Some(7_900))), Some(100));
+    assert_eq!(behind(&answer(9_000, 1, Some(7_900))), Some(0));
+}
+
+/// Whoever answers for others than it was asked for is not heard, and who answers nothing keeps
+/// nothing.
+#[tokio::test]
+async fn what_nobody_keeps_is_missed() {
+    use crate::search::limits::Limits;
+    use memberd_search::ExposedFiles;
+    use memberd_transport::Seal;
+    let caller = Caller {
+        address: ([127, 0, 0, 1], 1).into(),
+        bind: [127, 0, 0, 1].into(),
+        seal: Seal::plain(),
+    };
+    let offer = ExposedFiles::new::<&str>(&[]).unwrap();
+    let searcher = Arc::new(LocalSearcher::new("vm1".to_owned(), offer, Limits::default()));
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut gone = identity("vm2");
+    gone.address = closed.local_addr().unwrap();
+    drop(closed);
+    let may_keep = vec![identity("vm1"), gone];
+    let (kept, unkept) =
+        find(&caller, &searcher, vec![missed()], may_keep, Source::Anyone).await.unwrap();
+    assert!(kept.is_empty());
+    assert_eq!(unkept, [missed()]);
+}
