@@ -5,7 +5,7 @@ CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Release builds do not reveal the directory that they were built in. Their relocations are packed,
 # which saves a third of a mebibyte of memory.
-demo bench bench-agreement bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
+demo bench bench-agreement bench-copies bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CURDIR)=/memberd \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -76,6 +76,15 @@ bench-agreement: ## Measure agreed views beside etcd and ZooKeeper. Root; an hou
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_agreement -- $(AGREEMENT)
 
+# Writes a section of tests/BENCHMARKS.md. It needs the packages nftables, ripgrep and zstd of Debian,
+# and 3 GB below TMPDIR. Options go into COPIES:
+#   make bench-copies COPIES="--megabytes 200 --log-megabytes 5 --directory /tmp/copies"   a short run
+#   make bench-copies COPIES="--rows search --baseline DIRECTORY"    beside another memberd
+#   make bench-copies COPIES=--help
+bench-copies: ## Measure copies of logs: shipping, and searches beside ripgrep and zstdgrep. Root.
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_copies -- $(COPIES)
+
 # Writes the tables of daemon/search/BENCH.md and tests/BENCHMARKS.md. It needs GNU grep and ripgrep
 # (`cargo install ripgrep --locked`) in PATH, and 1.3 GB below TMPDIR. Options go into GREP:
 #   make bench-grep GREP="--only '30 %'"    print some rows
@@ -139,5 +148,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test lint deny bench bench-agreement bench-memory bench-netns bench-peers bench-grep fuzz soak \
+.PHONY: demo help test lint deny bench bench-agreement bench-copies bench-memory bench-netns bench-peers bench-grep fuzz soak \
 	deb package package-again reproducible hosts transcript

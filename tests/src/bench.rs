@@ -23,6 +23,14 @@ pub enum Measure {
     MillisecondsPerSecond,
     /// Memory.
     Mebibytes,
+    /// An amount of text.
+    Megabytes,
+    /// Processor time for a megabyte of text.
+    MillisecondsPerMegabyte,
+    /// How many times as much.
+    Ratio,
+    /// A part of a hundred.
+    Percent,
     /// A count in an hour.
     PerHour,
     /// A count over the whole row.
@@ -44,6 +52,10 @@ impl Measure {
             Measure::BytesPerSecond => format!("{value:.0} B/s"),
             Measure::MillisecondsPerSecond => format!("{value:.2} ms/s"),
             Measure::Mebibytes => format!("{value:.1} MiB"),
+            Measure::Megabytes => format!("{value:.1} MB"),
+            Measure::MillisecondsPerMegabyte => format!("{value:.2} ms/MB"),
+            Measure::Ratio => format!("{value:.3}"),
+            Measure::Percent => format!("{value:.2} %"),
             Measure::Total | Measure::Share => format!("{value:.0}"),
         }
     }

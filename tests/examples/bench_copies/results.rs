@@ -1,0 +1,168 @@
+//! Stores the raw results. [`Results`] owns every sample of every row, each with the run that it
+//! comes from.
+
+use crate::options::{Options, Row};
+use crate::{machine as described, table};
+pub(crate) use memberd_tests::bench::Measure;
+use memberd_tests::bench::{self, Failure, machine};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The results of one run or of several. Each run adds its rows, and replaces the same rows of
+/// earlier runs.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// The runs that the results come from. The last one is the present run.
+    pub(crate) runs: Vec<Run>,
+    pub(crate) records: Vec<Record>,
+    /// The rows that could not be measured, and the reasons.
+    pub(crate) failures: Vec<Failure<Subject>>,
+}
+
+/// One run of this program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// The time of its beginning, which identifies it.
+    pub(crate) began: String,
+    /// What it measured, on which machine, and how.
+    pub(crate) conditions: Vec<String>,
+}
+
+/// One measurement: a row of one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    pub(crate) row: Row,
+    /// A fleet, a part in shipping, or a program that searches.
+    pub(crate) column: String,
+}
+
+/// One cell of a table.
+pub(crate) type Record = bench::Record<Subject>;
+
+impl Subject {
+    pub(crate) fn new(row: Row, column: &str) -> Self {
+        Subject { row, column: column.to_owned() }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(formatter, "{:?} {}", self.row, self.column)
+    }
+}
+
+/// Formats a cell: the median and the worst of several, or the only one.
+pub(crate) fn cell(record: &Record) -> String {
+    let typical = record.measure.show(record.typical());
+    match record.measure {
+        Measure::Total => typical,
+        _ if record.samples.len() == 1 => typical,
+        measure => format!("{typical}, {}", measure.show(record.worst())),
+    }
+}
+
+impl Results {
+    /// The stored results, or none, with one more run to add to. The rows that it measures are
+    /// forgotten.
+    pub(crate) fn to_add_to(options: &Options) -> Self {
+        let there = !options.anew && options.directory.join("results.json").exists();
+        let mut results = if there { Self::read(&options.directory) } else { Results::default() };
+        results.forget(|row| options.wants(row));
+        results.runs.push(described::run(options));
+        results
+    }
+
+    fn forget(&mut self, is_measured: impl Fn(Row) -> bool) {
+        self.records.retain(|record| !is_measured(record.of.row));
+        self.failures.retain(|failure| !is_measured(failure.of.row));
+    }
+
+    /// Reads the stored results.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub(crate) fn read(directory: &Path) -> Self {
+        let text = fs::read(directory.join("results.json"));
+        let text = text.expect("raw results, of `make bench-copies`");
+        serde_json::from_slice(&text).expect("raw results as they are written")
+    }
+
+    /// Adds samples.
+    pub(crate) fn add(&mut self, of: &Subject, measure: Measure, what: &str, samples: &[f64]) {
+        let run = self.runs.last().map(|run| run.began.clone()).unwrap_or_default();
+        Record::add(&mut self.records, run, of, measure, what, samples);
+    }
+
+    /// Notes that a row could not be measured.
+    pub(crate) fn fail(&mut self, of: &Subject, why: &str) {
+        eprintln!("{of}: {why}");
+        self.failures.push(Failure { of: of.clone(), why: why.to_owned() });
+    }
+
+    /// Notes a condition of the present run.
+    pub(crate) fn note(&mut self, condition: String) {
+        self.runs.last_mut().expect("a run").conditions.push(condition);
+    }
+
+    /// Notes the load at the end of the run.
+    pub(crate) fn finish(&mut self) {
+        self.note(format!("load at the end {}", machine::load()));
+    }
+
+    /// The runs that results come from.
+    pub(crate) fn telling_runs(&self) -> Vec<&Run> {
+        let tells = |run: &&Run| self.records.iter().any(|record| record.run == run.began);
+        self.runs.iter().filter(tells).collect()
+    }
+
+    /// A cell, if it was measured.
+    pub(crate) fn find(&self, row: Row, what: &str, column: &str) -> Option<&Record> {
+        let is_it = |record: &&Record| {
+            (record.of.row, record.what.as_str(), record.of.column.as_str()) == (row, what, column)
+        };
+        self.records.iter().find(is_it)
+    }
+
+    /// Writes the raw results and the page.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    pub(crate) fn write(&self, options: &Options) {
+        let kept =
+            Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
+        fs::create_dir_all(&options.directory).expect("a directory for the results");
+        fs::write(options.directory.join("results.json"), bench::json(&kept))
+            .expect("room for the results");
+        if options.is_for_the_benchmarks() {
+            table::SECTION.write(&options.benchmarks, &table::section(self));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run replaces the rows that it measures. The other rows stay, with their own run.
+    #[test]
+    fn a_run_replaces_only_the_rows_that_it_measures() {
+        let mut results = Results::default();
+        let begin = |results: &mut Results, began: &str| {
+            results.runs.push(Run { began: began.to_owned(), conditions: Vec::new() });
+        };
+        begin(&mut results, "first");
+        for row in [Row::Rest, Row::Search] {
+            results.add(&Subject::new(row, "copies"), Measure::Seconds, "time", &[2.0, 4.0]);
+        }
+        results.forget(|row| row == Row::Search);
+        begin(&mut results, "second");
+        results.add(&Subject::new(Row::Search, "copies"), Measure::Seconds, "time", &[0.5]);
+        let found = |row| {
+            let record = results.find(row, "time", "copies").unwrap();
+            (record.run.as_str(), cell(record))
+        };
+        assert_eq!(found(Row::Rest), ("first", "3.00 s, 4.00 s".to_owned()));
+        assert_eq!(found(Row::Search), ("second", "500 ms".to_owned()));
+    }
+}
