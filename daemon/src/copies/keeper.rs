@@ -16,9 +16,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread as threads;
+use std::time::Duration;
 use thread::{Job, Keeping, Parts};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tracing::warn;
+
+/// How long the end of the thread is waited for.
+const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// What keeps copies. The thread ends with it.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ pub(crate) struct Keeper {
     pub(crate) states: KeptStates,
     /// What it tells of itself.
     pub(crate) status: Arc<Mutex<KeepingStatus>>,
+    /// It closes when the thread has ended.
+    ended: watch::Receiver<()>,
 }
 
 impl Keeper {
@@ -48,14 +56,16 @@ impl Keeper {
         let parts =
             Parts { directory, limits, jobs, states: states.clone(), status: Arc::clone(&status) };
         let runtime = Builder::new_current_thread().enable_time().build()?;
+        let (alive, ended) = watch::channel(());
         threads::Builder::new().name("copies-store".to_owned()).spawn(move || {
+            let _alive = alive;
             lower_priority();
             if let Some(keeping) = Keeping::open(parts) {
                 runtime.block_on(keeping.run());
             }
         })?;
         let incoming = Incoming::new(sender.clone(), peers);
-        Ok(Keeper { jobs: sender, incoming, states, status })
+        Ok(Keeper { jobs: sender, incoming, states, status, ended })
     }
 
     /// Takes other limits.
@@ -64,8 +74,17 @@ impl Keeper {
         let _ = self.jobs.send(Job::Limits(limits)).await;
     }
 
-    /// Ends the thread. What it has taken is made durable.
+    /// Ends the thread, and waits for its end: no two may own the store. What it has taken is made
+    /// durable.
     pub(crate) async fn end(&self) {
-        let _ = self.jobs.send(Job::End).await;
+        let mut ended = self.ended.clone();
+        let end = async {
+            // A thread that has ended takes nothing.
+            let _ = self.jobs.send(Job::End).await;
+            while ended.changed().await.is_ok() {}
+        };
+        if timeout(END_LIMIT, end).await.is_err() {
+            warn!("the disk is slow: the thread that keeps copies has not ended yet");
+        }
     }
 }

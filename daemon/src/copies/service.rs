@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::lock::{lock, read, write};
 use crate::membership::{self, Ended};
 use crate::search::LocalSearcher;
-use crate::search::kept::KeptCopies;
+use crate::search::kept::{KeptCopies, Reach};
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
@@ -112,7 +112,7 @@ impl CopiesService {
         tokio::spawn(members::follow(membership, peers_sender));
         let states = keeper.states.clone();
         searcher.set_kept_copies(Some(KeptCopies::new(directory, move |source: &Name| {
-            states.of(source)?.whole_until_ms(now_ms())
+            states.of(source).map_or(Reach::Unknown, |state| state.reach(now_ms()))
         })));
         *write(&self.incoming.0) = Some(keeper.incoming.clone());
         *write(&self.running) = Some(Arc::new(Running { settings, source, keeper }));

@@ -17,14 +17,23 @@ pub use target::{Keeper, KeptLogs, Target};
 use memberd_membership::Name;
 use std::path::{Path, PathBuf};
 
-/// Up to when the copies of a member's logs are whole, in milliseconds since the Unix epoch. None
-/// if it has not said so.
-type WholeUntil = Box<dyn Fn(&Name) -> Option<u64> + Send + Sync>;
+/// How far the copies of a member's logs go, by what it said last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It has said nothing since this daemon started.
+    Unknown,
+    /// It had more to send.
+    Behind,
+    /// It had sent all, up to this time in milliseconds since the Unix epoch.
+    Whole(u64),
+}
+
+type ReachOf = Box<dyn Fn(&Name) -> Reach + Send + Sync>;
 
 /// The copies of other members' logs on this machine.
 pub struct KeptCopies {
     directory: PathBuf,
-    whole_until: WholeUntil,
+    reach: ReachOf,
 }
 
 impl std::fmt::Debug for KeptCopies {
@@ -35,13 +44,9 @@ impl std::fmt::Debug for KeptCopies {
 }
 
 impl KeptCopies {
-    /// The copies below `directory`. `whole_until` tells up to when those of a member are whole, in
-    /// milliseconds since the Unix epoch. It must not block.
-    pub fn new(
-        directory: PathBuf,
-        whole_until: impl Fn(&Name) -> Option<u64> + Send + Sync + 'static,
-    ) -> Self {
-        KeptCopies { directory, whole_until: Box::new(whole_until) }
+    /// The copies below `directory`. `reach` tells how far those of a member go. It must not block.
+    pub fn new(directory: PathBuf, reach: impl Fn(&Name) -> Reach + Send + Sync + 'static) -> Self {
+        KeptCopies { directory, reach: Box::new(reach) }
     }
 
     /// Where they lie.

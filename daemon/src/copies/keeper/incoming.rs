@@ -176,7 +176,7 @@ impl Incoming {
         frame::read_part(stream, decoder, Part::Whole, TO_KEEPER_CAP)
             .await
             .map_err(frame::io_error)?;
-        let message = wire::decode(decoder.take()).map_err(io::Error::other)?;
+        let message = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
         Ok((message, memory))
     }
 

@@ -2,6 +2,7 @@
 //! all. The thread of the store owns it, and searches read it.
 
 use crate::lock::lock;
+use crate::search::kept::Reach;
 use memberd_membership::Name;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,11 +26,14 @@ pub(crate) struct KeptState {
 }
 
 impl KeptState {
-    /// Up to when the copies are whole, in milliseconds since the Unix epoch of this machine's
-    /// clock. None if the source had not sent all when it was last heard, or has not said so.
-    pub(crate) fn whole_until_ms(&self, now_ms: u64) -> Option<u64> {
-        let until = if self.open { now_ms.saturating_sub(DELAY_MS) } else { self.ended_ms };
-        (self.behind_bytes == Some(0)).then_some(until)
+    /// How far the copies go, by this machine's clock.
+    pub(crate) fn reach(&self, now_ms: u64) -> Reach {
+        match self.behind_bytes {
+            None => Reach::Unknown,
+            Some(0) if self.open => Reach::Whole(now_ms.saturating_sub(DELAY_MS)),
+            Some(0) => Reach::Whole(self.ended_ms),
+            Some(_) => Reach::Behind,
+        }
     }
 }
 
@@ -101,11 +105,15 @@ mod tests {
     fn copies_are_whole_until_the_source_was_last_there() {
         let (states, source) = (KeptStates::default(), Name::new("vm1").unwrap());
         assert_eq!(states.of(&source), None);
-        let until = |states: &KeptStates| states.of(&source).unwrap().whole_until_ms(now_ms());
+        let reach = |states: &KeptStates| states.of(&source).unwrap().reach(now_ms());
+        let until = |states: &KeptStates| match reach(states) {
+            Reach::Whole(until_ms) => Some(until_ms),
+            Reach::Unknown | Reach::Behind => None,
+        };
         states.note(&source, |state| state.open = true);
-        assert_eq!(until(&states), None, "it has not said how much it has not sent");
+        assert_eq!(reach(&states), Reach::Unknown, "it has not said how much it has not sent");
         states.note(&source, |state| state.behind_bytes = Some(7));
-        assert_eq!(until(&states), None);
+        assert_eq!(reach(&states), Reach::Behind);
         states.note(&source, |state| state.behind_bytes = Some(0));
         let open = until(&states).unwrap();
         assert!(now_ms() - open >= DELAY_MS);

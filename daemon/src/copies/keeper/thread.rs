@@ -6,7 +6,7 @@ use super::status::KeepingStatus;
 use crate::lock::lock;
 use memberd_copies::block::Block;
 use memberd_copies::standing::Standing;
-use memberd_copies::store::{Limits, Refused, Store, StoreState};
+use memberd_copies::store::{Durable, Limits, Refused, Store, StoreState};
 use memberd_copies::stream::{StreamHead, StreamId};
 use memberd_copies::wire::{FromKeeper, Kept};
 use memberd_membership::Name;
@@ -257,28 +257,43 @@ impl Keeping {
         self.unsynced_bytes = 0;
         let begun = Instant::now();
         match self.store.sync() {
-            Ok(_) => {
+            Ok(durable) => {
                 lock(&self.status).sync_times.observe(begun.elapsed());
-                self.acknowledge();
+                self.acknowledge(&durable);
                 self.report();
             }
             Err(failed) => self.fail(&failed.to_string()),
         }
     }
 
-    fn acknowledge(&mut self) {
+    /// Acknowledges what the store says to be durable, and nothing else. A stream whose head finds
+    /// no space on the disk waits for another sync.
+    fn acknowledge(&mut self, durable: &[Durable]) {
+        let ends: HashMap<(&Name, StreamId), u64> =
+            durable.iter().map(|one| ((&one.source, one.stream), one.end)).collect();
         let states = &self.states;
         self.connections.retain(|_, connection| {
-            if connection.appended.is_empty() {
+            let Connection { source, appended, told } = connection;
+            let mut kept = Vec::new();
+            appended.retain(|stream, end| match ends.get(&(&*source, *stream)) {
+                Some(durable_end) => {
+                    kept.push(Kept { stream: *stream, end: *durable_end });
+                    durable_end < end
+                }
+                None => true,
+            });
+            if kept.is_empty() {
                 return true;
             }
-            let kept = connection.appended.drain().map(|(stream, end)| Kept { stream, end });
-            let is_told = connection.told.try_send(FromKeeper::Kept(kept.collect())).is_ok();
+            let is_told = told.try_send(FromKeeper::Kept(kept)).is_ok();
             if !is_told {
-                states.close(&connection.source, End::Closed);
+                states.close(source, End::Closed);
             }
             is_told
         });
+        if self.connections.values().any(|connection| !connection.appended.is_empty()) {
+            self.sync_at = Some(Instant::now() + SYNC);
+        }
     }
 
     /// The store takes nothing more. All sources are told, so that they choose other keepers.

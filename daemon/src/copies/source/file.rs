@@ -15,6 +15,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// Keepers are told anew when a file was last written, after so many milliseconds of writing.
+const TELL_MODIFIED_MS: u64 = 3_600_000;
+
 /// How many bytes before the place up to which a file was read are remembered.
 const TAIL_BYTES: usize = 64;
 
@@ -91,6 +94,8 @@ pub(super) struct Followed {
     pub(super) size: u64,
     /// When it was last written, in milliseconds since the Unix epoch.
     pub(super) modified_ms: i64,
+    /// What of it keepers are told, or were.
+    told_ms: i64,
     /// Where it is sent from.
     begin: u64,
     /// Up to where it was read for any keeper.
@@ -140,6 +145,7 @@ impl Followed {
             is_settled: false,
             size: begin,
             modified_ms: modified_ms(&metadata),
+            told_ms: modified_ms(&metadata),
             begin,
             seen: begin,
             head: bytes_at(&file, 0, head_bytes)?,
@@ -167,6 +173,7 @@ impl Followed {
             is_settled: false,
             size: 0,
             modified_ms: self.modified_ms,
+            told_ms: self.modified_ms,
             begin: 0,
             seen: 0,
             head: Vec::new(),
@@ -231,10 +238,11 @@ impl Followed {
         if self.stamp != Some(stamp) {
             self.active = now;
         }
-        // Only a jump matters: by it the year is found that a line does not name.
+        // By it the year is found that a line does not name, so some hours do not matter.
         let modified_ms = modified_ms(&metadata);
-        if self.modified_ms.abs_diff(modified_ms) > 3_600_000 {
+        if self.told_ms.abs_diff(modified_ms) > TELL_MODIFIED_MS {
             self.version += 1;
+            self.told_ms = modified_ms;
         }
         self.modified_ms = modified_ms;
         (self.stamp, self.is_settled) = (Some(stamp), is_settled(&metadata));

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -260,6 +260,23 @@ async fn a_log_renamed_by_rotation_is_read_to_its_end() {
     rig.tick();
     rig.assert_streams("a.log", &["a.log.2", "a.log.1", "a.log"]);
     assert_eq!(rig.behind, 0);
+}
+
+/// Times without a year are read by when their file was last written.
+#[tokio::test]
+async fn keepers_are_told_when_a_slow_log_was_last_written() {
+    let mut rig = Rig::new(&["*.log"]);
+    let (begin, step) =
+        (SystemTime::now() - Duration::from_secs(86_400), Duration::from_secs(2_400));
+    for number in 0..6 {
+        rig.append("a.log", lines(number, number + 1));
+        let file = OpenOptions::new().append(true).open(rig.path("a.log")).unwrap();
+        file.set_modified(begin + step * number).unwrap();
+        rig.tick();
+    }
+    let last = (begin + step * 5).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let told = rig.streams.values().next().unwrap().head.modified_ms;
+    assert!(i64::try_from(last.as_millis()).unwrap() - told <= 3_600_000);
 }
 
 /// Lines that were written just before the truncation are in the copy.

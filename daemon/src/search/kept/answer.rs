@@ -1,7 +1,7 @@
 //! Tells other members, and this daemon itself, what is kept here of the logs of given members. It
 //! owns no state.
 
-use super::KeptCopies;
+use super::{KeptCopies, Reach};
 use crate::blocking::run_low_priority;
 use crate::search::local::LocalSearcher;
 use memberd_control::frame::{HEADER_BYTES, Message, SMALL_REQUEST_CAP, decode, encode};
@@ -57,6 +57,9 @@ pub(super) struct KeptAnswer {
     /// Up to when they are whole, in milliseconds since the Unix epoch, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) whole_ms: Option<u64>,
+    /// Whether their member said last that it had more to send.
+    #[serde(default)]
+    pub(super) is_behind: bool,
     /// How many files there are.
     pub(super) streams: u64,
     /// The bytes of text.
@@ -104,18 +107,19 @@ pub(super) async fn look(
 
 /// What is kept of one member's logs, if there is anything that it offers.
 fn look_at(copies: &KeptCopies, member: &Name) -> Option<KeptAnswer> {
-    let mut answer = KeptAnswer {
-        member: member.to_string(),
-        whole_ms: (copies.whole_until)(member),
-        ..KeptAnswer::default()
+    let (whole_ms, is_behind) = match (copies.reach)(member) {
+        Reach::Whole(until_ms) => (Some(until_ms), false),
+        Reach::Behind => (None, true),
+        Reach::Unknown => (None, false),
     };
+    let mut answer =
+        KeptAnswer { member: member.to_string(), whole_ms, is_behind, ..KeptAnswer::default() };
     // What cannot be read is not kept.
     for stream in kept::list(&copies.directory, member).ok()? {
         if stream.head.offered {
             answer.read_ms = answer.read_ms.max(stream.read_ms);
             answer.streams += 1;
             answer.bytes = answer.bytes.saturating_add(stream.end.saturating_sub(stream.begin));
-            answer.lost_bytes = answer.lost_bytes.saturating_add(stream.head.lost_bytes);
             answer.dropped_bytes = answer.dropped_bytes.saturating_add(stream.dropped_bytes);
             answer.lost_bytes = answer.lost_bytes.saturating_add(stream.head.lost_bytes);
         }

@@ -77,7 +77,9 @@ pub(crate) async fn find(
 /// The logs of one member. Of its keepers, the one whose copy goes farthest comes first.
 fn of(missed: Missed, mut answers: Vec<(Identity, KeptAnswer)>) -> KeptLogs {
     answers.sort_by(|(one, answer), (other, also)| {
-        let reach = |answer: &KeptAnswer| Reverse((answer.read_ms, answer.bytes));
+        // A copy that is being filled has new blocks, and not all that was before them.
+        let reach =
+            |answer: &KeptAnswer| Reverse((!answer.is_behind, answer.read_ms, answer.bytes));
         let by_name = || natural(one.name.as_str(), other.name.as_str());
         reach(answer).cmp(&reach(also)).then_with(by_name)
     });
@@ -95,7 +97,7 @@ fn copy(missed: &Missed, keeper: &Identity, answer: &KeptAnswer) -> GrepCopy {
         keeper: keeper.name.to_string(),
         since: missed.since,
         left: missed.left,
-        behind_ms: Some(missed.heard.saturating_sub(until)),
+        behind_ms: (!answer.is_behind).then(|| missed.heard.saturating_sub(until)),
         dropped_bytes: answer.dropped_bytes,
         lost_bytes: answer.lost_bytes,
     }

@@ -32,6 +32,20 @@ fn the_copy_that_goes_farthest_comes_first() {
     assert_eq!(order, ["vm7", "vm9", "vm10", "vm1"]);
 }
 
+/// Its newest block is new, but what was before it is not all there.
+#[test]
+fn a_copy_that_its_member_had_not_filled_comes_last() {
+    let behind = KeptAnswer { is_behind: true, ..answer(8_000, 900, None) };
+    let logs =
+        of(missed(), vec![(identity("vm1"), behind), (identity("vm2"), answer(7_000, 1, None))]);
+    let told: Vec<(&str, Option<u64>)> = logs
+        .keepers
+        .iter()
+        .map(|keeper| (keeper.member.name.as_str(), keeper.copy.behind_ms))
+        .collect();
+    assert_eq!(told, [("vm2", Some(1_000)), ("vm1", None)]);
+}
+
 /// A log in which nothing is written is whole all the same.
 #[test]
 fn a_copy_ends_where_its_member_said_so_last() {

@@ -1,5 +1,5 @@
-use super::super::KeptCopies;
 use super::super::answer::look;
+use super::super::{KeptCopies, Reach};
 use super::*;
 use crate::search::limits::Limits;
 use crate::search::reply::PeerReply;
@@ -46,7 +46,8 @@ fn keeper() -> (TempDir, Arc<LocalSearcher>) {
     store.seal_all(&mut LineSpans::default()).unwrap();
     let offer = ExposedFiles::new::<&str>(&[]).unwrap();
     let searcher = LocalSearcher::new("vm2".to_owned(), offer, Limits::default());
-    searcher.set_kept_copies(Some(KeptCopies::new(directory.path().into(), |_| Some(7_000))));
+    searcher
+        .set_kept_copies(Some(KeptCopies::new(directory.path().into(), |_| Reach::Whole(7_000))));
     (directory, Arc::new(searcher))
 }
 
