@@ -3,9 +3,12 @@
 use memberd_tests::trials::rest;
 use memberd_tests::{Fleet, Network, size};
 
-/// The most memory that may be resident, in KiB. Most of it is the program itself, which is three
+/// The most memory that may be resident, in KiB. Most of it is the program itself, which is four
 /// times as large without optimisation.
-const MOST_KIB: u64 = if cfg!(debug_assertions) { 24 * 1_024 } else { 8 * 1_024 };
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 32 * 1_024 } else { 8 * 1_024 };
+
+/// The most of a processor's time that a member may take.
+const MOST_TIME: f64 = if cfg!(debug_assertions) { 0.005 } else { 0.003 };
 
 /// It also sends few datagrams.
 #[test]
@@ -17,6 +20,6 @@ fn a_member_at_rest_takes_little_time_and_memory() {
     rest::calm();
     let rest = rest::cost(&fleet, size::span(30));
     assert!(rest.datagrams <= 7.0, "{rest:?}");
-    assert!(rest.processor <= 0.003, "{rest:?}");
+    assert!(rest.processor <= MOST_TIME, "{rest:?}");
     assert!(rest.peak_kib <= MOST_KIB, "{rest:?}");
 }
