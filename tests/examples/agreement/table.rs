@@ -16,9 +16,9 @@ const METHOD: [&str; 6] = [
     (`leader elected`), etcd `elected leader`, ZooKeeper when it serves again (`broadcast`).",
     "memberd has its defaults and founders that are all servers, etcd its defaults but in the \
     column \"fastest\", ZooKeeper the settings of its example.",
-    "The kernel closes the connections of a killed process, which ZooKeeper takes for its end; \
-    that of a machine without power closes none. The time begins just before kill(2), or before \
-    the cable is cut.",
+    "The kernel closes the connections of a killed process, which ZooKeeper and memberd take for \
+    its end; that of a machine without power closes none. The time begins just before kill(2), or \
+    before the cable is cut.",
     "A lock: memberd's leadership until the next is exclusive; etcd's lock through its gateway; \
     ZooKeeper's recipe with ephemeral nodes.",
     "At rest: 10 s after the last change, all that goes over the server's cable; then fsync and \
