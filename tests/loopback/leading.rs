@@ -114,6 +114,8 @@ fn a_command_runs_on_one_machine_at_a_time() {
     let (third, term) = jobs.wait_until_after(term);
     fleet[next].signal(Signal::SIGCONT);
     fleet.wait_until_agreed();
+    // Its command ended with its daemon, and it may be the next to lead.
+    jobs.start(&fleet, leader);
 
     let handed = fleet[third].control().hand_over(None).unwrap();
     let (fourth, term) = jobs.wait_until_after(term);
