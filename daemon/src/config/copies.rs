@@ -1,7 +1,7 @@
 //! Checks the settings of copies in the section `[logs]`. It owns no state.
 
 use super::limits::size;
-use super::parse::texts;
+use super::parse::{check_file_globs, texts};
 use super::problems::{Problems, span};
 use super::raw;
 use memberd_copies::store::Limits;
@@ -125,17 +125,7 @@ fn bytes(
 fn but_not(logs: &raw::Logs, problems: &mut Problems) -> Vec<String> {
     let (key, before) = ("logs.no_copies", problems.count());
     let Some(set) = &logs.no_copies else { return Vec::new() };
-    for glob in set.get_ref() {
-        let text = glob.get_ref();
-        if let Err(error) = FileFilter::new(&[text]) {
-            problems.add(glob, key, error);
-        } else if text.is_empty()
-            || text.contains('/') && !text.starts_with('/') && !text.starts_with("**/")
-        {
-            let problem = format!("{text:?} matches no path: begin it with / or **/");
-            problems.add(glob, key, problem);
-        }
-    }
+    check_file_globs(set, key, problems);
     let globs = texts(set);
     if problems.count() == before
         && let Err(error) = FileFilter::new(&globs)

@@ -8,6 +8,7 @@ use super::raw::{self, Machine, Set};
 use super::source::Source;
 use super::{Config, ConfigError, agreement, copies, group, limits, logs, search};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
+use memberd_search::FileFilter;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -169,6 +170,25 @@ fn introducers(group: &raw::Group, problems: &mut Problems) -> Vec<String> {
         problems.add(introducer, "group.introducers", problem);
     }
     texts(set)
+}
+
+/// Checks each glob of files: no path may be out of its reach for how it is written.
+pub(super) fn check_file_globs(
+    set: &toml::Spanned<Vec<toml::Spanned<String>>>,
+    key: &'static str,
+    problems: &mut Problems,
+) {
+    for glob in set.get_ref() {
+        let text = glob.get_ref();
+        if let Err(error) = FileFilter::new(&[text]) {
+            problems.add(glob, key, error);
+        } else if text.is_empty()
+            || text.contains('/') && !text.starts_with('/') && !text.starts_with("**/")
+        {
+            let problem = format!("{text:?} matches no path: begin it with / or **/");
+            problems.add(glob, key, problem);
+        }
+    }
 }
 
 /// The entries of a list, without their places in the file.

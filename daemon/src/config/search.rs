@@ -1,7 +1,7 @@
 //! Checks the section `[search]`: the socket for searches, and what its clients may search. It owns
 //! no state.
 
-use super::parse::{socket_path, texts};
+use super::parse::{check_file_globs, socket_path, texts};
 use super::problems::Problems;
 use super::raw;
 use crate::search::Restriction;
@@ -51,18 +51,8 @@ pub(super) fn search(raw: raw::Search, control: &Path, problems: &mut Problems) 
 
 fn files(set: Option<&Spanned<Vec<Spanned<String>>>>, problems: &mut Problems) -> Vec<String> {
     let (key, before) = ("search.files", problems.count());
-    for glob in set.into_iter().flat_map(Spanned::get_ref) {
-        let text = glob.get_ref();
-        if let Err(error) = FileFilter::new(&[text]) {
-            problems.add(glob, key, error);
-        } else if text.is_empty()
-            || text.contains('/') && !text.starts_with('/') && !text.starts_with("**/")
-        {
-            let problem = format!("{text:?} matches no path: begin it with / or **/");
-            problems.add(glob, key, problem);
-        }
-    }
     let Some(set) = set else { return Vec::new() };
+    check_file_globs(set, key, problems);
     let globs = texts(set);
     let bytes = only_bytes(&globs);
     if problems.count() > before {
