@@ -17,6 +17,7 @@ pub mod handlers {
 }
 mod history;
 mod join_words;
+mod list_watch;
 mod lookup;
 mod measure;
 mod member;
@@ -28,6 +29,7 @@ pub mod thread;
 mod traffic;
 
 pub use history::{Begin, Past};
+pub use list_watch::{Looks, watch_list};
 pub use measure::{Events, Measured};
 pub use member::{ChangeKind, Liveness, Member, MemberChange, Snapshot};
 pub use service::{MembershipService, Resources, Running};
