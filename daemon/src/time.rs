@@ -17,15 +17,19 @@ impl Clocks {
 
     /// Reads both clocks.
     pub fn now(&self) -> Now {
-        // A wall clock before 1970 counts as 1970. Incarnations grow nevertheless.
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Now { mono: Instant::from_epoch(self.epoch.elapsed()), wall: WallTime(millis(wall)) }
+        // Incarnations grow also when it is before 1970.
+        Now { mono: Instant::from_epoch(self.epoch.elapsed()), wall: wall() }
     }
 
     /// Converts a moment of the protocol to one of the runtime.
     pub fn to_tokio(self, moment: Instant) -> tokio::time::Instant {
         self.epoch + moment.since(Instant::EPOCH)
     }
+}
+
+/// The wall clock. A time before 1970 counts as 1970.
+pub fn wall() -> WallTime {
+    WallTime(millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)))
 }
 
 /// Converts moments of the monotonic clock to the wall clock's time. One moment gives the same time

@@ -1,15 +1,15 @@
 //! Reads `CLOCK_BOOTTIME`, and waits for moments of it: [`BootTimer`]. It runs on while the machine
 //! is suspended, which the clock of the runtime does not (clock_gettime(2)). It owns the timer.
 
+use crate::time::wall;
 use memberd_council::{BootTime, Now};
-use memberd_membership::{WallTime, millis};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 /// Both clocks now. The epoch is the boot of the machine, so that its other processes can compare.
@@ -17,8 +17,7 @@ pub(super) fn now() -> Now {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(tv_sec).unwrap_or(0);
     let boot = Duration::new(seconds, u32::try_from(tv_nsec).unwrap_or(0));
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Now { boot: BootTime::from_epoch(boot), wall: WallTime(millis(wall)) }
+    Now { boot: BootTime::from_epoch(boot), wall: wall() }
 }
 
 /// Nanoseconds since the boot, for clients.

@@ -6,7 +6,7 @@ mod status;
 mod thread;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use kept_state::{KeptStates, now_ms};
+pub(crate) use kept_state::KeptStates;
 pub(crate) use status::KeepingStatus;
 
 use super::members::Peers;

@@ -1,7 +1,7 @@
 //! Copies of logs as a subsystem: it starts and stops the source and the keeper, and reports. It
 //! owns both, if `[logs] copies` is set.
 
-use super::keeper::{Incoming, Keeper, KeepingStatus, now_ms};
+use super::keeper::{Incoming, Keeper, KeepingStatus};
 use super::members;
 use super::metrics;
 use super::source::{self, Offer, Parts, SourceSettings, SourceStatus};
@@ -11,6 +11,7 @@ use crate::membership::{self, Ended};
 use crate::search::LocalSearcher;
 use crate::search::kept::{KeptCopies, Reach};
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::time::wall;
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
@@ -112,7 +113,7 @@ impl CopiesService {
         tokio::spawn(members::follow(membership, peers_sender));
         let states = keeper.states.clone();
         searcher.set_kept_copies(Some(KeptCopies::new(directory, move |source: &Name| {
-            states.of(source).map_or(Reach::Unknown, |state| state.reach(now_ms()))
+            states.of(source).map_or(Reach::Unknown, |state| state.reach(wall().0))
         })));
         *write(&self.incoming.0) = Some(keeper.incoming.clone());
         *write(&self.running) = Some(Arc::new(Running { settings, source, keeper }));

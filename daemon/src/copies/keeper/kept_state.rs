@@ -3,10 +3,10 @@
 
 use crate::lock::lock;
 use crate::search::kept::Reach;
+use crate::time::wall;
 use memberd_membership::Name;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The most sources of which something is remembered.
 const MOST_SOURCES: usize = 1024;
@@ -86,15 +86,9 @@ impl KeptStates {
     pub(super) fn close(&self, source: &Name, end: End) {
         if let Some(state) = lock(&self.0).get_mut(source) {
             let before = DELAY_MS + if end == End::NotUp { NOTICED_MS } else { 0 };
-            (state.open, state.ended_ms) = (false, now_ms().saturating_sub(before));
+            (state.open, state.ended_ms) = (false, wall().0.saturating_sub(before));
         }
     }
-}
-
-/// This machine's clock, in milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -105,7 +99,7 @@ mod tests {
     fn copies_are_whole_until_the_source_was_last_there() {
         let (states, source) = (KeptStates::default(), Name::new("vm1").unwrap());
         assert_eq!(states.of(&source), None);
-        let reach = |states: &KeptStates| states.of(&source).unwrap().reach(now_ms());
+        let reach = |states: &KeptStates| states.of(&source).unwrap().reach(wall().0);
         let until = |states: &KeptStates| match reach(states) {
             Reach::Whole(until_ms) => Some(until_ms),
             Reach::Unknown | Reach::Behind => None,
@@ -116,7 +110,7 @@ mod tests {
         assert_eq!(reach(&states), Reach::Behind);
         states.note(&source, |state| state.behind_bytes = Some(0));
         let open = until(&states).unwrap();
-        assert!(now_ms() - open >= DELAY_MS);
+        assert!(wall().0 - open >= DELAY_MS);
         states.close(&source, End::Closed);
         assert!(until(&states).unwrap() >= open);
         states.note(&source, |state| state.open = true);

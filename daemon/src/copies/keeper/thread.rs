@@ -1,9 +1,10 @@
 //! The thread that owns the store. It appends what sources send, makes it durable once a second for
 //! all together, and acknowledges it then. It seals and verifies when nothing else is to be done.
 
-use super::kept_state::{End, KeptStates, now_ms};
+use super::kept_state::{End, KeptStates};
 use super::status::KeepingStatus;
 use crate::lock::lock;
+use crate::time::wall;
 use memberd_copies::block::Block;
 use memberd_copies::standing::Standing;
 use memberd_copies::store::{Durable, Limits, Refused, Store, StoreState};
@@ -313,7 +314,7 @@ impl Keeping {
 
     /// Does a little of what can wait.
     fn step(&mut self, now: Instant) {
-        let has_more = self.store.idle_step(&mut self.times, now_ms());
+        let has_more = self.store.idle_step(&mut self.times, wall().0);
         for note in self.store.take_notes() {
             warn!("{note}");
             lock(&self.status).trouble = Some(note);

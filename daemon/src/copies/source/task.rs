@@ -12,12 +12,13 @@ use super::status::SourceStatus;
 use super::{SourceSettings, shipped::Broken};
 use crate::copies::members::Peers;
 use crate::lock::lock;
+use crate::time::wall;
 use memberd_copies::pace::Pace;
 use memberd_membership::Name;
 use memberd_transport::Caller;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
@@ -198,8 +199,7 @@ impl Source {
     /// Sends what keepers have room for.
     fn send(&mut self, now: Instant) {
         self.send_at = None;
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(now_ms.as_millis()).unwrap_or(u64::MAX);
+        let now_ms = wall().0;
         for _ in 0..BLOCKS_AT_ONCE {
             match self.send_one(now, now_ms) {
                 Sent::Block => {}
