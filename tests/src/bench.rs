@@ -3,9 +3,12 @@
 
 pub mod machine;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::any::Any;
+use std::path::Path;
 use std::time::Duration;
+use std::{fs, thread};
 
 /// How long a condition is waited for. A sample that took longer is infinite.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -133,13 +136,35 @@ impl<S: Clone + PartialEq> Record<S> {
     }
 }
 
-/// Results as JSON, with lines that a person and a diff can read.
+/// The file of the raw results.
+const RAW: &str = "results.json";
+
+/// The raw results in this directory, if there are any.
 ///
 /// # Panics
-/// When they cannot be encoded.
-pub fn json(results: &impl Serialize) -> String {
+/// When they cannot be read.
+pub fn stored<R: DeserializeOwned>(directory: &Path) -> Option<R> {
+    let path = directory.join(RAW);
+    path.exists().then(|| {
+        let text = fs::read(path).expect("raw results that can be read");
+        serde_json::from_slice(&text).expect("raw results as they are written")
+    })
+}
+
+/// Writes the raw results as JSON, with lines that a person and a diff can read.
+///
+/// # Panics
+/// When they cannot be written.
+pub fn store(directory: &Path, results: &impl Serialize) {
     let text = serde_json::to_string(results).expect("results as JSON");
-    text.replace("},{", "},\n{").replace("],\"", "],\n\"") + "\n"
+    let text = text.replace("},{", "},\n{").replace("],\"", "],\n\"") + "\n";
+    fs::create_dir_all(directory).expect("a directory for the results");
+    fs::write(directory.join(RAW), text).expect("room for the results");
+}
+
+/// Sleeps, because the measurement needs exactly this span of time.
+pub fn pass(span: Duration) {
+    thread::sleep(span);
 }
 
 /// The words of a panic, as `std::panic::catch_unwind` returns it.

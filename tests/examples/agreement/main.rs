@@ -27,13 +27,14 @@ mod table;
 mod zookeeper;
 
 use clap::Parser as _;
-use memberd_tests::{Network, bench};
+use memberd_tests::Network;
+use memberd_tests::bench::{self, pass};
 use options::{Options, Row};
 use results::{Results, Subject};
 use rows::Stage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use system::System;
 
 fn main() -> ExitCode {
@@ -132,11 +133,6 @@ impl Bench {
         let (rounds, ends) = (self.options.rounds, self.ends);
         (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)
     }
-}
-
-/// Sleeps, because the measurement needs exactly this span of time.
-fn pass(span: Duration) {
-    std::thread::sleep(span);
 }
 
 #[cfg(test)]

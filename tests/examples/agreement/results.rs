@@ -7,7 +7,6 @@ use crate::{machine as described, table};
 pub(crate) use memberd_tests::bench::Measure;
 use memberd_tests::bench::{self, Failure, machine};
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::Path;
 
 /// The results of one run or of several. Each run adds its rows, and replaces the same rows of
@@ -75,8 +74,9 @@ pub(crate) fn cell(record: &Record) -> String {
 impl Results {
     /// The stored results, or none, with one more run to add to.
     pub(crate) fn to_add_to(options: &Options) -> Self {
-        let there = !options.anew && options.directory.join("results.json").exists();
-        let mut results = if there { Self::read(&options.directory) } else { Results::default() };
+        let stored = || bench::stored(&options.directory);
+        let mut results: Self =
+            if options.anew { Self::default() } else { stored().unwrap_or_default() };
         results.failures.retain(|failure| !options.wants(failure.of.row));
         results.runs.push(described::run(options));
         results
@@ -87,9 +87,7 @@ impl Results {
     /// # Panics
     /// When they cannot be read.
     pub(crate) fn read(directory: &Path) -> Self {
-        let text = fs::read(directory.join("results.json"))
-            .expect("raw results, of `make bench-agreement`");
-        serde_json::from_slice(&text).expect("raw results as they are written")
+        bench::stored(directory).expect("raw results, of `make bench-agreement`")
     }
 
     /// Adds samples. It removes the results of earlier runs for this subject.
@@ -140,9 +138,7 @@ impl Results {
     pub(crate) fn write(&self, options: &Options) {
         let kept =
             Results { runs: self.telling_runs().into_iter().cloned().collect(), ..self.clone() };
-        fs::create_dir_all(&options.directory).expect("a directory for the results");
-        fs::write(options.directory.join("results.json"), bench::json(&kept))
-            .expect("room for the results");
+        bench::store(&options.directory, &kept);
         if options.is_for_the_benchmarks() {
             table::SECTION.write(&options.benchmarks, &table::section(self));
         }

@@ -23,12 +23,12 @@ mod table;
 mod text;
 
 use clap::Parser as _;
-use memberd_tests::bench;
+use memberd_tests::bench::{self, pass};
 use options::{Options, Row};
 use results::{Results, Subject};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -74,11 +74,6 @@ impl Bench {
         let result = if outcome.is_ok() { "measured" } else { "FAILED" };
         println!("{of}: {result} in {:.0} s", start.elapsed().as_secs_f64());
     }
-}
-
-/// Sleeps, because the measurement needs exactly this span of time.
-fn pass(span: Duration) {
-    std::thread::sleep(span);
 }
 
 #[cfg(test)]

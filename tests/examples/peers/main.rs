@@ -32,13 +32,14 @@ mod table;
 
 use clap::Parser as _;
 use group::InVain;
-use memberd_tests::{Network, bench};
+use memberd_tests::Network;
+use memberd_tests::bench::{self, pass};
 use options::{Options, Row};
 use results::{Results, Subject};
 use stage::Stage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -168,11 +169,6 @@ impl Bench {
         let (rounds, ends) = (self.options.rounds.div_ceil(groups.max(1)), self.ends);
         (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)
     }
-}
-
-/// Sleeps, because the measurement needs exactly this span of time.
-fn pass(span: Duration) {
-    std::thread::sleep(span);
 }
 
 #[cfg(test)]

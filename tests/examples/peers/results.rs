@@ -86,8 +86,9 @@ pub(crate) fn cell(record: &Record) -> String {
 impl Results {
     /// The stored results, or none, with one more run to add to.
     pub(crate) fn to_add_to(options: &Options) -> Self {
-        let there = !options.anew && options.directory.join("results.json").exists();
-        let mut results = if there { Self::read(&options.directory) } else { Results::default() };
+        let stored = || bench::stored(&options.directory);
+        let mut results: Self =
+            if options.anew { Self::default() } else { stored().unwrap_or_default() };
         results.failures.retain(|failure| !options.wants(failure.of.row));
         results.runs.push(described::run(options));
         results
@@ -98,9 +99,7 @@ impl Results {
     /// # Panics
     /// When they cannot be read.
     pub(crate) fn read(directory: &Path) -> Self {
-        let text =
-            fs::read(directory.join("results.json")).expect("raw results, of `make bench-peers`");
-        serde_json::from_slice(&text).expect("raw results as they are written")
+        bench::stored(directory).expect("raw results, of `make bench-peers`")
     }
 
     /// Adds samples. It removes the results of earlier runs for this row, size and program.
@@ -173,8 +172,7 @@ impl Results {
         let write = |name: &str, text: &str| {
             fs::write(options.directory.join(name), text).expect("room for the results");
         };
-        fs::create_dir_all(&options.directory).expect("a directory for the results");
-        write("results.json", &bench::json(&kept));
+        bench::store(&options.directory, &kept);
         write("table.md", &table::all(self));
         for (name, svg) in plot::all(self) {
             write(name, &svg);
