@@ -45,7 +45,8 @@ pub const AGREEMENT: RequestKind = RequestKind::new(6);
 /// A connection with copies of logs. A member that keeps none answers as one that does not know it.
 pub const COPIES: RequestKind = RequestKind::new(7);
 
-/// Asks what is kept here of the logs of given members. Members without copies refuse the kind.
+/// Asks what is kept here of the logs of given members. Where copies are switched off, nothing is.
+/// Members from before the copies refuse the kind.
 pub const KEPT: RequestKind = RequestKind::new(8);
 
 /// A search like [`GREP`] of what is kept here of another member's logs.

@@ -42,7 +42,8 @@ pub enum ToKeeper {
     Block(Block),
     /// This much is there and not sent, since the keeper, the network or the source is too slow.
     /// It comes at most once a second, and with 0 once all is sent again. A keeper that was last
-    /// told 0, or nothing, has all but what was written in the last second.
+    /// told 0 has all but what was written in the last second. One that was told nothing does not
+    /// know.
     Behind {
         /// How many bytes of text.
         bytes: u64,
