@@ -2,11 +2,13 @@
 
 #![cfg(test)]
 
+#[path = "../../search/tests/support/cases.rs"]
+mod cases;
+
 use memberd_copies::filter::{self, BlockSet, Builder, Filter, FilterError};
 use memberd_copies::needs::{Literal, Needs};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::RngSeed;
 
 /// A budget that leaves nothing out.
 const AMPLE: usize = 1 << 20;
@@ -107,19 +109,8 @@ fn planted(line: &[u8], start: &Index, end: &Index, ignores_case: bool) -> Liter
     }
 }
 
-/// The same 400 cases each time. PROPTEST_CASES asks for more, and PROPTEST_RNG_SEED for others.
-fn configuration() -> ProptestConfig {
-    let configuration = ProptestConfig::default();
-    let rng_seed = match configuration.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(1),
-        fixed @ RngSeed::Fixed(_) => fixed,
-    };
-    let cases = std::env::var("PROPTEST_CASES").map_or(400, |_| configuration.cases);
-    ProptestConfig { rng_seed, cases, failure_persistence: None, ..configuration }
-}
-
 proptest! {
-    #![proptest_config(configuration())]
+    #![proptest_config(cases::the_same(400))]
 
     /// Each literal that is a part of a line is looked for, with whatever else a search may know of
     /// it.

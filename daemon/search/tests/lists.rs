@@ -2,11 +2,12 @@
 
 #![cfg(test)]
 
+#[path = "support/cases.rs"]
+mod cases;
 mod support;
 
 use memberd_search::{GrepCharacters, GrepColors, GrepPrint, GrepSyntax, Query};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use support::Bench;
 
 /// Strings that begin alike, contain each other, and border on words.
@@ -83,19 +84,8 @@ fn differs_knowingly(query: &Query) -> bool {
         || (query.pattern.words && (shows_extents || has_empty))
 }
 
-/// The same 400 cases each time. PROPTEST_CASES asks for more, and PROPTEST_RNG_SEED for others.
-fn configuration() -> ProptestConfig {
-    let configuration = ProptestConfig::default();
-    let rng_seed = match configuration.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(1),
-        fixed @ RngSeed::Fixed(_) => fixed,
-    };
-    let cases = std::env::var("PROPTEST_CASES").map_or(400, |_| configuration.cases);
-    ProptestConfig { rng_seed, cases, failure_persistence: None, ..configuration }
-}
-
 proptest! {
-    #![proptest_config(configuration())]
+    #![proptest_config(cases::the_same(400))]
 
     #[test]
     fn lists_of_strings_find_what_gnu_grep_finds(

@@ -2,13 +2,15 @@
 
 #![cfg(test)]
 
+#[path = "support/cases.rs"]
+mod cases;
+
 use std::sync::atomic::AtomicBool;
 
 use memberd_copies::filter::{Builder, Filter};
 use memberd_search::{GrepCharacters, GrepPrint, GrepSyntax, Output, Query, Stopped};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Printed {
@@ -166,19 +168,8 @@ fn query() -> impl Strategy<Value = Query> {
     )
 }
 
-/// The same 1,000 cases each time. PROPTEST_CASES asks for more, and PROPTEST_RNG_SEED for others.
-fn configuration() -> ProptestConfig {
-    let configuration = ProptestConfig::default();
-    let rng_seed = match configuration.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(1),
-        fixed @ RngSeed::Fixed(_) => fixed,
-    };
-    let cases = std::env::var("PROPTEST_CASES").map_or(1000, |_| configuration.cases);
-    ProptestConfig { rng_seed, cases, failure_persistence: None, ..configuration }
-}
-
 proptest! {
-    #![proptest_config(configuration())]
+    #![proptest_config(cases::the_same(1_000))]
 
     /// For all options of grep, what is left out holds nothing that would be printed or counted.
     #[test]

@@ -145,5 +145,8 @@ fn literals(needs: &Needs) -> usize {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/cases.rs"]
+mod cases;
+#[cfg(test)]
 #[path = "needs_tests.rs"]
 mod tests;

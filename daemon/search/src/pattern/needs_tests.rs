@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 use grep_matcher::Matcher as _;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::memory::MemoryBudget;
@@ -247,19 +246,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// The same 1,000 cases each time. PROPTEST_CASES asks for more, and PROPTEST_RNG_SEED for others.
-fn configuration() -> ProptestConfig {
-    let configuration = ProptestConfig::default();
-    let rng_seed = match configuration.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(1),
-        fixed @ RngSeed::Fixed(_) => fixed,
-    };
-    let cases = std::env::var("PROPTEST_CASES").map_or(1000, |_| configuration.cases);
-    ProptestConfig { rng_seed, cases, failure_persistence: None, ..configuration }
-}
-
 proptest! {
-    #![proptest_config(configuration())]
+    #![proptest_config(cases::the_same(1_000))]
 
     /// Whatever the pattern and its options, a line that matches has what they need.
     #[test]
