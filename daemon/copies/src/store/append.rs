@@ -14,7 +14,7 @@ use memberd_membership::Name;
 use std::io;
 
 /// How many heads wait in memory for the next sync, at most.
-const MAX_WAITING_HEADS: usize = 64;
+pub(super) const MAX_WAITING_HEADS: usize = 64;
 
 /// How often the oldest segment is dropped for a block that does not fit on the disk.
 const MAX_ATTEMPTS: usize = 4;

@@ -16,6 +16,11 @@ pub(super) trait Disk: fmt::Debug + Send {
     fn open(&self, path: &Path) -> io::Result<File>;
     fn write_at(&self, file: &File, bytes: &[u8], place: u64) -> io::Result<()>;
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+    /// Begins to write a file to the disk, so that syncs of many files need not wait for each one.
+    fn begin_sync(&self, file: &File) {
+        // To forget it, the kernel begins to write it: posix_fadvise(2).
+        forget_cached(file);
+    }
     /// Makes the bytes of a file durable.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Makes the names in a directory durable.

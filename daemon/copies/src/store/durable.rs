@@ -1,9 +1,11 @@
 //! Makes durable what was taken, and ends the store when that fails.
 
+use super::append::MAX_WAITING_HEADS;
 use super::disk::is_full;
 use super::streams::Key;
 use super::{Durable, Failed, Refused, Store, StoreState};
 use crate::segment::{head, names};
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -103,34 +105,53 @@ impl Store {
         self.waiting_heads = 0;
         let waits = |key: &&Key| self.streams.get(key).is_some_and(|stream| stream.head.is_some());
         let keys: Vec<Key> = self.dirty.iter().filter(waits).cloned().collect();
+        keys.chunks(MAX_WAITING_HEADS).try_for_each(|keys| self.write_some_heads(keys))
+    }
+
+    /// Writes all before the first is synced: a file system makes them durable together.
+    fn write_some_heads(&mut self, keys: &[Key]) -> Result<(), Failed> {
+        let mut written = Vec::new();
         for key in keys {
             let directory = key.directory(&self.directory);
-            let head = self.streams.get(&key).and_then(|stream| stream.head.as_deref());
+            let head = self.streams.get(key).and_then(|stream| stream.head.as_deref());
             let Some(bytes) = head.and_then(head::encode) else { continue };
-            match self.replace_head(&directory, &bytes) {
-                Ok(()) => self.streams.edit(&key, |stream| {
-                    stream.head = None;
-                    stream.has_head = true;
-                }),
-                Err(error) if is_full(&error) => continue,
+            match self.write_head(&directory, &bytes) {
+                Ok(file) => written.push((key, directory, file)),
+                Err(error) if is_full(&error) => {}
                 Err(error) => return Err(self.fail(&directory, &error)),
             }
+        }
+        for (_, directory, file) in &written {
+            // Lack of space that only the fsync notices is no longer a clean refusal.
+            if let Err(error) = self.disk.sync(file) {
+                return Err(self.fail(directory, &error));
+            }
+        }
+        for (key, directory, _) in written {
+            let path = directory.join(names::HEAD);
+            let renamed = self.disk.rename(&path.with_extension(names::TEMPORARY), &path);
+            if let Err(error) = renamed {
+                return Err(self.fail(&directory, &error));
+            }
+            self.streams.edit(key, |stream| {
+                stream.head = None;
+                stream.has_head = true;
+            });
             self.directories.insert(directory);
         }
         Ok(())
     }
 
-    fn replace_head(&self, directory: &Path, bytes: &[u8]) -> io::Result<()> {
-        let path = directory.join(names::HEAD);
-        let temporary = path.with_extension(names::TEMPORARY);
+    /// Writes a head beside the one that it will replace.
+    fn write_head(&self, directory: &Path, bytes: &[u8]) -> io::Result<File> {
+        let temporary = directory.join(names::HEAD).with_extension(names::TEMPORARY);
         let file = self.disk.create(&temporary)?;
         if let Err(error) = self.disk.write_at(&file, bytes, 0) {
             self.disk.remove(&temporary)?;
             return Err(error);
         }
-        // Lack of space that only the fsync notices is no longer a clean refusal.
-        self.disk.sync(&file).map_err(io::Error::other)?;
-        self.disk.rename(&temporary, &path)
+        self.disk.begin_sync(&file);
+        Ok(file)
     }
 
     /// Begins another segment with the next block.

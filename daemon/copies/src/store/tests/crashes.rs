@@ -316,3 +316,20 @@ fn a_failed_write_ends_the_store() {
 fn file_of(directory: &Path, begin: u64, form: Form) -> PathBuf {
     segment_file(&stream_directory(&directory.join("vm1"), id(1)), begin, form)
 }
+
+/// A reload may change a thousand heads, and a disk takes some ms for each that it syncs alone.
+#[test]
+fn heads_are_written_before_the_first_is_synced() {
+    let (directory, attic) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let disk = FaultyDisk::new(attic.path());
+    let mut store = Store::open_on(Box::new(disk.clone()), directory.path(), SMALL).unwrap();
+    for inode in 1..=6 {
+        store.head(&name("vm1"), head_of(id(inode))).unwrap();
+    }
+    disk.fail_at(Which::Syncs, 1, Fault::Crash);
+    store.sync().unwrap_err();
+    let streams = fs::read_dir(directory.path().join("vm1")).unwrap();
+    let written =
+        streams.filter(|stream| stream.as_ref().unwrap().path().join("head.tmp").exists());
+    assert_eq!(written.count(), 6);
+}

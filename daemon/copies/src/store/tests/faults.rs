@@ -267,6 +267,8 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
+    fn begin_sync(&self, _: &File) {}
+
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut faults = self.lock();
         faults.count(true, false)?;
