@@ -194,6 +194,41 @@ fn rotation_loses_no_line_and_doubles_none() {
     }
 }
 
+/// The power failed: the keepers have more of the log than its own disk has.
+#[test]
+fn a_log_that_lost_its_end_is_found_once() {
+    let mut fleet = fleet(3);
+    let path = log_of(&fleet[1]);
+    let append = |from: u32, to: u32| {
+        let lines = (from..to).map(|number| format!("order {number} was paid with card\n"));
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(lines.collect::<String>().as_bytes()).unwrap();
+    };
+    for round in 0..4 {
+        append(round * 50, round * 50 + 50);
+        wait_until_kept_twice(&fleet, 1, &path);
+    }
+    fleet.crash(&[1]);
+    let written = fs::read(&path).unwrap();
+    let cut = written.len() - 70 * "order 100 was paid with card\n".len();
+    File::options().write(true).open(&path).unwrap().set_len(cut as u64).unwrap();
+    append(900, 1_000);
+    fleet.restart(&[1]);
+    append(1_000, 1_001);
+    let keepers = wait_until_kept_twice(&fleet, 1, &path);
+    for at in keepers {
+        assert_eq!(fleet[at].copies_of("vm1", &path).unwrap().len(), 1, "vm{at}: one file");
+    }
+    fleet.crash(&[1]);
+    let expected = fs::read_to_string(&path).unwrap();
+    for rotated in [&["--rotated"][..], &[]] {
+        let name = path.to_str().unwrap();
+        let search = [&["grep", "--on=vm1", "-h", "was paid", name], rotated].concat();
+        let found = fleet[2].ctl(&search);
+        assert_eq!(String::from_utf8_lossy(&found.stdout), expected, "{rotated:?}");
+    }
+}
+
 /// Neither the offer of a former file nor that of a present one outlives the settings.
 #[test]
 fn what_is_no_longer_offered_is_marked_at_the_keepers() {

@@ -39,6 +39,7 @@ fn keep(daemon: &Daemon, count: usize, read_after_ms: i64) {
             modified_ms: now,
             zone: String::new(),
             lost_bytes: 0,
+            continues: None,
         };
         store.head(&source, head).unwrap();
         let head = BlockHead {

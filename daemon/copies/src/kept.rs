@@ -4,6 +4,7 @@
 //! match. What is dropped meanwhile is told by an error, and never by silence.
 
 mod blocks;
+mod join;
 mod list;
 mod reader;
 pub use blocks::Blocks;
@@ -12,7 +13,7 @@ pub use reader::BlockReader;
 
 use super::needs::Needs;
 use super::store::Span;
-use super::stream::StreamHead;
+use super::stream::{StreamHead, StreamId};
 use memberd_membership::Name;
 use std::fs::File;
 use std::io;
@@ -44,7 +45,8 @@ pub enum KeptError {
     },
 }
 
-/// A kept stream as it was when it was listed. What is appended later is not in it, except that a
+/// A kept stream as it was when it was listed, with the streams of the same file that it continues.
+/// What is appended later is not in it, except that a
 /// segment that is sealed meanwhile has larger blocks: the last one may end later.
 #[derive(Debug, Clone)]
 pub struct KeptStream {
@@ -60,15 +62,35 @@ pub struct KeptStream {
     pub lines_before: Option<u64>,
     /// When the source read the last block, in milliseconds since the Unix epoch of its clock.
     pub read_ms: u64,
-    /// How many bytes of text at its beginning the keeper has dropped.
+    /// How many bytes of text at the beginning of the file are not kept: they were dropped, or
+    /// never sent.
     pub dropped_bytes: u64,
     /// How many bytes it takes on disk.
     pub disk_bytes: u64,
-    directory: PathBuf,
-    /// Where the text of each segment begins in the file, in order.
-    segments: Vec<u64>,
+    /// The streams of which it consists, in order.
+    parts: Vec<Part>,
+    /// In order.
+    segments: Vec<KeptSegment>,
     /// Whether something that is damaged follows `end`.
     is_damaged: bool,
+}
+
+/// A stream in another one.
+#[derive(Debug, Clone)]
+struct Part {
+    id: StreamId,
+    directory: PathBuf,
+    /// Whether its text goes on behind the segment after it, and counts no more from there on.
+    is_cut: bool,
+}
+
+/// A segment of a kept stream.
+#[derive(Debug, Clone, Copy)]
+struct KeptSegment {
+    /// Where its text begins in the file.
+    begin: u64,
+    /// The number of its part.
+    part: usize,
 }
 
 impl KeptStream {
@@ -81,7 +103,7 @@ impl KeptStream {
 
     /// Where the text of each segment begins in the file, in order.
     pub fn segment_begins(&self) -> impl Iterator<Item = u64> {
-        self.segments.iter().copied()
+        self.segments.iter().map(|segment| segment.begin)
     }
 }
 
@@ -107,9 +129,10 @@ pub struct KeptBlock {
     /// share a line are true together.
     pub may_match: bool,
     file: Arc<File>,
-    /// Where its zstd frame begins in the segment, and the hash of it.
+    /// Where its zstd frame begins in the segment, the hash of it, and how much text it has.
     place: u64,
     frame_hash: [u8; 16],
+    frame_text_bytes: u32,
 }
 
 impl KeptBlock {

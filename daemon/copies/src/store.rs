@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// How far each stream of `source` is kept durably, for its resumption. It makes durable what
-    /// is not. Damaged streams are left out.
+    /// is not. Streams without a readable head are left out.
     ///
     /// # Errors
     /// When the disk failed, now or before.

@@ -48,6 +48,16 @@ impl Fingerprint {
     }
 }
 
+/// Where a stream takes the place of an earlier one of the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joint {
+    /// The earlier stream.
+    pub stream: StreamId,
+    /// Up to where the file has what is kept of it, in bytes. What is kept beyond is not in the
+    /// file any more, or comes again.
+    pub at: u64,
+}
+
 /// What a source says of a stream. A later one replaces an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamHead {
@@ -78,4 +88,8 @@ pub struct StreamHead {
     /// before it was read.
     #[serde(default)]
     pub lost_bytes: u64,
+    /// The stream that it continues, if its copy cannot go on: it is damaged, or the file has lost
+    /// its end. It begins there, and searches read both as one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<Joint>,
 }

@@ -23,10 +23,10 @@ pub const WINDOW_BLOCKS: usize = 1024;
 pub const TO_KEEPER_CAP: usize = MAX_BLOCK_BYTES + 64 * 1024;
 
 /// The longest message from a keeper, in bytes: standings with the longest paths.
-pub const FROM_KEEPER_CAP: usize = STANDINGS_IN_ONE * 9 * 1024;
+pub const FROM_KEEPER_CAP: usize = STANDINGS_IN_ONE * 10 * 1024;
 
 /// How many standings one message has at most.
-pub const STANDINGS_IN_ONE: usize = 64;
+pub const STANDINGS_IN_ONE: usize = 48;
 
 /// What a source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,8 @@ pub fn decode<M: DeserializeOwned>(mut body: &[u8]) -> Result<M, WireError> {
 mod tests {
     use super::*;
     use crate::block::BlockHead;
-    use crate::stream::Fingerprint;
+    use crate::standing::MOST_MARKS;
+    use crate::stream::{Fingerprint, Joint};
     use std::path::PathBuf;
 
     const STREAM: StreamId = StreamId { device: u64::MAX, inode: u64::MAX, begun_ms: u64::MAX };
@@ -139,6 +140,7 @@ mod tests {
             listed: true,
             offered: true,
             lost_bytes: u64::MAX,
+            continues: Some(Joint { stream: STREAM, at: u64::MAX }),
             modified_ms: i64::MAX,
             zone: "Antarctica/DumontDUrville".to_owned(),
         }
@@ -168,6 +170,8 @@ mod tests {
             end: u64::MAX,
             dropped_bytes: u64::MAX,
             last: Some(block_head()),
+            marks: vec![block_head().into(); MOST_MARKS],
+            is_damaged: true,
         };
         let standings =
             FromKeeper::Standings { standings: vec![standing; STANDINGS_IN_ONE], more: true };

@@ -185,6 +185,7 @@ fn copies() -> io::Result<()> {
         modified_ms: 0,
         zone: "Europe/Berlin".into(),
         lost_bytes: 0,
+        continues: None,
     };
     let source = copy_source();
     store.head(&source, head).map_err(io::Error::other)?;

@@ -88,6 +88,7 @@ fn head(path: PathBuf, text: &[u8], inode: u64) -> StreamHead {
         modified_ms: THEN,
         zone: String::new(),
         lost_bytes: 0,
+        continues: None,
     }
 }
 

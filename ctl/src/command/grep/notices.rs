@@ -150,7 +150,7 @@ pub(super) fn copy(member: &str, copy: &GrepCopy, now: u64) -> String {
 fn without(dropped_bytes: u64, lost_bytes: u64) -> String {
     let mut words = String::new();
     if dropped_bytes > 0 {
-        words += &format!("; the oldest {} are not kept any more", format::size(dropped_bytes));
+        words += &format!("; the oldest {} are not kept", format::size(dropped_bytes));
     }
     if lost_bytes > 0 {
         words += &format!("; {} were never kept", format::size(lost_bytes));
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(
             copy("vm4", &gaps, NOW),
             "vm4 left 3 min ago: its logs as vm6 keeps them, until it left; the oldest 1.2 kB are \
-            not kept any more; 7 B were never kept"
+            not kept; 7 B were never kept"
         );
         let many: Copies = (0..9).map(|at| (format!("vm{at}"), kept(Some(100 * at)))).collect();
         assert_eq!(

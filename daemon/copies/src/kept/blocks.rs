@@ -1,12 +1,12 @@
 //! Walks over the blocks of a stream, segment by segment.
 
 use super::list::OpenWalk;
-use super::{KeptBlock, KeptError, KeptStream};
+use super::{KeptBlock, KeptError, KeptStream, Part};
 use crate::filter::{self, BlockSet, Filter};
 use crate::needs::Needs;
 use crate::segment::index::{self, Index};
 use crate::segment::names::{self, Form};
-use crate::segment::open_block::HEAD_BYTES;
+use crate::segment::open_block::{HEAD_BYTES, TextFacts, count_lines};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -31,14 +31,16 @@ impl<'a> Blocks<'a> {
     /// Reads what the next segment has. Returns whether there was one.
     fn read_segment(&mut self) -> bool {
         let stream = self.stream;
-        let Some(begin) = stream.segments.get(self.next).copied() else { return false };
+        let Some(segment) = stream.segments.get(self.next) else { return false };
+        let Some(part) = stream.parts.get(segment.part) else { return false };
+        let begin = segment.begin;
         self.next += 1;
-        let end = stream.segments.get(self.next).copied();
-        let segment = match stream.open(begin) {
+        let end = stream.segments.get(self.next).map(|next| next.begin);
+        let segment = match part.open(begin) {
             Ok(Some((file, Form::Sealed))) => {
-                stream.read_sealed(&Arc::new(file), begin, self.needs)
+                stream.read_sealed(part, &Arc::new(file), begin, self.needs)
             }
-            Ok(Some((file, Form::Open))) => stream.read_open(&Arc::new(file), begin),
+            Ok(Some((file, Form::Open))) => part.read_open(&Arc::new(file), begin),
             Ok(None) => {
                 self.ready.push_back(Err(KeptError::Dropped { offset: begin }));
                 return true;
@@ -56,7 +58,10 @@ impl<'a> Blocks<'a> {
         let reached = blocks.last().map_or(begin, KeptBlock::end);
         let is_short = reached < limit || (end.is_none() && stream.is_damaged);
         let wanted = blocks.into_iter().filter(|block| block.offset < limit);
-        self.ready.extend(wanted.map(Ok));
+        self.ready.extend(wanted.map(|block| match part.is_cut && block.end() > limit {
+            true => block.up_to(limit),
+            false => Ok(block),
+        }));
         if is_short {
             self.ready.push_back(Err(KeptError::Damaged { offset: reached.min(limit) }));
         }
@@ -79,7 +84,7 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-impl KeptStream {
+impl Part {
     /// Opens a segment in the form that it has now. None if it was dropped.
     fn open(&self, begin: u64) -> io::Result<Option<(File, Form)>> {
         // It may be sealed between the first two.
@@ -93,14 +98,55 @@ impl KeptStream {
         Ok(None)
     }
 
+    /// The blocks of an open segment, up to the first that is none.
+    fn read_open(&self, file: &Arc<File>, begin: u64) -> io::Result<Vec<KeptBlock>> {
+        let mut walk = OpenWalk::new(file, self.id, begin)?;
+        let mut blocks = Vec::new();
+        while let Some((place, head)) = walk.next()? {
+            blocks.push(KeptBlock {
+                offset: head.block.offset,
+                text_bytes: head.block.text_bytes,
+                frame_bytes: head.frame_bytes,
+                lines: head.lines,
+                ends_line: head.text.ends_line,
+                has_nul: head.text.has_nul,
+                span: None,
+                may_match: true,
+                file: Arc::clone(file),
+                place: place + HEAD_BYTES as u64,
+                frame_hash: head.frame_hash,
+                frame_text_bytes: head.block.text_bytes,
+            });
+        }
+        Ok(blocks)
+    }
+}
+
+impl KeptBlock {
+    /// The block without its text from `end` on, which lies within it. What was known of its lines
+    /// is known of more than these.
+    ///
+    /// # Errors
+    /// When it cannot be read: its lines must be counted.
+    fn up_to(mut self, end: u64) -> Result<KeptBlock, KeptError> {
+        let text_bytes = end.saturating_sub(self.offset);
+        self.text_bytes = u32::try_from(text_bytes).unwrap_or(u32::MAX).min(self.text_bytes);
+        let text = self.read()?;
+        (self.lines, self.ends_line) = (count_lines(&text), TextFacts::of(&text).ends_line);
+        Ok(self)
+    }
+}
+
+impl KeptStream {
     /// The blocks of a sealed segment: none if its index is damaged.
     fn read_sealed(
         &self,
+        part: &Part,
         file: &Arc<File>,
         begin: u64,
         needs: &Needs,
     ) -> io::Result<Vec<KeptBlock>> {
-        let index = index::read(file, self.head.id)?;
+        let index = index::read(file, part.id)?;
         let Some(index) = index.filter(|index| index.summary.begin == begin) else {
             return Ok(Vec::new());
         };
@@ -123,6 +169,7 @@ impl KeptStream {
                 file: Arc::clone(file),
                 place,
                 frame_hash: entry.frame_hash,
+                frame_text_bytes: entry.text_bytes,
             };
             begins_line = entry.text.ends_line;
             offset = block.end();
@@ -130,28 +177,6 @@ impl KeptStream {
             block
         });
         Ok(blocks.collect())
-    }
-
-    /// The blocks of an open segment, up to the first that is none.
-    fn read_open(&self, file: &Arc<File>, begin: u64) -> io::Result<Vec<KeptBlock>> {
-        let mut walk = OpenWalk::new(file, self.head.id, begin)?;
-        let mut blocks = Vec::new();
-        while let Some((place, head)) = walk.next()? {
-            blocks.push(KeptBlock {
-                offset: head.block.offset,
-                text_bytes: head.block.text_bytes,
-                frame_bytes: head.frame_bytes,
-                lines: head.lines,
-                ends_line: head.text.ends_line,
-                has_nul: head.text.has_nul,
-                span: None,
-                may_match: true,
-                file: Arc::clone(file),
-                place: place + HEAD_BYTES as u64,
-                frame_hash: head.frame_hash,
-            });
-        }
-        Ok(blocks)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finds the streams of a source, and how far they go.
 
-use super::KeptStream;
+use super::join::join;
+use super::{KeptSegment, KeptStream, Part};
 use crate::segment::names::{self, Form};
 use crate::segment::open_block::{HEAD_BYTES, OpenHead};
 use crate::segment::{head, index, recover};
@@ -26,8 +27,9 @@ pub fn sources(directory: &Path) -> io::Result<Vec<Name>> {
     Ok(sources)
 }
 
-/// The streams of `source`, also those that are not offered, by path, then by beginning. It reads
-/// their heads, and the heads of the blocks in their open segments.
+/// The streams of `source`, also those that are not offered, by path, then by beginning. Those of
+/// one file that continue each other are one. It reads their heads, and the heads of the blocks in
+/// their open segments.
 ///
 /// # Errors
 /// When a directory cannot be read. A source without copies has no streams.
@@ -37,6 +39,7 @@ pub fn list(directory: &Path, source: &Name) -> io::Result<Vec<KeptStream>> {
     for id in names_in(&directory)?.iter().filter_map(|name| names::stream_id(name)) {
         streams.extend(look_at(source, &directory, id)?);
     }
+    let mut streams = join(streams);
     streams.sort_by(|one, other| {
         let order = |of: &KeptStream| (of.head.id.begun_ms, of.head.id);
         one.head.path.cmp(&other.head.path).then(order(one).cmp(&order(other)))
@@ -91,8 +94,8 @@ fn look_once(source: &Name, directory: &Path, id: StreamId) -> io::Result<Option
         read_ms: 0,
         dropped_bytes: 0,
         disk_bytes: 0,
-        directory: directory.to_owned(),
-        segments: segments.keys().copied().collect(),
+        parts: vec![Part { id, directory: directory.to_owned(), is_cut: false }],
+        segments: segments.keys().map(|begin| KeptSegment { begin: *begin, part: 0 }).collect(),
         is_damaged: false,
     };
     for (begin, form) in &segments {
@@ -100,34 +103,29 @@ fn look_once(source: &Name, directory: &Path, id: StreamId) -> io::Result<Option
         stream.disk_bytes += fs::metadata(path)?.len();
     }
     if let (Some(first), Some(last)) = (segments.first_key_value(), segments.last_key_value()) {
-        stream.look_at_first(*first.0, *first.1)?;
-        stream.look_at_last(*last.0, *last.1)?;
+        stream.look_at_first(directory, *first.0, *first.1)?;
+        stream.look_at_last(directory, *last.0, *last.1)?;
     }
     Ok(Some(stream))
 }
 
 impl KeptStream {
-    fn look_at_first(&mut self, begin: u64, form: Form) -> io::Result<()> {
-        self.begin = begin;
+    fn look_at_first(&mut self, directory: &Path, begin: u64, form: Form) -> io::Result<()> {
+        (self.begin, self.dropped_bytes) = (begin, begin);
         let id = self.head.id;
-        let file = File::open(names::segment_file(&self.directory, begin, form))?;
-        let lines_and_first = match form {
-            Form::Sealed => index::read(&file, id)?
-                .map(|index| (index.summary.lines_before, index.summary.first)),
+        let file = File::open(names::segment_file(directory, begin, form))?;
+        self.lines_before = match form {
+            Form::Sealed => index::read(&file, id)?.and_then(|index| index.summary.lines_before),
             Form::Open => recover::read_head(&file, id, 0, file.metadata()?.len())?
-                .map(|head| (head.lines_before, head.first)),
+                .and_then(|head| head.lines_before),
         };
-        if let Some((lines_before, first)) = lines_and_first {
-            self.lines_before = lines_before;
-            self.dropped_bytes = begin.saturating_sub(first);
-        }
         Ok(())
     }
 
-    fn look_at_last(&mut self, begin: u64, form: Form) -> io::Result<()> {
+    fn look_at_last(&mut self, directory: &Path, begin: u64, form: Form) -> io::Result<()> {
         self.end = begin;
         let id = self.head.id;
-        let file = File::open(names::segment_file(&self.directory, begin, form))?;
+        let file = File::open(names::segment_file(directory, begin, form))?;
         if form == Form::Sealed {
             match index::read(&file, id)? {
                 Some(index) if index.summary.begin == begin => {

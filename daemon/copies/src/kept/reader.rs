@@ -41,7 +41,9 @@ impl BlockReader {
         if !is_same(&digest::<16>(&self.frame), &block.frame_hash) {
             return Err(KeptError::Damaged { offset });
         }
-        let inflated = self.inflater.inflate(&self.frame, block.text_bytes, text);
-        inflated.map_err(|_| KeptError::Damaged { offset })
+        let inflated = self.inflater.inflate(&self.frame, block.frame_text_bytes, text);
+        inflated.map_err(|_| KeptError::Damaged { offset })?;
+        text.truncate(block.text_bytes as usize);
+        Ok(())
     }
 }

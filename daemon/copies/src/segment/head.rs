@@ -73,6 +73,7 @@ mod tests {
             modified_ms: -5,
             zone: "Europe/Berlin".into(),
             lost_bytes: 0,
+            continues: None,
         }
     }
 

@@ -16,8 +16,37 @@ pub(crate) struct Recovered {
     pub(crate) last: Option<OpenHead>,
     /// How many they are.
     pub(crate) blocks: u32,
+    /// Which of them is older.
+    pub(crate) settled: Settled,
     /// What follows them.
     pub(crate) rest: Rest,
+}
+
+/// A block that was read at least this long before the last one, in milliseconds: where the power
+/// fails at the source, the text of that block is on its disk. Linux begins to write what is 30 s
+/// old: `vm.dirty_expire_centisecs`.
+const SETTLED_MS: u64 = 60_000;
+
+/// Remembers an older block among those that are appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Settled {
+    /// Where it begins in the segment's file.
+    pub(crate) place: Option<u64>,
+    /// The block that is the next one, and when the source read it.
+    next: Option<(u64, u64)>,
+}
+
+impl Settled {
+    /// A block was appended at `place`.
+    pub(crate) fn note(&mut self, place: u64, read_ms: u64) {
+        match self.next {
+            Some((settled, at)) if read_ms >= at.saturating_add(SETTLED_MS) => {
+                (self.place, self.next) = (Some(settled), Some((place, read_ms)));
+            }
+            Some(_) => {}
+            None => self.next = Some((place, read_ms)),
+        }
+    }
 }
 
 /// What follows the last whole block.
@@ -38,12 +67,13 @@ pub(crate) enum Rest {
 pub(crate) fn recover(file: &File, id: StreamId, begin: u64) -> io::Result<Recovered> {
     let length = file.metadata()?.len();
     let (mut place, mut end, mut blocks) = (0, begin, 0_u32);
-    let mut last: Option<OpenHead> = None;
+    let (mut last, mut settled): (Option<OpenHead>, _) = (None, Settled::default());
     let mut frame = Vec::new();
     while let Some(head) = read_block(file, id, place, length, &mut frame)? {
         if head.block.offset != end {
             break;
         }
+        settled.note(place, head.block.read_ms);
         place = head.next_place(place);
         end = head.block.end();
         blocks = blocks.saturating_add(1);
@@ -58,7 +88,7 @@ pub(crate) fn recover(file: &File, id: StreamId, begin: u64) -> io::Result<Recov
             _ => Rest::Torn,
         },
     };
-    Ok(Recovered { whole_bytes: place, last, blocks, rest })
+    Ok(Recovered { whole_bytes: place, last, blocks, settled, rest })
 }
 
 /// Reads the block at `place`, and its frame. None if there is no whole and valid one.

@@ -202,8 +202,7 @@ impl Store {
                 stream.synced = head.first;
                 stream.durable = head.first;
             }
-            let blocks = stream.tail.map_or(0, |tail| tail.blocks).saturating_add(1);
-            stream.tail = Some(Tail { blocks, last_place: place });
+            stream.tail = Some(Tail::after(stream.tail, place, head.block.read_ms));
             stream.end = head.block.end();
             stream.lines = head.lines_after();
             stream.ends_line = head.text.ends_line;

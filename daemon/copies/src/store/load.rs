@@ -183,18 +183,18 @@ impl Loading<'_> {
         // What a failed fsync lost may still be in the page cache: the disk is asked.
         self.disk.sync(&file)?;
         forget_cached(&file);
-        let Recovered { whole_bytes, last, blocks, rest } = match recover(&file, self.key.id, begin)
-        {
+        let recovered = match recover(&file, self.key.id, begin) {
             Ok(recovered) => recovered,
             Err(error) => return Ok(Last::Damaged(error.to_string())),
         };
+        let Recovered { whole_bytes, last, blocks, settled, rest } = recovered;
         if let Some(head) = last {
             stream.first = head.first;
             stream.end = head.block.end();
             stream.lines = head.lines_after();
             stream.ends_line = head.text.ends_line;
             let last_place = whole_bytes.saturating_sub(head.next_place(0));
-            stream.tail = Some(Tail { blocks, last_place });
+            stream.tail = Some(Tail { blocks, last_place, settled });
         }
         if rest == Rest::Damaged {
             stream.tail = None;

@@ -4,6 +4,7 @@
 use super::Refused;
 use crate::block::BlockHead;
 use crate::segment::names::{self, Form};
+use crate::segment::recover::Settled;
 use crate::stream::{StreamHead, StreamId};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
@@ -40,6 +41,17 @@ pub(super) struct Tail {
     pub(super) blocks: u32,
     /// Where its last block begins in the segment's file.
     pub(super) last_place: u64,
+    pub(super) settled: Settled,
+}
+
+impl Tail {
+    /// The tail with one more block, at `place`.
+    pub(super) fn after(before: Option<Tail>, place: u64, read_ms: u64) -> Tail {
+        let (blocks, mut settled) =
+            before.map_or((0, Settled::default()), |tail| (tail.blocks, tail.settled));
+        settled.note(place, read_ms);
+        Tail { blocks: blocks.saturating_add(1), last_place: place, settled }
+    }
 }
 
 /// A stream.

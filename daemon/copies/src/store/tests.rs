@@ -2,6 +2,7 @@
 //! the files below.
 
 mod bounds;
+mod continued;
 mod crashes;
 mod faults;
 mod model;
@@ -57,6 +58,7 @@ pub(super) fn head_of(id: StreamId) -> StreamHead {
         modified_ms: 77,
         zone: "Europe/Berlin".into(),
         lost_bytes: 0,
+        continues: None,
     }
 }
 
@@ -205,6 +207,7 @@ fn a_copy_may_begin_anywhere() {
     assert_kept(directory.path(), id(1), 500..1_500);
     let stream = kept::list(directory.path(), &name("vm1")).unwrap().remove(0);
     assert_eq!((stream.lines_before, stream.read_ms), (None, 5_500));
+    assert_eq!(stream.dropped_bytes, 500, "what was never sent is not there either");
     assert_eq!(kept::sources(directory.path()).unwrap(), [name("vm1")]);
 }
 

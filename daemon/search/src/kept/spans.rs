@@ -93,6 +93,7 @@ mod tests {
             modified_ms: 1_795_224_033_000,
             zone: zone.to_owned(),
             lost_bytes: 0,
+            continues: None,
         }
     }
 

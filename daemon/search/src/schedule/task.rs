@@ -49,7 +49,7 @@ impl Task {
 enum Begun<'f> {
     /// Its chunks, and the index of the next one.
     Chunks(Arc<ChunkedFile>, u64),
-    Units(Units<'f>),
+    Units(Box<Units<'f>>),
 }
 
 /// Hands out the tasks in order.
@@ -95,7 +95,7 @@ impl<'f> TaskQueue<'f> {
     pub(crate) fn next(&mut self) -> Option<(Task, bool)> {
         match self.begun.take() {
             Some(Begun::Chunks(chunks, index)) => return Some(self.chunk(chunks, index)),
-            Some(Begun::Units(units)) => return Some(self.unit(units)),
+            Some(Begun::Units(units)) => return Some(self.unit(*units)),
             None => {}
         }
         let input = match self.files.get(self.next)? {
@@ -153,7 +153,7 @@ impl<'f> TaskQueue<'f> {
         if is_last {
             self.next += 1;
         } else {
-            self.begun = Some(Begun::Units(units));
+            self.begun = Some(Begun::Units(Box::new(units)));
         }
         (Task { file, input: TaskInput::Unit(unit) }, is_last)
     }

@@ -4,8 +4,7 @@
 //! it was read. A file of which either has changed was written anew.
 
 use super::text::{bytes_at, has, line_start, read_block};
-use memberd_copies::block::BlockHead;
-use memberd_copies::standing::Standing;
+use memberd_copies::standing::{Mark, Standing};
 use memberd_copies::stream::{FINGERPRINT_BYTES, Fingerprint};
 use memberd_search::{ExposedFile, FileIdentity};
 use std::collections::VecDeque;
@@ -416,7 +415,28 @@ impl Followed {
         if standing.end > self.size || !standing.head.fingerprint.is_of(&head) {
             return Ok(false);
         }
-        standing.last.as_ref().map_or(Ok(true), |last| holds(file, last))
+        standing.last.map_or(Ok(true), |last| holds(file, &last.into()))
+    }
+
+    /// Up to where this file has what a keeper's copy has, as far as that can be proven.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn has_of(&self, standing: &Standing) -> io::Result<Option<u64>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let head = bytes_at(file, 0, FINGERPRINT_BYTES)?;
+        if !standing.head.fingerprint.is_of(&head) {
+            return Ok(None);
+        }
+        // Many logs have the same first line, and are not the same.
+        let is_full = usize::from(standing.head.fingerprint.bytes) == FINGERPRINT_BYTES;
+        let marks = standing.marks.iter().filter(|_| is_full);
+        for mark in standing.last.map(Mark::from).iter().chain(marks) {
+            if mark.end() <= self.size && holds(file, mark)? {
+                return Ok(Some(mark.end()));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether it begins as the file of a keeper's copy does.
@@ -459,7 +479,7 @@ impl Followed {
 }
 
 /// Whether a file has the text of this block.
-fn holds(file: &File, block: &BlockHead) -> io::Result<bool> {
+fn holds(file: &File, block: &Mark) -> io::Result<bool> {
     let length = usize::try_from(block.text_bytes).unwrap_or(usize::MAX);
     let text = bytes_at(file, block.offset, length)?;
     Ok(text.len() == length && *blake3::hash(&text).as_bytes() == block.hash)

@@ -6,7 +6,7 @@ use super::link::{Link, LinkId};
 use super::offer::Offer;
 use super::shipped::Keeper;
 use memberd_copies::block::BlockHead;
-use memberd_copies::standing::Standing;
+use memberd_copies::standing::{MOST_MARKS, Mark, Standing};
 use memberd_copies::stream::{StreamHead, StreamId};
 use memberd_copies::wire::{self, Kept, ToKeeper, WINDOW_BYTES};
 use memberd_membership::Name;
@@ -24,8 +24,30 @@ struct Stream {
     head: StreamHead,
     begin: u64,
     text: Vec<u8>,
-    last: Option<BlockHead>,
+    blocks: Vec<BlockHead>,
     durable: usize,
+    /// How many of its blocks are whole, if it is damaged.
+    whole: Option<usize>,
+}
+
+impl Stream {
+    fn standing(&self) -> Standing {
+        let whole = self.whole.unwrap_or(self.blocks.len());
+        let blocks = self.blocks.get(..whole).unwrap();
+        let (last, before) = match blocks.split_last() {
+            Some((last, before)) => (Some(*last), before),
+            None => (None, blocks),
+        };
+        Standing {
+            head: self.head.clone(),
+            begin: self.begin,
+            end: last.map_or(self.begin, |last| last.end()),
+            last,
+            marks: before.iter().rev().take(MOST_MARKS).map(|block| Mark::from(*block)).collect(),
+            dropped_bytes: 0,
+            is_damaged: self.whole.is_some(),
+        }
+    }
 }
 
 /// A source and its keeper.
@@ -83,14 +105,7 @@ impl Rig {
     }
 
     fn connect(&mut self) {
-        let standing = |stream: &Stream| Standing {
-            head: stream.head.clone(),
-            begin: stream.begin,
-            end: stream.begin + stream.text.len() as u64,
-            last: stream.last,
-            dropped_bytes: 0,
-        };
-        let standings = self.streams.values().map(standing).collect();
+        let standings = self.streams.values().map(Stream::standing).collect();
         assert!(self.keeper.note_standings(standings, false));
         self.keeper.begin(&mut self.files, &self.offer, self.now).unwrap();
     }
@@ -156,14 +171,16 @@ impl Rig {
                         head: (*head).clone(),
                         begin: 0,
                         text: Vec::new(),
-                        last: None,
+                        blocks: Vec::new(),
                         durable: 0,
+                        whole: None,
                     });
                     stream.head = *head;
                 }
                 ToKeeper::Block(block) => {
                     let stream = self.streams.get_mut(&block.head.stream).expect("a head first");
-                    if stream.last.is_none() {
+                    assert_eq!(stream.whole, None, "a damaged copy does not go on");
+                    if stream.blocks.is_empty() {
                         stream.begin = block.head.offset;
                     }
                     let end = stream.begin + stream.text.len() as u64;
@@ -172,7 +189,7 @@ impl Rig {
                     assert_eq!(text.len(), block.head.text_bytes as usize);
                     assert_eq!(*blake3::hash(&text).as_bytes(), block.head.hash);
                     stream.text.extend(text);
-                    stream.last = Some(block.head);
+                    stream.blocks.push(block.head);
                 }
                 ToKeeper::Behind { bytes } => self.behind = bytes,
             }
@@ -204,6 +221,17 @@ impl Rig {
                 (name, stream.text.as_slice(), stream.head.listed)
             })
             .collect()
+    }
+
+    /// The only stream that continues another one, and both as one text.
+    fn continued(&self) -> (&Stream, Vec<u8>) {
+        let newer = self.streams.values().filter(|stream| stream.head.continues.is_some());
+        let [newer] = newer.collect::<Vec<_>>()[..] else { panic!("one continues another") };
+        let joint = newer.head.continues.unwrap();
+        let older = &self.streams[&joint.stream];
+        assert_eq!((newer.begin, older.head.listed, newer.head.listed), (joint.at, false, true));
+        let kept = usize::try_from(joint.at - older.begin).unwrap();
+        (newer, [&older.text[..kept], &newer.text].concat())
     }
 
     /// Asserts that there are these streams of an origin, each with the text of its file.
@@ -465,6 +493,83 @@ async fn what_is_withdrawn_is_marked_and_what_is_left_out_never_sent() {
     let mut found = offered(&rig);
     found.sort();
     assert_eq!(found, [(a, true), (b, false)]);
+}
+
+/// Its lines are not found twice, and a withdrawal reaches it.
+#[tokio::test]
+async fn a_damaged_copy_is_continued_by_another() {
+    let mut rig = Rig::new(&["*.log"]);
+    for number in 0..4 {
+        rig.append("a.log", lines(number * 100, number * 100 + 100));
+        rig.tick();
+    }
+    rig.streams.values_mut().for_each(|stream| stream.whole = Some(2));
+    rig.reconnect();
+    assert!(rig.streams_of("a.log")[0].2, "until another continues it, it is the file");
+    rig.append("a.log", lines(400, 500));
+    for _ in 0..2 {
+        rig.tick();
+        rig.tick();
+        assert_eq!(rig.streams.len(), 2);
+        let (newer, joined) = rig.continued();
+        assert_eq!(newer.text, lines(200, 500).into_bytes());
+        assert_eq!(joined, fs::read(rig.path("a.log")).unwrap());
+        rig.restart();
+    }
+    rig.offer = offer(&rig.directory, &["b*"], &[]);
+    rig.files.offer_changed();
+    rig.keeper.offer_changed();
+    rig.tick();
+    assert!(rig.streams.values().all(|stream| !stream.head.offered));
+}
+
+/// The plug was pulled: the keeper has more than the file.
+#[tokio::test]
+async fn a_log_that_lost_its_end_is_one_file_still() {
+    for grows_first in [false, true] {
+        let mut rig = Rig::new(&["*.log"]);
+        let line = format!("{}\n", "x".repeat(9_999));
+        rig.append("a.log", line.repeat(2_000));
+        rig.tick();
+        for number in 0..4 {
+            rig.append("a.log", lines(number * 100, number * 100 + 100));
+            rig.tick();
+        }
+        let file = OpenOptions::new().append(true).open(rig.path("a.log")).unwrap();
+        let cut = file.metadata().unwrap().len() - lines(0, 150).len() as u64;
+        file.set_len(cut).unwrap();
+        if grows_first {
+            rig.append("a.log", lines(700, 999));
+        }
+        rig.restart();
+        rig.append("a.log", "after\n");
+        rig.tick();
+        rig.tick();
+        assert_eq!(rig.streams.len(), 2);
+        let (newer, joined) = rig.continued();
+        let written = fs::read(rig.path("a.log")).unwrap();
+        assert!(written.ends_with(&joined) && joined.len() > 10_000_000);
+        assert!(newer.text.len() < 50_000, "what is kept is not sent again");
+        rig.restart();
+        rig.tick();
+        assert_eq!(rig.streams.len(), 2);
+    }
+}
+
+/// It is the same file with the same beginning, but it was written anew.
+#[tokio::test]
+async fn a_log_that_begins_again_is_no_continued_one() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "starting\n");
+    rig.tick();
+    rig.append("a.log", lines(0, 100));
+    rig.tick();
+    fs::write(rig.path("a.log"), format!("starting\n{}", lines(500, 550))).unwrap();
+    rig.restart();
+    rig.tick();
+    let texts: Vec<usize> = rig.streams.values().map(|stream| stream.text.len()).collect();
+    assert_eq!(texts, ["starting\n".len() + lines(0, 100).len(), 9 + lines(500, 550).len()]);
+    assert!(rig.streams.values().all(|stream| stream.head.continues.is_none()));
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! What one keeper has of this machine's files, and what is on its way there. It owns the
 //! connection to the keeper.
 
+mod resume;
+
 use super::file::Followed;
 use super::files::{FileKey, Files};
 use super::link::{Link, LinkId};
 use super::offer::Offer;
 use memberd_copies::block::{Block, BlockHead};
 use memberd_copies::standing::Standing;
-use memberd_copies::stream::{StreamHead, StreamId};
+use memberd_copies::stream::{Joint, StreamHead, StreamId};
 use memberd_copies::wire::{self, Kept, ToKeeper, WINDOW_BLOCKS, WINDOW_BYTES};
 use memberd_membership::Name;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -87,10 +89,13 @@ pub(super) struct Keeper {
     by_stream: HashMap<StreamId, FileKey>,
     /// Files that the keeper has as copies of others.
     passed: HashSet<FileKey>,
-    /// Where files begin of which nothing was sent yet.
-    starts: HashMap<FileKey, u64>,
-    /// What the keeper has of files that are no more, or are no longer offered.
+    /// Where files begin of which nothing was sent yet, and what they continue.
+    starts: HashMap<FileKey, (u64, Option<Joint>)>,
+    /// What the keeper has of files that are no more, or are no longer offered, and copies that do
+    /// not go on.
     former: Vec<Standing>,
+    /// Those of these that are continued, or will be.
+    continued: HashSet<StreamId>,
     under_way: VecDeque<UnderWay>,
     under_way_bytes: usize,
     /// The file that was sent last.
@@ -116,6 +121,7 @@ impl Keeper {
             passed: HashSet::new(),
             starts: HashMap::new(),
             former: Vec::new(),
+            continued: HashSet::new(),
             under_way: VecDeque::new(),
             under_way_bytes: 0,
             turn: None,
@@ -153,6 +159,7 @@ impl Keeper {
         self.passed.clear();
         self.starts.clear();
         self.former.clear();
+        self.continued.clear();
         self.under_way.clear();
         (self.under_way_bytes, self.told_behind) = (0, (None, now));
     }
@@ -162,93 +169,6 @@ impl Keeper {
         let Phase::Asking(all) = &mut self.phase else { return false };
         all.extend(standings);
         !more || all.len() >= MOST_STANDINGS
-    }
-
-    /// Finds out which of its copies are of which files, and goes on with them.
-    ///
-    /// # Errors
-    /// When the connection has ended.
-    pub(super) fn begin(
-        &mut self,
-        files: &mut Files,
-        offer: &Offer,
-        now: Instant,
-    ) -> Result<(), Broken> {
-        let Phase::Asking(mut standings) = std::mem::take(&mut self.phase) else { return Ok(()) };
-        self.phase = Phase::Going;
-        self.trouble = None;
-        self.last_begun_ms =
-            standings.iter().map(|standing| standing.head.id.begun_ms).max().unwrap_or(0);
-        // The newest first: an inode may have been used before.
-        standings.sort_by_key(|standing| std::cmp::Reverse(standing.head.id.begun_ms));
-        self.former = standings;
-        // A file is first looked for by its inode, then under any.
-        for by_inode in [true, false] {
-            for key in files.keys() {
-                self.find(key, files, by_inode);
-            }
-        }
-        self.told_behind = (None, now);
-        self.tell_heads(files, offer)
-    }
-
-    /// Looks for a file among what the keeper has.
-    fn find(&mut self, key: FileKey, files: &mut Files, by_inode: bool) {
-        if self.files.contains_key(&key) {
-            return;
-        }
-        let Some(file) = files.open(key).filter(|file| file.is_open()) else { return };
-        let is_of_inode = |standing: &Standing| {
-            let StreamId { device, inode, .. } = standing.head.id;
-            (device, inode) == (file.identity.device, file.identity.inode)
-        };
-        let is_of = |standing: &Standing| {
-            let is_candidate = if by_inode {
-                is_of_inode(standing)
-            } else {
-                standing.head.origin == file.origin && standing.last.is_some()
-            };
-            is_candidate && file.is_kept_as(standing).unwrap_or(false)
-        };
-        if let Some(at) = self.former.iter().position(is_of) {
-            let Standing { head, begin, end, last, .. } = self.former.remove(at);
-            if file.skip_to(end).is_ok() {
-                self.by_stream.insert(head.id, key);
-                let (version, sent, kept) = (None, end, end);
-                self.files.insert(key, Shipped { head, version, begin, sent, last, kept });
-            }
-            return;
-        }
-        // A copy that rotation made while its original had more is no new text.
-        let is_in = |kept: &Standing| {
-            kept.head.origin == file.origin && kept.end >= file.size && file.is_beginning_of(kept)
-        };
-        if !by_inode && file.path != file.origin && self.former.iter().any(is_in) {
-            self.passed.insert(key);
-        }
-    }
-
-    /// Finds out where a file begins that was not sent yet. Its copy may be there from before.
-    fn settle(&mut self, key: FileKey, files: &mut Files) {
-        let is_known = |keeper: &Keeper| {
-            keeper.files.contains_key(&key)
-                || keeper.starts.contains_key(&key)
-                || keeper.passed.contains(&key)
-        };
-        for by_inode in [true, false] {
-            if is_known(self) {
-                return;
-            }
-            self.find(key, files, by_inode);
-        }
-        if is_known(self) {
-            return;
-        }
-        if let Some(start) =
-            files.open(key).and_then(|file| file.first_offset(NEW_KEEPER_BYTES).ok())
-        {
-            self.starts.insert(key, start);
-        }
     }
 
     /// Tells what has changed of all files, those that are no more among them.
@@ -262,16 +182,21 @@ impl Keeper {
             if shipped.version == Some(file.version) {
                 continue;
             }
-            let head = head(file, shipped.head.id, offer, shipped.head.lost_bytes);
+            let StreamHead { id, lost_bytes, continues, .. } = shipped.head;
+            let head = StreamHead { lost_bytes, continues, ..head(file, id, offer) };
             if head != shipped.head {
                 send(link, &ToKeeper::Head(Box::new(head.clone())))?;
             }
             (shipped.head, shipped.version) = (head, Some(file.version));
         }
+        let joints = self.starts.values().filter_map(|(_, joint)| *joint);
+        let continued: HashSet<StreamId> = joints.map(|joint| joint.stream).collect();
         for Standing { head, .. } in &mut self.former {
             let offered = offer.covers(&head.path, &head.origin);
-            if head.listed || head.offered != offered {
-                (head.listed, head.offered) = (false, offered);
+            // Until there is something that continues it, it is the file.
+            let listed = head.listed && continued.contains(&head.id);
+            if (head.listed, head.offered) != (listed, offered) {
+                (head.listed, head.offered) = (listed, offered);
                 send(link, &ToKeeper::Head(Box::new(head.clone())))?;
             }
         }
@@ -287,7 +212,7 @@ impl Keeper {
     /// it, or that is not known.
     fn offset(&self, key: FileKey) -> Option<u64> {
         let sent = self.files.get(&key).map(|shipped| shipped.sent);
-        sent.or_else(|| self.starts.get(&key).copied())
+        sent.or_else(|| self.starts.get(&key).map(|(offset, _)| *offset))
     }
 
     /// Whether one more block may go.
@@ -337,7 +262,8 @@ impl Keeper {
             self.last_begun_ms = begun_ms;
             let id =
                 StreamId { device: file.identity.device, inode: file.identity.inode, begun_ms };
-            let head = head(file, id, offer, 0);
+            let continues = self.starts.get(&cut.key).and_then(|(_, joint)| *joint);
+            let head = StreamHead { continues, ..head(file, id, offer) };
             bytes += send(link, &ToKeeper::Head(Box::new(head.clone())))?;
             let (version, begin) = (Some(file.version), cut.offset);
             self.by_stream.insert(id, cut.key);
@@ -406,7 +332,11 @@ impl Keeper {
         match self.files.get(&key) {
             Some(shipped) => shipped.kept,
             None if self.passed.contains(&key) => u64::MAX,
-            None => 0,
+            // What another stream has of it.
+            None => match self.starts.get(&key) {
+                Some((_, Some(joint))) => joint.at,
+                _ => 0,
+            },
         }
     }
 
@@ -451,7 +381,8 @@ impl Keeper {
         if self.former.len() >= MOST_FORMER {
             self.former.remove(0);
         }
-        self.former.push(Standing { head, begin, end, last, dropped_bytes: 0 });
+        let (marks, dropped_bytes, is_damaged) = (Vec::new(), 0, false);
+        self.former.push(Standing { head, begin, end, last, marks, dropped_bytes, is_damaged });
         Ok(())
     }
 }
@@ -467,7 +398,7 @@ fn send(link: &Link, message: &ToKeeper) -> Result<usize, Broken> {
 }
 
 /// What a keeper is told of a file.
-fn head(file: &Followed, id: StreamId, offer: &Offer, lost_bytes: u64) -> StreamHead {
+fn head(file: &Followed, id: StreamId, offer: &Offer) -> StreamHead {
     StreamHead {
         id,
         fingerprint: file.fingerprint(),
@@ -477,6 +408,7 @@ fn head(file: &Followed, id: StreamId, offer: &Offer, lost_bytes: u64) -> Stream
         offered: offer.covers(&file.path, &file.origin),
         modified_ms: file.modified_ms,
         zone: offer.zone.clone(),
-        lost_bytes,
+        lost_bytes: 0,
+        continues: None,
     }
 }

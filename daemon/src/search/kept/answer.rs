@@ -64,7 +64,7 @@ pub(super) struct KeptAnswer {
     pub(super) streams: u64,
     /// The bytes of text.
     pub(super) bytes: u64,
-    /// The bytes of older text that were dropped here.
+    /// The bytes of older text that were dropped here, or never sent.
     pub(super) dropped_bytes: u64,
     /// The bytes that their member could not send.
     #[serde(default)]

@@ -30,6 +30,7 @@ fn keeper() -> (TempDir, Arc<LocalSearcher>) {
             zone: String::new(),
             listed: true,
             lost_bytes: 0,
+            continues: None,
         };
         store.head(&vm4, head).unwrap();
         let head = BlockHead {

@@ -131,6 +131,7 @@ fn head(first: &Piece) -> StreamHead {
         offered: true,
         listed: true,
         lost_bytes: 0,
+        continues: None,
         modified_ms: i64::try_from(now_ms()).expect("this century"),
         zone: String::new(),
     }
