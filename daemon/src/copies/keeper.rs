@@ -2,6 +2,7 @@
 
 mod incoming;
 mod kept_state;
+mod places;
 mod status;
 mod thread;
 

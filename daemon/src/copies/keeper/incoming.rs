@@ -1,9 +1,9 @@
-//! Takes what sources send, over the connections that they keep. It owns the places for them, and
-//! the memory that their messages may have together.
+//! Takes what sources send, over the connections that they keep. It owns the places for them.
 
 use super::kept_state::End;
+use super::places::{Addresses, Memory};
 use super::thread::{ConnectionId, Job};
-use crate::copies::members::Peers;
+use crate::copies::members::{Peer, Peers};
 use memberd_control::frame::{FrameDecoder, FrameError, Part};
 use memberd_copies::standing::Standing;
 use memberd_copies::wire::{self, FromKeeper, STANDINGS_IN_ONE, TO_KEEPER_CAP, ToKeeper, VERSION};
@@ -20,8 +20,15 @@ use tokio::time::timeout;
 /// The most sources at once.
 const PLACES: usize = 256;
 
-/// The memory that all messages may have together until they are appended, in KiB.
-const MEMORY_KIB: usize = 6 * 1024;
+/// The most connections whose source is not known yet.
+const UNCHECKED: usize = 32;
+
+/// How many connections an address may have for each member at it: one may be broken, and not known
+/// to be.
+const PER_MEMBER: usize = 2;
+
+/// The longest first message: a name.
+const BEGIN_CAP: usize = 1024;
 
 /// How many messages wait for the store at most. Connections wait when there are more.
 pub(super) const JOBS: usize = 256;
@@ -44,7 +51,9 @@ pub(crate) struct Incoming {
     jobs: mpsc::Sender<Job>,
     peers: watch::Receiver<Peers>,
     places: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
+    unchecked: Arc<Semaphore>,
+    addresses: Addresses,
+    memory: Memory,
     connections: Arc<AtomicU64>,
 }
 
@@ -55,7 +64,9 @@ impl Incoming {
             jobs,
             peers,
             places: Arc::new(Semaphore::new(PLACES)),
-            memory: Arc::new(Semaphore::new(MEMORY_KIB)),
+            unchecked: Arc::new(Semaphore::new(UNCHECKED)),
+            addresses: Addresses::default(),
+            memory: Memory::new(),
             connections: Arc::default(),
         }
     }
@@ -74,19 +85,16 @@ impl Incoming {
         if body != [VERSION] {
             return Err(invalid("the version of the connection for copies is not known"));
         }
+        let from = known(from)?;
+        let Some(_address) = self.addresses.enter(from, self.most_of(from)) else {
+            return Err(invalid("there are connections for copies from this address already"));
+        };
+        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
+        let source = self.source(&mut stream, &mut decoder, from).await?;
         let Ok(_place) = self.places.try_acquire() else {
             let reason = format!("it keeps copies of {PLACES} members already");
             return tell(&mut stream, &FromKeeper::Stopped { reason }).await;
         };
-        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
-        let (begin, memory) =
-            timeout(MESSAGE_LIMIT, self.read(&mut stream, &mut decoder)).await??;
-        drop(memory);
-        let ToKeeper::Begin { source } = begin else {
-            return Err(invalid("a connection for copies begins without the source's name"));
-        };
-        let source = Name::new(&source).map_err(io::Error::other)?;
-        self.check(&source, from).await?;
         let id = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
         let (told, messages) = mpsc::channel(TOLD);
         let (reply, standings) = oneshot::channel();
@@ -100,7 +108,7 @@ impl Incoming {
             if let Ok(standings) = standings.await {
                 tell_standings(&mut stream, standings).await?;
             }
-            self.talk(id, &source, stream, decoder, messages).await
+            self.talk(id, (&source, from), stream, decoder, messages).await
         };
         let served = served.await;
         let is_up = is_up(&self.peers.borrow(), &source);
@@ -108,8 +116,36 @@ impl Incoming {
         served
     }
 
+    /// How many connections this address may have.
+    fn most_of(&self, from: IpAddr) -> usize {
+        let peers = self.peers.borrow();
+        let at_it = |peer: &&Peer| peer.address.ip().to_canonical() == from;
+        let members = peers.as_ref().map_or(0, |peers| peers.iter().filter(at_it).count());
+        PER_MEMBER * members.max(1)
+    }
+
+    /// Reads who the source is, and waits until that is known to be so.
+    async fn source(
+        &self,
+        stream: &mut PeerStream,
+        decoder: &mut FrameDecoder<0>,
+        from: IpAddr,
+    ) -> io::Result<Name> {
+        let unchecked = timeout(KNOWN_LIMIT, self.unchecked.acquire()).await?;
+        let _unchecked = unchecked.map_err(io::Error::other)?;
+        let begun = frame::read_part(stream, decoder, Part::Whole, BEGIN_CAP);
+        timeout(KNOWN_LIMIT, begun).await?.map_err(frame::io_error)?;
+        let begin = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
+        let ToKeeper::Begin { source } = begin else {
+            return Err(invalid("a connection for copies begins without the source's name"));
+        };
+        let source = Name::new(&source).map_err(io::Error::other)?;
+        self.check(&source, from).await?;
+        Ok(source)
+    }
+
     /// Waits until the membership knows this source, at the address from which it came.
-    async fn check(&self, source: &Name, from: Option<IpAddr>) -> io::Result<()> {
+    async fn check(&self, source: &Name, from: IpAddr) -> io::Result<()> {
         let mut peers = self.peers.clone();
         let known = timeout(KNOWN_LIMIT, peers.wait_for(|peers| is_up(peers, source))).await;
         let address = match known {
@@ -118,7 +154,7 @@ impl Incoming {
         };
         let address = address.ok_or_else(|| invalid("no member of this name is up"))?;
         // No member may write into the copies of another.
-        if from.is_some_and(|from| from.to_canonical() != address.to_canonical()) {
+        if from != address {
             return Err(invalid("the source connects from another address than that member's"));
         }
         Ok(())
@@ -127,7 +163,7 @@ impl Incoming {
     async fn talk(
         &self,
         id: ConnectionId,
-        source: &Name,
+        (source, from): (&Name, IpAddr),
         mut stream: PeerStream,
         mut decoder: FrameDecoder<0>,
         mut messages: mpsc::Receiver<FromKeeper>,
@@ -142,8 +178,7 @@ impl Incoming {
                         Err(FrameError::Closed) => return Ok(()),
                         Err(error) => return Err(frame::io_error(error)),
                     }
-                    let read = self.read(&mut stream, &mut decoder);
-                    let (message, memory) = timeout(MESSAGE_LIMIT, read).await??;
+                    let (message, memory) = self.read(&mut stream, &mut decoder).await?;
                     self.pass_on(id, message, memory).await?;
                 }
                 message = messages.recv() => match message {
@@ -152,30 +187,24 @@ impl Incoming {
                 },
                 changed = peers.changed() => {
                     changed.map_err(io::Error::other)?;
-                    if !is_up(&peers.borrow_and_update(), source) {
-                        return Err(invalid("the source is no longer up"));
+                    if address(&peers.borrow_and_update(), source) != Some(from) {
+                        return Err(invalid("the source is no longer up, or is elsewhere"));
                     }
                 }
             }
         }
     }
 
-    /// Reads a message, and takes the memory for it.
+    /// Reads a message that has begun, and takes the memory for it. The wait for memory does not
+    /// count as a wait for the source.
     async fn read(
         &self,
         stream: &mut PeerStream,
         decoder: &mut FrameDecoder<0>,
     ) -> io::Result<(ToKeeper, OwnedSemaphorePermit)> {
-        frame::read_part(stream, decoder, Part::Head, TO_KEEPER_CAP)
-            .await
-            .map_err(frame::io_error)?;
-        // Decoding copies the block.
-        let kib = u32::try_from(2 * decoder.body_bytes().div_ceil(1024)).unwrap_or(u32::MAX);
-        let memory = Arc::clone(&self.memory).acquire_many_owned(kib);
-        let memory = memory.await.map_err(io::Error::other)?;
-        frame::read_part(stream, decoder, Part::Whole, TO_KEEPER_CAP)
-            .await
-            .map_err(frame::io_error)?;
+        let memory = self.memory.take(decoder.body_bytes()).await.map_err(io::Error::other)?;
+        let whole = frame::read_part(stream, decoder, Part::Whole, TO_KEEPER_CAP);
+        timeout(MESSAGE_LIMIT, whole).await?.map_err(frame::io_error)?;
         let message = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
         Ok((message, memory))
     }
@@ -206,7 +235,13 @@ fn is_up(peers: &Peers, source: &Name) -> bool {
 
 fn address(peers: &Peers, source: &Name) -> Option<IpAddr> {
     let peer = peers.as_ref()?.iter().find(|peer| peer.name == *source)?;
-    Some(peer.address.ip())
+    Some(peer.address.ip().to_canonical())
+}
+
+/// The address from which a source comes. Without one, nobody knows whose copies it may write.
+fn known(from: Option<IpAddr>) -> io::Result<IpAddr> {
+    let from = from.map(|from| from.to_canonical());
+    from.ok_or_else(|| invalid("the address of the source is not known"))
 }
 
 async fn tell_standings(stream: &mut PeerStream, standings: Vec<Standing>) -> io::Result<()> {
@@ -229,3 +264,7 @@ async fn tell(stream: &mut PeerStream, message: &FromKeeper) -> io::Result<()> {
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
+
+#[cfg(test)]
+#[path = "incoming_tests.rs"]
+mod tests;
