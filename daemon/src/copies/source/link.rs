@@ -5,6 +5,7 @@
 
 use crate::peer::COPIES;
 use memberd_control::frame::{FrameDecoder, Part};
+use memberd_copies::store::Refused;
 use memberd_copies::wire::{
     self, FROM_KEEPER_CAP as CAP, FromKeeper, ToKeeper, VERSION, WINDOW_BLOCKS,
 };
@@ -148,8 +149,8 @@ impl Talk {
                     let rest =
                         frame::read_part(&mut stream, &mut decoder, Part::Whole, CAP);
                     timeout(MESSAGE_LIMIT, rest).await?.map_err(frame::io_error)?;
-                    let said = wire::decode(decoder.take()).map_err(io::Error::other)?;
-                    self.tell(LinkEvent::Said(said)).await;
+                    let said = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
+                    self.tell(LinkEvent::Said(with_short_reason(said))).await;
                 }
                 message = messages.recv() => match message {
                     Some(message) => write(&mut stream, &message).await?,
@@ -162,4 +163,46 @@ impl Talk {
 
 async fn write(stream: &mut PeerStream, message: &[u8]) -> io::Result<()> {
     timeout(MESSAGE_LIMIT, frame::write(stream, &[message])).await?
+}
+
+/// The longest reason of a keeper, in characters: it goes to the log and the status.
+const REASON_CHARACTERS: usize = 200;
+
+/// What a keeper said, with a reason of one short line.
+fn with_short_reason(said: FromKeeper) -> FromKeeper {
+    let short = |reason: String| -> String {
+        let printable = reason.chars().map(|one| if one.is_control() { ' ' } else { one });
+        printable.take(REASON_CHARACTERS).collect()
+    };
+    match said {
+        FromKeeper::Stopped { reason } => FromKeeper::Stopped { reason: short(reason) },
+        FromKeeper::Refused { stream, reason: Refused::Failed(reason) } => {
+            FromKeeper::Refused { stream, reason: Refused::Failed(short(reason)) }
+        }
+        said => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memberd_copies::stream::StreamId;
+
+    #[test]
+    fn the_reasons_of_a_keeper_are_short() {
+        let long = format!("full\n\u{1b}[2J{}", "x".repeat(500_000));
+        let stream = StreamId { device: 1, inode: 2, begun_ms: 3 };
+        let failed = Refused::Failed(long.clone());
+        for said in
+            [FromKeeper::Stopped { reason: long }, FromKeeper::Refused { stream, reason: failed }]
+        {
+            match with_short_reason(said) {
+                FromKeeper::Stopped { reason: said }
+                | FromKeeper::Refused { reason: Refused::Failed(said), .. } => {
+                    assert!(said.starts_with("full  [2Jxxx") && said.len() == 200, "{said}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

@@ -21,8 +21,8 @@ const NEW_KEEPER_BYTES: u64 = 64 << 20;
 /// The most streams of former files that are remembered: their offer may end.
 const MOST_FORMER: usize = 2048;
 
-/// The most standings that are taken of a keeper.
-const MOST_STANDINGS: usize = 4096;
+/// The most standings that are taken of a keeper: it keeps as many streams of a source.
+const MOST_STANDINGS: usize = 1024;
 
 /// How often a keeper is told how much is not sent.
 const TELL_BEHIND: Duration = Duration::from_secs(1);

@@ -35,8 +35,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// The most blocks that are cut before the connections have their turn.
 const BLOCKS_AT_ONCE: usize = 16;
 
-/// The most events that wait.
-const EVENTS: usize = 256;
+/// The most events that wait: each may be as long as a message of a keeper.
+const EVENTS: usize = 16;
 
 /// This much may be sent at once after a pause, in bytes.
 const BURST_BYTES: u64 = 4 << 20;
