@@ -426,6 +426,11 @@ impl Files {
         }
     }
 
+    /// Whether something is offered that is not followed, or was not read.
+    pub(super) fn lacks_some(&self) -> bool {
+        self.too_many || self.problem.is_some() || !self.failed.is_empty()
+    }
+
     /// How many files are followed.
     pub(super) fn len(&self) -> usize {
         self.files.len()

@@ -572,6 +572,27 @@ async fn a_log_that_begins_again_is_no_continued_one() {
     assert!(rig.streams.values().all(|stream| stream.head.continues.is_none()));
 }
 
+/// A search of the copies says that something may be missing.
+#[tokio::test]
+async fn with_files_that_are_not_sent_the_source_is_behind() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "text\n");
+    rig.tick();
+    assert_eq!(rig.behind, 0);
+    rig.files.problem = Some("a file cannot be read".to_owned());
+    rig.now += Duration::from_secs(1);
+    rig.send(1);
+    assert_eq!(rig.behind, 1);
+    rig.tick();
+    assert_eq!(rig.behind, 0);
+    for number in 0..1_024 {
+        rig.append(&format!("{number}.log"), "text\n");
+    }
+    rig.tick();
+    rig.tick();
+    assert_eq!((rig.streams.len(), rig.behind), (1_024, 1));
+}
+
 #[tokio::test]
 async fn compressed_files_are_not_sent() {
     let mut rig = Rig::new(&["*"]);

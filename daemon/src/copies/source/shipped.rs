@@ -316,7 +316,9 @@ impl Keeper {
             // It has not had its turn yet.
             None => file.waiting(0),
         };
-        let behind: u64 = files.iter().map(waiting).sum();
+        // With files of which nothing is sent, nobody knows that copies have all.
+        let lacks = u64::from(files.lacks_some());
+        let behind: u64 = files.iter().map(waiting).sum::<u64>() + lacks;
         let (told, at) = self.told_behind;
         let is_due = told.is_none() || behind == 0 || now - at >= TELL_BEHIND;
         if told != Some(behind) && is_due {
