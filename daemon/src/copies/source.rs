@@ -12,6 +12,7 @@ mod shipped;
 mod status;
 mod task;
 mod text;
+mod unchanged;
 
 pub(crate) use offer::Offer;
 pub(crate) use status::SourceStatus;

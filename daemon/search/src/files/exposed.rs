@@ -34,6 +34,9 @@ pub const ONLY_LINKS: &str =
 /// The most directories into which links may lead.
 const MAX_LINK_DIRECTORIES: usize = 64;
 
+/// The most directories that are named in a list.
+const MAX_DIRECTORIES: usize = 256;
+
 /// The most problems that are reported.
 const MAX_PROBLEMS: usize = 100;
 
@@ -55,6 +58,10 @@ pub struct FileList {
     pub files: Vec<ExposedFile>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// The directories in which files were looked for, each once, whether they are there or not: as
+    /// long as nothing in them is created, renamed or removed, a listing finds the same files. None
+    /// where links are followed, which lead elsewhere, or there are too many of them.
+    pub directories: Option<Vec<PathBuf>>,
     /// The globs of exposed files, as written, that find only links which are not followed, and the
     /// filter selects such a link.
     pub only_links: Vec<String>,
@@ -144,6 +151,7 @@ impl ExposedFiles {
             finds_files: false,
             finds_links: false,
             problems: Vec::new(),
+            directories: self.links.is_empty().then(BTreeSet::new),
             entries_left: entries,
             cut: false,
         };
@@ -168,6 +176,7 @@ impl ExposedFiles {
         FileList {
             files,
             problems: collector.problems,
+            directories: collector.directories.map(|all| all.into_iter().collect()),
             only_links,
             unmatched: collector.tracker.unmatched(),
             cut: collector.cut,
@@ -201,6 +210,8 @@ struct Collector<'n> {
     finds_files: bool,
     finds_links: bool,
     problems: Vec<Problem>,
+    /// None when there are too many, or links are followed.
+    directories: Option<BTreeSet<PathBuf>>,
     entries_left: usize,
     cut: bool,
 }
@@ -367,6 +378,11 @@ impl Visitor for Collector<'_> {
         }
     }
 
+    fn directory(&mut self, directory: PathBuf) {
+        self.directories.as_mut().map(|all| all.insert(directory));
+        self.directories.take_if(|all| all.len() > MAX_DIRECTORIES);
+    }
+
     fn may_go_on(&mut self) -> bool {
         if self.is_cancelled() {
             return false;
@@ -381,6 +397,20 @@ impl Visitor for Collector<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_names_the_directories_in_which_files_may_appear() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::create_dir_all(at("d/e")).unwrap();
+        let globs = ["d/*/x.log", "*.log", "n/m/*.log", "**/y"]
+            .map(|glob| at(glob).to_str().unwrap().to_owned());
+        let exposed = ExposedFiles::new(&globs).unwrap();
+        let found = exposed.files(&FileFilter::default()).directories.unwrap();
+        assert_eq!(found, [at(""), at("d"), at("d/e"), at("n/m")]);
+        let links = ExposedFiles::new(&globs).unwrap().following_links(&["/srv"]).unwrap();
+        assert_eq!(links.files(&FileFilter::default()).directories, None);
+    }
 
     #[test]
     fn the_limit_of_entries_is_used_up_and_then_reported() {

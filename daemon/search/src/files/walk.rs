@@ -26,6 +26,8 @@ pub(crate) trait Visitor {
     fn problem(&mut self, path: PathBuf, reason: String);
     /// A directory that could not be read, and why.
     fn unread(&mut self, directory: PathBuf, reason: String);
+    /// A directory in which files were looked for. It may not be there.
+    fn directory(&mut self, directory: PathBuf);
     /// A directory or one of its entries is about to be examined. False ends the walk.
     fn may_go_on(&mut self) -> bool;
 }
@@ -38,8 +40,12 @@ pub(crate) fn walk(glob: &ExposedGlob, rules: &Rules, visitor: &mut dyn Visitor)
             let mut walk = Walk { root: Arc::new(root), visitor };
             walk.below(Path::new(""), &glob.components, 0);
         }
-        Err(error) if is_missing(&error) => {}
-        Err(error) => visitor.unread(glob.root.clone(), reason(&error)),
+        Err(error) => {
+            visitor.directory(glob.root.clone());
+            if !is_missing(&error) {
+                visitor.unread(glob.root.clone(), reason(&error));
+            }
+        }
     }
 }
 
@@ -111,6 +117,8 @@ impl Walk<'_> {
 
     /// A file whose last component has no wildcard.
     fn literal(&mut self, below: PathBuf) {
+        let path = self.root.path().join(&below);
+        self.visitor.directory(path.parent().unwrap_or(self.root.path()).to_owned());
         match literal_problem(&self.root, &below) {
             Ok(Some(listed)) => self.found(below, listed),
             Ok(None) => {}
@@ -123,6 +131,7 @@ impl Walk<'_> {
         if !self.visitor.may_go_on() {
             return Vec::new();
         }
+        self.visitor.directory(self.root.path().join(below));
         match directory::entries(&self.root, below, || self.visitor.may_go_on()) {
             Ok(entries) => entries,
             Err(error) => {

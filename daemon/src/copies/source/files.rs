@@ -7,6 +7,7 @@
 
 use super::file::{Followed, Found, Look, Place};
 use super::offer::Offer;
+use super::unchanged::Directories;
 use memberd_search::{ExposedFile, FileIdentity, FileList};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -51,6 +52,7 @@ pub(super) struct Files {
     passed: HashMap<FileIdentity, u64>,
     /// Files that cannot be followed, and when that was found. They are tried again later.
     failed: HashMap<FileIdentity, Instant>,
+    directories: Directories,
     next: u64,
     /// When rotated files were last listed.
     rotated_at: Option<Instant>,
@@ -124,9 +126,12 @@ impl Files {
 
     /// Lists what is offered, and looks at it.
     pub(super) fn refresh(&mut self, offer: &Offer, now: Instant) {
+        if self.look_only(now) {
+            return;
+        }
         self.problem = None;
         self.look(now);
-        let found = offer.live();
+        let found = self.directories.list(offer, now);
         let live = self.note_listed(&found, now);
         let is_due = self.rotated_at.is_none_or(|at| now - at >= ROTATED_EVERY);
         if self.wants_rotated || is_due {
@@ -138,8 +143,42 @@ impl Files {
     /// Everything is listed again: the offer is another.
     pub(super) fn offer_changed(&mut self) {
         self.rotated_at = None;
+        self.directories.forget();
         self.passed.clear();
         self.failed.clear();
+    }
+
+    /// Looks at the files without a listing, if one would find the same. Returns whether that was
+    /// so.
+    fn look_only(&mut self, now: Instant) -> bool {
+        let is_there = |file: &Followed| matches!(file.place, Place::Listed | Place::Rotated);
+        let is_usual = !self.wants_rotated
+            && self.problem.is_none()
+            && self.rotated_at.is_some_and(|at| now - at < ROTATED_EVERY)
+            && self.files.values().all(is_there);
+        if !is_usual || !self.directories.are_unchanged(now) {
+            return false;
+        }
+        self.look(now);
+        self.look_at_closed(now);
+        // Otherwise a listing follows.
+        !self.wants_rotated && self.problem.is_none()
+    }
+
+    /// Looks at the files that are not open.
+    fn look_at_closed(&mut self, now: Instant) {
+        for key in self.keys() {
+            let closed = self.files.get(&key).filter(|file| !file.is_open());
+            let Some(listed) = closed.and_then(|file| file.listed.clone()) else { continue };
+            match self.identify(&listed) {
+                Some((identity, size)) if self.by_identity.get(&identity) == Some(&key) => {
+                    let place = self.files.get(&key).map_or(Place::Rotated, |file| file.place);
+                    self.note_there(key, &listed, size, place, now);
+                }
+                // It is another file.
+                _ => self.wants_rotated = true,
+            }
+        }
     }
 
     /// Looks at all open files.

@@ -26,6 +26,9 @@ use tracing::{error, warn};
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often keepers are chosen when nothing happens.
+const CHOOSE: Duration = Duration::from_secs(5);
+
 /// Looking takes at most one part in this many of a processor's time.
 const SHARE: u32 = 20;
 
@@ -70,6 +73,8 @@ pub(super) struct Source {
     pace: Pace,
     started: Instant,
     look_at: Instant,
+    /// When keepers are chosen again, even if nothing seems to have changed.
+    choose_at: Instant,
     /// When more can be sent: at once, or when the rate allows it.
     send_at: Option<Instant>,
     sent_bytes: u64,
@@ -103,6 +108,7 @@ impl Source {
             cutter: Cutter::new()?,
             started: now,
             look_at: now,
+            choose_at: now,
             send_at: None,
             sent_bytes: 0,
             lost_bytes: 0,
@@ -113,7 +119,9 @@ impl Source {
     /// Runs until the settings have no sender any more.
     pub(super) async fn run(mut self) {
         loop {
-            match self.wake().await {
+            let wake = self.wake().await;
+            let mut may_change = !matches!(wake, Wake::Time);
+            match wake {
                 Wake::End => return,
                 Wake::Settings => self.take_settings(),
                 Wake::Event(event) => self.take_event(event),
@@ -121,16 +129,26 @@ impl Source {
             }
             while let Ok(event) = self.events.try_recv() {
                 self.take_event(event);
+                may_change = true;
             }
             let now = Instant::now();
             if now >= self.look_at {
                 self.look(now);
             }
-            let peers = self.parts.peers.borrow().clone();
-            self.keepers.choose(peers.as_deref().map(Vec::as_slice), self.settings.copies, now);
+            let is_due = self.keepers.due().is_some_and(|due| due <= now);
+            if may_change || is_due || now >= self.choose_at {
+                self.choose(now);
+            }
             self.send(now);
             self.report(now);
         }
+    }
+
+    /// It compares all members, so it is not done without a reason.
+    fn choose(&mut self, now: Instant) {
+        self.choose_at = now + CHOOSE;
+        let peers = self.parts.peers.borrow().clone();
+        self.keepers.choose(peers.as_deref().map(Vec::as_slice), self.settings.copies, now);
     }
 
     async fn wake(&mut self) -> Wake {
