@@ -30,7 +30,7 @@ const SYNC_BYTES: usize = 1 << 20;
 const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// How long copies count as coming.
-const ACTIVE: Duration = Duration::from_secs(60);
+const ACTIVE: Duration = Duration::from_secs(5);
 
 /// Which connection it is. A later one has a greater number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
