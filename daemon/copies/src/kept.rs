@@ -7,7 +7,7 @@ mod blocks;
 mod list;
 mod reader;
 pub use blocks::Blocks;
-pub use list::{list, sources};
+pub use list::{KeptList, Unlisted, list, list_all, sources};
 pub use reader::BlockReader;
 
 use super::needs::Needs;
