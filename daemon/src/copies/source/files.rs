@@ -58,6 +58,8 @@ pub(super) struct Files {
     wants_rotated: bool,
     /// Whether there are more files than are followed.
     pub(super) too_many: bool,
+    /// How long the looks at them are apart.
+    pub(super) pause: Duration,
     /// The first problem with a file at the last listing.
     pub(super) problem: Option<String>,
 }

@@ -40,6 +40,7 @@ struct Rig {
     now: Instant,
     now_ms: u64,
     behind: u64,
+    every_ms: u32,
 }
 
 impl Rig {
@@ -59,6 +60,7 @@ impl Rig {
             now,
             now_ms: 1_700_000_000_000,
             behind: u64::MAX,
+            every_ms: 0,
         };
         rig.connect();
         rig
@@ -174,7 +176,9 @@ impl Rig {
                     stream.text.extend(text);
                     stream.last = Some(block.head);
                 }
-                ToKeeper::Behind { bytes } => self.behind = bytes,
+                ToKeeper::Behind { bytes, every_ms } => {
+                    (self.behind, self.every_ms) = (bytes, every_ms);
+                }
             }
         }
     }
@@ -540,4 +544,21 @@ async fn a_fast_writer_loses_nothing() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert!(names.len() >= 4, "{names:?}");
     rig.assert_streams("a.log", &names);
+}
+
+/// Where looking takes long, keepers are told that more may be missing, and at once.
+#[tokio::test]
+async fn keepers_are_told_how_long_looks_are_apart() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.send(usize::MAX);
+    assert_eq!((rig.behind, rig.every_ms), (0, 1_000));
+    rig.files.pause = Duration::from_millis(2_300);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 3_000);
+    rig.files.pause = Duration::from_secs(1);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 3_000, "it may soon take long again");
+    rig.now += Duration::from_secs(61);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 1_000);
 }
