@@ -12,7 +12,7 @@ use crate::search::{
     Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Missed, Restriction,
 };
 use crate::services::Services;
-use memberd_control::grep::{GrepAsker, GrepMembers, GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepAsker, GrepFollow, GrepMembers, GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
 use memberd_membership::Name;
 use memberd_transport::Source;
@@ -157,15 +157,19 @@ async fn plan(
     restriction.restrict(&mut request).map_err(not_permitted)?;
     // The client does not choose who is asked for copies.
     request.kept_of = None;
-    // The journal is not kept, and what is kept does not grow any more.
-    request.copies &= request.files.journal.is_none() && !request.files.follow;
+    // The journal is not kept.
+    request.copies &= request.files.journal.is_none();
+    let follows_files = request.files.follow && request.files.journal.is_none();
+    request.follow_from = follows_files.then(GrepFollow::default);
+    // What is kept does not grow any more: copies are searched of what is lost while it is followed.
+    let wants_copies = request.copies && !request.files.follow;
     let (mut compiled, mut request) = compile(request, user, services).await?;
-    let left = if request.copies { request.members.on.as_slice() } else { &[] };
+    let left = if wants_copies { request.members.on.as_slice() } else { &[] };
     let (choice, chosen) = choose(&request.members, left, restriction, services).await?;
     let Chosen { up, failed: mut missed, may_keep } = chosen;
     let mut targets: Vec<Target> = up.into_iter().map(Target::Member).collect();
     let mut unknown = None;
-    if request.copies && !missed.is_empty() {
+    if wants_copies && !missed.is_empty() {
         let search = &services.search;
         let found = find(&search.caller, &search.searcher, missed, may_keep, user)
             .await

@@ -32,7 +32,11 @@ impl LocalSearcher {
                 break;
             }
         }
-        let KeptFiles { files, unmatched, cut } = KeptFiles::choose(streams, &compiled.narrow);
+        let narrow = &compiled.narrow;
+        let KeptFiles { files, unmatched, cut } = match &request.follow_from {
+            Some(from) => KeptFiles::choose_followed(streams, narrow, &from.positions),
+            None => KeptFiles::choose(streams, narrow),
+        };
         if request.printing.by_time {
             compiled = compile::make_room_to_merge_kept(request, compiled, &files)?;
         }
@@ -42,8 +46,11 @@ impl LocalSearcher {
                 "more than {MAX_FILES} files match: the first of them are searched; name fewer"
             ));
         }
-        let plan = self.plan(request);
-        let totals = compiled.search.run_kept(&plan, member, &files, output, cancel);
+        let search = &compiled.search;
+        let totals = match &request.follow_from {
+            Some(from) => search.follow_kept(member, &files, from, output, cancel),
+            None => search.run_kept(&self.plan(request), member, &files, output, cancel),
+        };
         // The lines that they have are missing, and nobody knows of which files.
         let errors = totals.errors + u64::from(cut) + unlisted.len() as u64;
         Ok((Totals { errors, ..totals }, unmatched))
