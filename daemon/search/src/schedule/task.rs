@@ -49,7 +49,7 @@ impl Task {
 enum Begun<'f> {
     /// Its chunks, and the index of the next one.
     Chunks(Arc<ChunkedFile>, u64),
-    Units(Units<'f>),
+    Units(Box<Units<'f>>),
 }
 
 /// Hands out the tasks in order.
@@ -143,10 +143,10 @@ impl<'f> TaskQueue<'f> {
 
     /// The first unit of a kept stream. One of which nothing is read has an empty one.
     fn units(&mut self, file: &'f KeptFile, skip: &'f Skip) -> (Task, bool) {
-        self.unit(Units::new(file, skip))
+        self.unit(Box::new(Units::new(file, skip)))
     }
 
-    fn unit(&mut self, mut units: Units<'f>) -> (Task, bool) {
+    fn unit(&mut self, mut units: Box<Units<'f>>) -> (Task, bool) {
         let file = self.next;
         let unit = units.next().unwrap_or_default();
         let is_last = !units.has_more();
