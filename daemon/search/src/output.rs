@@ -43,8 +43,9 @@ pub trait Output {
         Ok(())
     }
 
-    /// While files are followed: what was printed up to now is all that these files had up to these
-    /// positions. `has_lines` says that lines were printed since the last call, all of the one file.
+    /// While files are followed: what was printed up to now is all that these files had up to
+    /// these positions. `has_lines` says that lines were printed since the last call, all of the
+    /// one file.
     fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
         let _ = (positions, has_lines);
         Ok(())

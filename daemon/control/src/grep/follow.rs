@@ -12,8 +12,8 @@ pub struct GrepFollow {
     /// Whether it goes on: the files of `positions` are read from there, and others that are new
     /// from their beginnings. If not, all files are followed from their ends.
     pub again: bool,
-    /// Since when, in milliseconds since the Unix epoch. What a copy has of other files is new if it
-    /// began later.
+    /// Since when, in milliseconds since the Unix epoch. What a copy has of other files is new if
+    /// it began later.
     #[serde(default)]
     pub since_ms: u64,
     /// Up to where the lines of files are known.

@@ -161,7 +161,7 @@ async fn plan(
     request.copies &= request.files.journal.is_none();
     let follows_files = request.files.follow && request.files.journal.is_none();
     request.follow_from = follows_files.then(GrepFollow::default);
-    // What is kept does not grow any more: copies are searched of what is lost while it is followed.
+    // What is kept does not grow any more. A follow reads copies once a member is lost.
     let wants_copies = request.copies && !request.files.follow;
     let (mut compiled, mut request) = compile(request, user, services).await?;
     let left = if wants_copies { request.members.on.as_slice() } else { &[] };
