@@ -105,14 +105,18 @@ fuzz: ## Fuzz every parser of untrusted input. 100 minutes, or less with SECONDS
 	daemon/fuzz/run $(SECONDS)
 
 # A flood lasts a minute. A thousand kills fall at random moments. Twenty members go through
-# everything for half an hour. SEED=, SOAK_SECONDS=, FLOOD_SECONDS= and KILLS= change that.
+# everything for half an hour, and copies of logs through five storms of two minutes. SEED=,
+# SOAK_SECONDS=, FLOOD_SECONDS=, KILLS=, STORMS= and STORM_SECONDS= change that.
 soak: export SOAK_SECONDS ?= 1800
 soak: export FLOOD_SECONDS ?= 60
 soak: export KILLS ?= 1000
-soak: ## Run the floods, the kills and the long story of twenty members. Root.
+soak: export STORMS ?= 5
+soak: export STORM_SECONDS ?= 120
+soak: ## Run the floods, the kills, the storms and the long story of twenty members. Root.
 	cargo build --release --locked --bins
 	cargo test --release --locked -p memberd-tests --test floods -- --nocapture --test-threads=1
 	cargo test --release --locked -p memberd-tests --test loopback killed_at_any_moment -- --nocapture
+	cargo test --release --locked -p memberd-tests --test netns copies_storm:: -- --nocapture
 
 # The package has the programs, units, settings, manual and completions. It is for Debian 12 and
 # later. The same sources give the same bytes anywhere: see `reproducible`.

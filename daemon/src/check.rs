@@ -1,6 +1,8 @@
 //! Carries out `memberd --check`: says what is wrong with the settings, and warns of what this
 //! machine does not have yet. It owns no state.
 
+mod bound_units;
+
 use crate::config::{Config, ConfigError, Origin, Setting};
 use crate::exit;
 use crate::resolve::{Own, resolve};
@@ -62,8 +64,8 @@ fn print_settings(settings: Vec<(Setting, Origin)>, file: &Path) {
     }
 }
 
-/// Missing introducers, those without an address, the globs that find only links, and those that
-/// find what is never searched. Addresses of the machine are not looked at, since settings are
+/// Missing introducers, those without an address, the globs that find only links, those that find
+/// what is never searched, and units that may outlive the leader's lease. Addresses of the machine are not looked at, since settings are
 /// often checked elsewhere. For the same reason a glob that finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
     let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
@@ -75,6 +77,9 @@ fn warnings(config: &Config) -> Vec<String> {
     }));
     if config.introducers.is_empty() {
         warnings.push(format!("group.introducers: {FOUNDS}"));
+    }
+    if config.agreement.enabled {
+        warnings.extend(bound_units::warnings(Path::new(bound_units::UNITS)));
     }
     let own = Own { address: config.address, name: config.name.to_string() };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -40,6 +40,7 @@ mod reply_source;
 mod restriction;
 pub mod serve;
 mod service;
+mod stand;
 mod timed;
 
 pub use compile::Compiled;

@@ -220,6 +220,7 @@ fn a_log_that_lost_its_end_is_found_once() {
         assert_eq!(fleet[at].copies_of("vm1", &path).unwrap().len(), 1, "vm{at}: one file");
     }
     fleet.crash(&[1]);
+    fleet[2].wait_until_logged_times("member failed name=vm1 ", 2);
     let expected = fs::read_to_string(&path).unwrap();
     for rotated in [&["--rotated"][..], &[]] {
         let name = path.to_str().unwrap();

@@ -5,11 +5,15 @@ use memberd_copies::store::{Limits, Store};
 use memberd_copies::stream::{Fingerprint, StreamHead, StreamId};
 use memberd_membership::Name;
 use memberd_search::LineSpans;
+use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
-use std::io::Write as _;
-use std::process::Output;
-use std::time::SystemTime;
+use nix::sys::signal::Signal;
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime};
 
 /// The file of vm4 that others keep.
 const LOG: &str = "/srv/shop.log";
@@ -192,4 +196,93 @@ fn the_lines_of_a_killed_member_are_found() {
     assert_eq!(stdout(&found), expected, "{found:?}");
     assert!(told(&found).contains("its logs as vm"), "{found:?}");
     assert_eq!(found.status.code(), Some(0), "{found:?}");
+}
+
+/// What comes on a pipe, line by line.
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    lines
+}
+
+/// Waits for a line that holds these words.
+fn wait_for(lines: &Receiver<String>, words: &str) {
+    wait_until(&format!("a line says {words:?}"), stretched(SOON), || {
+        let heard: Vec<String> = lines.try_iter().collect();
+        holds(heard.iter().any(|line| line.contains(words)), || format!("heard {heard:?}"))
+    });
+}
+
+/// Takes lines until the one with this number has come.
+fn take_until(lines: &Receiver<String>, taken: &mut Vec<usize>, number: usize) {
+    wait_until(&format!("line {number} comes"), stretched(SOON), || {
+        taken.extend(lines.try_iter().map(|line| number_of(&line)));
+        let last = taken.last().copied();
+        holds(last >= Some(number), || format!("the last was {last:?}"))
+    });
+}
+
+fn number_of(line: &str) -> usize {
+    line.split(' ').nth(1).and_then(|number| number.parse().ok()).expect(line)
+}
+
+/// Lines, long enough that few of them fit into the buffers on the way.
+fn orders(range: std::ops::Range<usize>) -> String {
+    range.map(|number| format!("order {number} {}\n", "was paid ".repeat(40))).collect()
+}
+
+/// A client that reads nothing holds the follow back, while copies go on. Then the machine dies.
+/// What was not shown comes from the copy, and what comes later from the machine itself: each line
+/// once, in order.
+#[test]
+fn a_follow_goes_on_over_the_death_and_the_return_of_a_member() {
+    let mut fleet = Fleet::start_with(4, |daemon| {
+        daemon.settings.logs.push("copies = 2".to_owned());
+        drop(daemon.offer("shop.log"));
+    });
+    let path = fleet[2].directory().join("shop.log");
+    let append = |text: &str| {
+        let mut log = OpenOptions::new().append(true).open(&path).unwrap();
+        log.write_all(text.as_bytes()).unwrap();
+    };
+    let mut command =
+        fleet[1].memberctl(&["grep", "--follow", "-h", "--on=vm2", "order", "shop.log"]);
+    let mut memberctl =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let stdout = lines_of(memberctl.child().stdout.take().unwrap());
+    let stderr = lines_of(memberctl.child().stderr.take().unwrap());
+    let (mut taken, mut count) = (Vec::new(), 0);
+    // Nothing says when the follow has begun.
+    wait_until("a line comes", stretched(SOON), || {
+        append(&orders(count..count + 1));
+        count += 1;
+        taken.extend(stdout.recv_timeout(Duration::from_millis(200)).map(|line| number_of(&line)));
+        holds(!taken.is_empty(), || "none does".to_owned())
+    });
+    take_until(&stdout, &mut taken, count - 1);
+    let first = taken[0];
+    memberctl.signal(Signal::SIGSTOP);
+    append(&orders(count..60_000));
+    let written = std::fs::metadata(&path).unwrap().len();
+    wait_until("two members keep the log", stretched(SOON), || {
+        let kept = (1..=4).filter(|at| {
+            let copies = fleet[*at].copies_of("vm2", &path).unwrap_or_default();
+            copies.iter().any(|copy| copy.text.len() as u64 == written)
+        });
+        let kept = kept.count();
+        holds(kept == 2, || format!("{kept} keep it"))
+    });
+    fail(&mut fleet, 2);
+    memberctl.signal(Signal::SIGCONT);
+    wait_for(&stderr, "its logs as vm");
+    take_until(&stdout, &mut taken, 59_999);
+    // Nothing but the file itself has these.
+    append(&orders(60_000..60_100));
+    fleet[2].start();
+    wait_for(&stderr, "vm2 joined: its logs are followed too, from where they were left");
+    append(&orders(60_100..60_200));
+    take_until(&stdout, &mut taken, 60_199);
+    assert!(taken.iter().copied().eq(first..60_200), "each line once, in order");
 }

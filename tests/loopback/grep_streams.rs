@@ -184,10 +184,11 @@ fn followed_lines_come_as_they_are_written() {
     fleet[3].kill();
     wait_for(&stderr, "memberctl: vm3 failed: its logs are not followed any more");
 
-    // One that comes back is followed again.
+    // One that comes back is followed again, from where it was left.
+    write(&fleet[3], "an error while it was down");
     fleet[3].start();
-    // What it wrote meanwhile is missing, and that is said.
-    wait_for(&stderr, "memberctl: vm3 joined: its logs are followed too, without the lines of");
+    wait_for(&stderr, "memberctl: vm3 joined: its logs are followed too, from where they were");
+    wait_for(&stdout, "live.log:an error while it was down");
     write_until_it_comes(&fleet[3], &stdout);
     let rest: Vec<String> = stdout.try_iter().collect();
     assert!(rest.iter().all(|line| line.ends_with(":an error")), "{rest:?}");

@@ -99,7 +99,7 @@ fn a_member_with_only_the_old_key_loses_its_connections() {
         wait_for(&messages, &format!("memberctl: {name}: "));
     }
     // Connections between members with the new key begin anew.
-    wait_for(&ours[1], "memberctl: vm2 answers again: its logs are followed from here on");
+    wait_for(&ours[1], "memberctl: vm2 answers again: its logs are followed from where they");
     write_until_it_comes(&fleet[2], &ours, "a new line");
     let lines = fs::read_to_string(lines).unwrap();
     assert!(!lines.contains("secret") && !lines.contains("new"), "{lines}");

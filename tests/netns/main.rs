@@ -13,12 +13,16 @@
 //! | `NETNS_ROUNDS` | 4 | rounds of four crashes at once, in each fleet |
 //! | `NETNS_SECONDS` | 30 | how long a fleet is watched under loss, or at rest |
 //! | `NETNS_MEMBERS` | 30 | members of the fleet at rest |
+//! | `STORMS` | 2 | storms that copies of logs go through |
+//! | `STORM_SECONDS` | 25 | how long things happen to members in each |
+//! | `SEED` | another each time | the seed of the first storm |
 //! | `TIME_SCALE` | 1 | stretches all limits but the promised ones, for slow machines |
 //!
 //! `make bench-netns` measures all of it at full size beside the simulator.
 
 #![cfg(test)]
 
+mod copies_storm;
 mod crashes;
 mod detector;
 mod interface;

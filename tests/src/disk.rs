@@ -1,9 +1,11 @@
 //! Small disks of a test's own that can be filled and write-protected. They lie in a mount
 //! namespace of the test, so nothing of them is left behind.
 
-use crate::left_out;
+use crate::wait::SOON;
+use crate::{left_out, wait_until};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::statvfs::statvfs;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -75,6 +77,23 @@ impl Disk {
     /// When it had not been taken.
     pub fn free(&self) {
         fs::remove_file(self.filler()).expect("the disk was filled");
+    }
+
+    /// From now on this many KiB are free. A disk with much room takes no memory for it.
+    ///
+    /// # Panics
+    /// When its size cannot be changed.
+    pub fn leave_free(&self, kib: u64) {
+        let resize = || {
+            let now = statvfs(&self.path).map_err(|error| error.to_string())?;
+            let used = (now.blocks() - now.blocks_free()) * now.fragment_size();
+            let options = format!("size={}", used + kib * 1_024);
+            let (none, again) = (None::<&str>, MsFlags::MS_REMOUNT);
+            mount(none, &self.path, none, again, Some(options.as_str()))
+                // Meanwhile more was written.
+                .map_err(|error| format!("{options}: {error}"))
+        };
+        wait_until("the disk has another size", SOON, resize);
     }
 
     /// From now on nothing can be opened for writing, made, renamed or removed, until the guard is

@@ -32,6 +32,16 @@ pub fn soak(default: u64) -> Duration {
     Duration::from_secs(from_environment("SOAK_SECONDS", default))
 }
 
+/// `STORM_SECONDS`: how long copies of logs go through a storm.
+pub fn storm(default: u64) -> Duration {
+    Duration::from_secs(from_environment("STORM_SECONDS", default))
+}
+
+/// `STORMS`: how many storms there are, each with a seed of its own.
+pub fn storms(default: usize) -> usize {
+    from_environment("STORMS", default)
+}
+
 /// `SEED`: the seed of all random choices. Without it each run has a new one.
 pub fn seed() -> u64 {
     from_environment("SEED", RandomState::new().hash_one(0) % 1_000_000)

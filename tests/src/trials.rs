@@ -1,6 +1,7 @@
 //! Trials that a fleet goes through, and their results. Tests assert them, and measurements print
 //! them.
 
+pub mod copies_storm;
 pub mod crashes;
 pub mod introducer;
 pub mod loss;

@@ -14,8 +14,8 @@ use crate::program;
 #[command(
     after_help = "Exit status: 0 the settings are good, 1 they are not. Each problem is printed \
     with its file, line and key. A warning is no problem of the settings: it names missing \
-    introducers, one that has no address now, a glob that finds only links, or what this machine \
-    does not have yet.
+    introducers, one that has no address now, a glob that finds only links, a unit bound to \
+    memberd-leader.service that may outlive the lease, or what this machine does not have yet.
 
 --effective also shows what is not in the file: defaults, and what is derived, such as the name \
 from the host name. A running daemon may still have other values: memberctl reload tells which. \

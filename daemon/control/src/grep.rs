@@ -4,6 +4,7 @@
 mod asker;
 mod colors;
 mod file_name;
+mod follow;
 mod journal;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use crate::tags::TagFilter;
 pub use asker::GrepAsker;
 pub use colors::{GrepColors, NotAColor, Sgr};
 pub use file_name::on_one_line;
+pub use follow::{GrepFollow, GrepPosition, MAX_POSITIONS};
 pub use journal::GrepJournal;
 use serde::{Deserialize, Serialize};
 use std::ops::Not;
@@ -65,6 +67,11 @@ pub struct GrepRequest {
     /// copies refuse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_of: Option<String>,
+    /// From where files are followed, and that their positions are told. With
+    /// [`GrepRequest::kept_of`], what the copies have more than that is searched. The client's
+    /// daemon sets it, whatever the client sends. Older daemons tell no positions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_from: Option<GrepFollow>,
 }
 
 /// How many bytes a limit of files ([`GrepFiles::only`]) takes of each request, at most.

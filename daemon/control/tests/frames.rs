@@ -6,9 +6,9 @@ use memberd_control::frame::{
     FrameError, HEADER_BYTES, Message, REPLY_CAP, decode, encode, length, read_frame, write_frame,
 };
 use memberd_control::grep::{
-    GrepAsker, GrepCharacters, GrepColors, GrepCopy, GrepFiles, GrepJournal, GrepMembers,
-    GrepOrder, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest, GrepSyntax,
-    GrepTotals, OutputFile,
+    GrepAsker, GrepCharacters, GrepColors, GrepCopy, GrepFiles, GrepFollow, GrepJournal,
+    GrepMembers, GrepOrder, GrepOutcome, GrepPattern, GrepPosition, GrepPrint, GrepPrinting,
+    GrepRequest, GrepSyntax, GrepTotals, OutputFile,
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
@@ -139,6 +139,7 @@ prop_compose! {
         ],
         copies in any::<bool>(),
         kept_of in option::of(any::<String>()),
+        follow_from in option::of((any::<(bool, u64)>(), vec(position(), 0..4))),
     ) -> GrepRequest {
         let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
         let members = GrepMembers { on, not_on, tags };
@@ -153,8 +154,18 @@ prop_compose! {
             order,
             copies,
             kept_of,
+            follow_from: follow_from
+                .map(|((again, since_ms), positions)| GrepFollow {
+                again,
+                since_ms,
+                positions,
+            }),
         }
     }
+}
+
+fn position() -> impl Strategy<Value = GrepPosition> {
+    any::<(u64, u64, u64, Option<u64>, Option<u64>)>().prop_map(GrepPosition::from)
 }
 
 fn standing() -> impl Strategy<Value = MemberStatus> {

@@ -8,7 +8,7 @@ mod join;
 mod list;
 mod reader;
 pub use blocks::Blocks;
-pub use list::{list, sources};
+pub use list::{KeptList, Unlisted, list, list_all, sources};
 pub use reader::BlockReader;
 
 use super::needs::Needs;
@@ -125,6 +125,9 @@ pub struct KeptBlock {
     /// The times of its lines. None in open segments, and where the times in the index do not hold
     /// for the stream's head as it is now (its zone, or when the file was last written).
     pub span: Option<Span>,
+    /// By which rules they were read, as the reader of times said when it was sealed. The times
+    /// are of use only to a reader with the same.
+    pub rules: u64,
     /// Whether a line of it may contain what is needed: true whenever that is unknown. Blocks that
     /// share a line are true together.
     pub may_match: bool,

@@ -42,12 +42,21 @@ pub enum ToKeeper {
     Block(Block),
     /// This much is there and not sent, since the keeper, the network or the source is too slow.
     /// It comes at most once a second, and with 0 once all is sent again. A keeper that was last
-    /// told 0 has all but what was written in the last second. One that was told nothing does not
-    /// know.
+    /// told 0 has all but what was written since the source looked at its files. One that was told
+    /// nothing does not know.
     Behind {
         /// How many bytes of text.
         bytes: u64,
+        /// How long the looks of the source at its files are apart, in milliseconds: 1,000 if it
+        /// does not say so.
+        #[serde(default = "usual_pause_ms")]
+        every_ms: u32,
     },
+}
+
+/// How long the looks of a source at its files are apart, where that is not much work.
+fn usual_pause_ms() -> u32 {
+    1_000
 }
 
 /// What a keeper says.
@@ -182,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        let good = encode(&ToKeeper::Behind { bytes: 7 }).unwrap();
+        let good = encode(&ToKeeper::Behind { bytes: 7, every_ms: 1_000 }).unwrap();
         assert!(decode::<ToKeeper>(&good[..good.len() - 1]).is_err());
         assert!(matches!(
             decode::<ToKeeper>(&[&good[..], &[0]].concat()),

@@ -3,8 +3,11 @@
 mod copies;
 mod file;
 mod files;
+mod kept;
 mod memory;
+mod resume;
 mod stream;
 
 pub use files::Selection;
 pub(crate) use files::follow;
+pub(crate) use kept::follow_kept;

@@ -1,5 +1,7 @@
 //! The trait for the receiver of a search's results.
 
+use memberd_control::grep::GrepPosition;
+
 /// The receiver is gone or wants no more. The search ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the receiver of the output is gone")]
@@ -38,6 +40,14 @@ pub trait Output {
     /// This many more bytes were read. It is called often and must be quick.
     fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
         let _ = bytes;
+        Ok(())
+    }
+
+    /// While files are followed: what was printed up to now is all that these files had up to
+    /// these positions. `has_lines` says that lines were printed since the last call, all of the
+    /// one file.
+    fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
+        let _ = (positions, has_lines);
         Ok(())
     }
 

@@ -16,8 +16,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use memberd_control::grep::GrepFollow;
+
 use crate::files::ExposedFile;
-use crate::follow::{Selection, follow};
+use crate::follow::{Selection, follow, follow_kept};
 use crate::job::Job;
 use crate::kept::{KeptFile, Skip};
 use crate::merge::merge;
@@ -62,6 +64,24 @@ impl Search {
         let by_time = plan.by_time && self.query.prints_lines();
         let skip = Skip::new(self, plan.window, by_time);
         self.run_files(plan, machine, Files::Kept(files, &skip), output, cancel)
+    }
+
+    /// Searches what kept streams of `machine` have beyond the positions of `from`, where a follow
+    /// of their files was when their machine was lost, and tells the positions after it. Compile
+    /// the query as for [`Search::run_kept`].
+    pub fn follow_kept(
+        &self,
+        machine: &str,
+        files: &[KeptFile],
+        from: &GrepFollow,
+        output: &mut dyn Output,
+        cancel: &AtomicBool,
+    ) -> Totals {
+        let started = Instant::now();
+        let budget = Budget::new(cancel, &self.memory);
+        let job = Job { search: self, machine, cancel, budget: &budget };
+        let totals = run_on_thread(output, |events| follow_kept(&job, files, from, events));
+        Totals { elapsed: started.elapsed(), ..totals }
     }
 
     fn run_files(

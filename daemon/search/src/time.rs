@@ -79,6 +79,11 @@ impl<'z> Times<'z> {
         self.same_until
     }
 
+    /// Whether a line named a zone of the time zone database.
+    pub(crate) fn names_zone(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// The beginning of the first line that seems to have a time, in an unknown format.
     pub(crate) fn unread(&self) -> Option<&[u8]> {
         self.unread.as_deref()

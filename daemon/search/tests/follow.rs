@@ -85,7 +85,7 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let filter = &FileFilter::default();
-            let selection = Selection { exposed: &exposed, filter, output_file: None };
+            let selection = Selection { exposed: &exposed, filter, output_file: None, from: None };
             search.follow("m", selection, &mut Sent(sender), &cancel)
         });
         // The search ends with the test, also when that fails.

@@ -4,13 +4,14 @@
 use super::answer_check::AnswerCheck;
 use super::answer_fault::AnswerFault;
 use super::compile::Compiled;
-use super::kept::{Keeper, KeptLogs, Target};
+use super::kept::{Found, Keeper, KeptLogs, Target, find};
 use super::local::LocalSearcher;
+use super::member_choice::Missed;
 use super::progress::Progress;
 use super::reply_source::{MemberReplies, ReplySource, describe_error};
 use super::serve::{LocalQuery, serve_here};
 use crate::lock::lock;
-use memberd_control::grep::{GrepOrder, GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepFollow, GrepOrder, GrepOutcome, GrepRequest};
 use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
 use memberd_transport::{Caller, Source};
@@ -60,13 +61,7 @@ impl QueryContext {
         compiled: Option<Compiled>,
         replies: mpsc::Sender<Reply>,
     ) -> io::Result<Self> {
-        let mut encoded = Vec::new();
-        // On other machines, the client's output would be another file. The order is made here.
-        let order = GrepOrder::default();
-        let (copies, kept_of) = (false, None);
-        let for_members =
-            GrepRequest { output_file: None, order, copies, kept_of, ..request.clone() };
-        ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
+        let encoded = encoded(&request)?;
         let keepers = Mutex::default();
         let compiled = Mutex::new(compiled);
         let progress = Arc::default();
@@ -83,19 +78,53 @@ impl QueryContext {
     /// # Errors
     /// When it cannot be reached.
     pub(super) async fn ask(&self, target: &Target) -> io::Result<MemberReplies<'_>> {
+        self.ask_from(target, None).await
+    }
+
+    /// The same, to follow files from there.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) async fn ask_from(
+        &self,
+        target: &Target,
+        from: Option<GrepFollow>,
+    ) -> io::Result<MemberReplies<'_>> {
         match target {
-            Target::Member(member) => self.ask_member(member).await,
-            Target::Kept(logs) => self.ask_keepers(logs).await,
+            Target::Member(member) => self.ask_member(member, from).await,
+            Target::Kept(logs) => self.ask_keepers(logs, from).await,
         }
     }
 
+    /// Whether copies are searched of what members had that are followed no more.
+    pub(super) fn wants_copies(&self) -> bool {
+        self.request.copies
+    }
+
+    /// Asks these members what they keep of the logs of one that is gone.
+    ///
+    /// # Errors
+    /// When the request cannot be encoded.
+    pub(super) async fn find_copies(
+        &self,
+        missed: Missed,
+        may_keep: Vec<Identity>,
+    ) -> io::Result<Found> {
+        let Asker { caller, user } = &self.asker;
+        find(caller, &self.searcher, vec![missed], may_keep, *user).await
+    }
+
     /// Asks the first keeper that can be reached. The client knows of the first one.
-    async fn ask_keepers(&self, logs: &KeptLogs) -> io::Result<MemberReplies<'_>> {
+    async fn ask_keepers(
+        &self,
+        logs: &KeptLogs,
+        from: Option<GrepFollow>,
+    ) -> io::Result<MemberReplies<'_>> {
         let name = &logs.missed.name;
         let mut last = io::ErrorKind::NotFound.into();
         for (at, keeper) in logs.keepers.iter().enumerate() {
             lock(&self.keepers).insert(name.clone(), keeper.member.name.to_string());
-            match self.ask_keeper(name, keeper).await {
+            match self.ask_keeper(name, keeper, from.clone()).await {
                 Ok(source) => {
                     if at > 0 {
                         let (member, copy) = (name.to_string(), keeper.copy.clone());
@@ -111,10 +140,19 @@ impl QueryContext {
         Err(last)
     }
 
-    async fn ask_keeper(&self, name: &Name, keeper: &Keeper) -> io::Result<ReplySource> {
+    async fn ask_keeper(
+        &self,
+        name: &Name,
+        keeper: &Keeper,
+        follow_from: Option<GrepFollow>,
+    ) -> io::Result<ReplySource> {
         let kept_of = Some(name.to_string());
         let (output_file, order, copies) = (None, GrepOrder::default(), false);
-        let request = GrepRequest { kept_of, output_file, order, copies, ..self.request.clone() };
+        let request = self.request.clone();
+        let mut request =
+            GrepRequest { kept_of, output_file, order, copies, follow_from, ..request };
+        // What is kept does not grow any more.
+        request.files.follow = false;
         if keeper.member.address == self.asker.caller.address {
             let source = self.asker.user;
             let query = LocalQuery { request, source, compiled: None, from: None };
@@ -125,15 +163,27 @@ impl QueryContext {
         ReplySource::connect_keeper(&self.asker.caller, keeper.member.address, &encoded).await
     }
 
-    async fn ask_member(&self, member: &Identity) -> io::Result<MemberReplies<'_>> {
+    async fn ask_member(
+        &self,
+        member: &Identity,
+        from: Option<GrepFollow>,
+    ) -> io::Result<MemberReplies<'_>> {
         let is_own = member.address == self.asker.caller.address;
         let check = AnswerCheck::new(&member.name, &self.request, is_own);
         let source = if is_own {
             let compiled = lock(&self.compiled).take();
             let source = self.asker.user;
-            let request = self.request.clone();
+            // Without it, as for the journal, positions are not asked for.
+            let follow_from = self.request.follow_from.clone();
+            let follow_from = follow_from.map(|first| from.unwrap_or(first));
+            let request = GrepRequest { follow_from, ..self.request.clone() };
             let query = LocalQuery { request, source, compiled, from: None };
             ReplySource::Local(serve_here(&self.searcher, query))
+        } else if let Some(from) = from.filter(|from| from.again) {
+            let encoded =
+                encoded(&GrepRequest { follow_from: Some(from), ..self.request.clone() })?;
+            let caller = &self.asker.caller;
+            ReplySource::connect(caller, member.address, &self.request, &encoded).await?
         } else {
             let caller = &self.asker.caller;
             ReplySource::connect(caller, member.address, &self.request, &self.encoded).await?
@@ -195,6 +245,17 @@ impl QueryContext {
             (outcome, _) => outcome,
         }
     }
+}
+
+/// The request as other members receive it.
+fn encoded(request: &GrepRequest) -> io::Result<Vec<u8>> {
+    let mut encoded = Vec::new();
+    // On other machines, the client's output would be another file. The order is made here.
+    let order = GrepOrder::default();
+    let (copies, kept_of) = (false, None);
+    let for_members = GrepRequest { output_file: None, order, copies, kept_of, ..request.clone() };
+    ciborium::into_writer(&for_members, &mut encoded).map_err(io::Error::other)?;
+    Ok(encoded)
 }
 
 #[cfg(test)]

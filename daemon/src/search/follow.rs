@@ -3,12 +3,16 @@
 
 use super::kept::Target;
 use super::line_relay::LineRelay;
-use super::member_choice::MemberChoice;
+use super::member_choice::{MemberChoice, Missed};
+use super::stand::Stand;
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
+use memberd_control::grep::GrepOutcome;
+use memberd_control::message::Reply;
 use memberd_membership::{Identity, Name};
-use memberd_transport::{Full, Permit};
+use memberd_transport::{Admission, Full, Permit};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,6 +26,12 @@ const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(
 /// The most members that are away and whose gap is known when they come back.
 const MAX_AWAY: usize = 1024;
 
+/// The most copies that are read at once.
+const COPIES_AT_ONCE: usize = 4;
+
+/// How often the copy of a member's logs is tried.
+const COPY_ATTEMPTS: u32 = 3;
+
 /// A following grep.
 #[derive(Debug)]
 pub(super) struct Following {
@@ -32,8 +42,10 @@ pub(super) struct Following {
     places: Permit,
     /// The followed members, by name.
     followed: HashMap<Name, Followed>,
-    /// Since when members are away that were followed, at most [`MAX_AWAY`].
-    away: HashMap<Name, Instant>,
+    /// The members that are away and were followed, at most [`MAX_AWAY`].
+    away: HashMap<Name, Away>,
+    /// One place for each copy that is read.
+    copies: Admission,
     tasks: JoinSet<()>,
 }
 
@@ -43,8 +55,38 @@ struct Followed {
     identity: Identity,
     /// The place for its open connection. Dropping the place frees it for others.
     place: Permit,
-    /// Dropping the task ends the following.
-    _stop: oneshot::Sender<()>,
+    stand: Stand,
+    running: Running,
+}
+
+/// A member that was followed, and may come back.
+#[derive(Debug)]
+struct Away {
+    since: Instant,
+    /// Where the follow was.
+    stand: Stand,
+    /// What still relays its lines: those of a copy, while one is read.
+    running: Running,
+}
+
+/// A task that relays lines of a member. Dropping it ends the task soon.
+#[derive(Debug)]
+struct Running {
+    stop: Option<oneshot::Sender<()>>,
+    /// It is closed when the task has ended.
+    ended: oneshot::Receiver<Infallible>,
+}
+
+impl Running {
+    fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Ends the task. From then on, its member's positions are those of what the client has.
+    async fn end(mut self) {
+        self.stop();
+        let _ = self.ended.await;
+    }
 }
 
 impl Following {
@@ -63,6 +105,7 @@ impl Following {
             places,
             followed: HashMap::new(),
             away: HashMap::new(),
+            copies: Admission::unanswered("copies of followed members", COPIES_AT_ONCE),
             tasks: JoinSet::new(),
         }
     }
@@ -107,7 +150,10 @@ impl Following {
         let followed = self.followed.get(name).map(|followed| &followed.identity);
         match member.liveness {
             Liveness::Alive if !self.choice.includes(member) && followed.is_some() => {
-                self.end(name);
+                if let Some(Followed { running, .. }) = self.followed.remove(name) {
+                    // What it writes meanwhile is not wanted.
+                    self.note_away(name, Stand::default(), running);
+                }
                 self.relay
                     .context
                     .notify(format!(
@@ -119,10 +165,10 @@ impl Following {
             Liveness::Alive if followed == Some(&member.identity) => {}
             Liveness::Alive => {
                 let how = if change == ChangeKind::Tags { "has such tags now" } else { "joined" };
+                let gap = self.gap(name);
                 let followed = match self.start(member.identity.clone()) {
                     Ok(()) => {
                         self.relay.context.progress().note_asked(1);
-                        let gap = self.away.remove(name).map(gap).unwrap_or_default();
                         format!("its logs are followed too{gap}")
                     }
                     Err(full) => format!("its logs are not followed, since {full}"),
@@ -130,23 +176,54 @@ impl Following {
                 self.relay.context.notify(format!("{name} {how}: {followed}")).await;
             }
             Liveness::Failed(_) | Liveness::Left if followed == Some(&member.identity) => {
-                self.end(name);
                 let how = if member.liveness == Liveness::Left { "left" } else { "failed" };
                 self.relay
                     .context
                     .notify(format!("{name} {how}: its logs are not followed any more"))
                     .await;
+                self.lose(member);
             }
             // This is a late change of an earlier incarnation.
             Liveness::Failed(_) | Liveness::Left => {}
         }
     }
 
-    /// Ends the following of a member, which may come back.
-    fn end(&mut self, name: &Name) {
-        self.followed.remove(name);
+    /// A member is not followed any more, and may come back.
+    fn note_away(&mut self, name: &Name, stand: Stand, mut running: Running) {
+        running.stop();
         if self.away.len() < MAX_AWAY {
-            self.away.insert(name.clone(), Instant::now());
+            self.away.insert(name.clone(), Away { since: Instant::now(), stand, running });
+        }
+    }
+
+    /// A member is gone. What copies have of it beyond what was shown is shown, too.
+    fn lose(&mut self, member: &Member) {
+        let Some(Followed { stand, running, .. }) = self.followed.remove(&member.identity.name)
+        else {
+            return;
+        };
+        let wants_copy = self.relay.context.wants_copies() && stand.is_known();
+        if !wants_copy || self.away.len() >= MAX_AWAY {
+            return self.note_away(&member.identity.name, stand, running);
+        }
+        let (relay, known, missed) = (Arc::clone(&self.relay), stand.clone(), Missed::new(member));
+        let (membership, places) = (self.membership.clone(), self.copies.clone());
+        let work = async move {
+            let _place = places.enter().await;
+            catch_up(&relay, &membership, missed, &known).await;
+        };
+        let running = spawn(&mut self.tasks, Some(running), work, || ());
+        self.away
+            .insert(member.identity.name.clone(), Away { since: Instant::now(), stand, running });
+    }
+
+    /// The words about what was written since a member was followed last, if it was.
+    fn gap(&self, name: &Name) -> String {
+        let followed = self.followed.get(name).map(|followed| &followed.stand);
+        match self.away.get(name) {
+            Some(away) if !away.stand.is_known() => gap(away.since),
+            None if !followed.is_some_and(Stand::is_known) => String::new(),
+            _ => ", from where they were left".to_owned(),
         }
     }
 
@@ -155,23 +232,50 @@ impl Following {
     /// # Errors
     /// When no place is free.
     fn start(&mut self, member: Identity) -> Result<(), Full> {
-        let former = self.followed.remove(&member.name).map(|former| former.place);
-        let place = match former.or_else(|| self.places.split(1)) {
-            Some(place) => place,
-            None => self.places.try_another()?,
-        };
-        let (stop, stopped) = oneshot::channel();
-        let relay = Arc::clone(&self.relay);
-        let identity = member.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = follow(&relay, &member) => {}
-                _ = stopped => relay.context.progress().note_answered(),
+        let former = self.followed.remove(&member.name);
+        let (place, before) = match former {
+            Some(Followed { place, stand, running, .. }) => (place, Some((stand, running))),
+            None => {
+                let place = match self.places.split(1) {
+                    Some(place) => place,
+                    None => self.places.try_another()?,
+                };
+                (place, self.away.remove(&member.name).map(|away| (away.stand, away.running)))
             }
-        });
-        self.followed.insert(identity.name.clone(), Followed { identity, place, _stop: stop });
+        };
+        let (stand, running) = before.unzip();
+        let stand = stand.unwrap_or_default();
+        let (relay, known, identity) = (Arc::clone(&self.relay), stand.clone(), member.clone());
+        let progress = Arc::clone(relay.context.progress());
+        let follow = async move { follow(&relay, &member, &known).await };
+        let running = spawn(&mut self.tasks, running, follow, move || progress.note_answered());
+        let followed = Followed { identity, place, stand, running };
+        self.followed.insert(followed.identity.name.clone(), followed);
         Ok(())
     }
+}
+
+/// Runs `work` once the task `before` has ended, until it is stopped.
+fn spawn(
+    tasks: &mut JoinSet<()>,
+    before: Option<Running>,
+    work: impl Future<Output = ()> + Send + 'static,
+    when_stopped: impl FnOnce() + Send + 'static,
+) -> Running {
+    let (stop, stopped) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    tasks.spawn(async move {
+        // It is dropped last, with all that this task has.
+        let _end = end;
+        if let Some(before) = before {
+            before.end().await;
+        }
+        tokio::select! {
+            () = work => {}
+            _ = stopped => when_stopped(),
+        }
+    });
+    Running { stop: Some(stop), ended }
 }
 
 /// The words about the lines that a member has written since it was followed last.
@@ -180,8 +284,44 @@ fn gap(since: Instant) -> String {
     format!(", without the lines of the last {seconds} s or more")
 }
 
-/// Follows one member for as long as it lets itself be followed.
-async fn follow(relay: &LineRelay, member: &Identity) {
+/// Shows what copies have of a member that is gone, beyond what was shown.
+async fn catch_up(relay: &LineRelay, membership: &Handle, missed: Missed, stand: &Stand) {
+    let (name, context) = (missed.name.clone(), &relay.context);
+    let list = membership.ask(|reply| Command::List { reply }).await;
+    let Ok(Some(list)) = list else { return };
+    let up = list.members().filter(|member| member.liveness == Liveness::Alive);
+    let may_keep = up.map(|member| member.identity).collect();
+    let Ok(found) = context.find_copies(missed, may_keep).await else { return };
+    if let Some(why) = found.unknown {
+        context.notify(format!("{name}: {why}")).await;
+    }
+    for logs in found.kept {
+        if let Some(keeper) = logs.keepers.first() {
+            let (member, copy) = (name.to_string(), keeper.copy.clone());
+            // The client may have gone.
+            let _ = context.send(Reply::GrepCopy { member, copy }).await;
+        }
+        if let Err(why) = read_copy(relay, &Target::Kept(logs), stand).await {
+            context.notify(format!("{name}: the copy of its logs was not read: {why}")).await;
+        }
+    }
+}
+
+/// Shows what is new in a copy. A keeper that is lost is asked again, and then another one.
+async fn read_copy(relay: &LineRelay, logs: &Target, stand: &Stand) -> Result<(), String> {
+    let mut last = String::new();
+    for _ in 0..COPY_ATTEMPTS {
+        match relay.try_relay(logs, Some(stand), async || ()).await {
+            Ok(GrepOutcome::Lost(why) | GrepOutcome::Dropped(why)) => return Err(why),
+            Ok(GrepOutcome::Searched(_) | GrepOutcome::NotAsked { .. }) => return Ok(()),
+            Err(error) => last = relay.context.describe_error(&error),
+        }
+    }
+    Err(last)
+}
+
+/// Follows one member for as long as it lets itself be followed, from where the follow was.
+async fn follow(relay: &LineRelay, member: &Identity, stand: &Stand) {
     let (name, context) = (&member.name, &relay.context);
     let target = Target::Member(member.clone());
     let mut backoff: Option<Backoff> = None;
@@ -190,12 +330,14 @@ async fn follow(relay: &LineRelay, member: &Identity) {
         let again = backoff.is_some();
         let mut is_connected = false;
         let ended = relay
-            .try_relay(&target, async || {
+            .try_relay(&target, Some(stand), async || {
                 is_connected = true;
                 if again {
-                    let gap = gap(lost);
-                    let text =
-                        format!("{name} answers again: its logs are followed from here on{gap}");
+                    let from = match stand.is_known() {
+                        true => "where they were left".to_owned(),
+                        false => format!("here on{}", gap(lost)),
+                    };
+                    let text = format!("{name} answers again: its logs are followed from {from}");
                     context.notify(text).await;
                 }
             })

@@ -11,7 +11,7 @@ mod search;
 mod target;
 
 pub use answer::{KEPT_REQUEST_CAP, answer};
-pub(crate) use find::find;
+pub(crate) use find::{Found, find};
 pub use target::{Keeper, KeptLogs, Target};
 
 use memberd_membership::Name;

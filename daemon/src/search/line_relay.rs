@@ -5,7 +5,8 @@ use super::answer_fault::AnswerFault;
 use super::context::QueryContext;
 use super::kept::Target;
 use super::reply::PeerReply;
-use memberd_control::grep::GrepOutcome;
+use super::stand::Stand;
+use memberd_control::grep::{GrepOutcome, GrepPosition};
 use memberd_control::message::Reply;
 use std::io;
 use std::sync::Arc;
@@ -29,24 +30,28 @@ impl LineRelay {
     /// Asks a member, relays its output, and reports how its search went.
     pub(super) async fn relay(&self, member: &Target) {
         let outcome = self
-            .try_relay(member, async || ())
+            .try_relay(member, None, async || ())
             .await
             .unwrap_or_else(|error| self.context.outcome(&error));
         self.context.report(member.name(), outcome).await;
     }
 
     /// Asks a member and relays its output to the end. Calls `connected` before the first output.
+    /// A follow goes on from `stand`, and notes there what went to the client. It may be dropped
+    /// at any moment.
     ///
     /// # Errors
     /// When the member is lost.
     pub(super) async fn try_relay(
         &self,
         member: &Target,
+        stand: Option<&Stand>,
         connected: impl AsyncFnOnce(),
     ) -> io::Result<GrepOutcome> {
-        let mut replies = self.context.ask(member).await?;
+        let mut replies = self.context.ask_from(member, stand.map(Stand::follow)).await?;
         connected().await;
         let mut turn = None;
+        let mut with_next = Vec::new();
         loop {
             match replies.next().await {
                 Ok(PeerReply::Part(bytes)) => {
@@ -57,6 +62,10 @@ impl LineRelay {
                 Ok(PeerReply::Lines(bytes)) => {
                     self.take_turn(member, &mut turn).await?.clear();
                     self.output(member, bytes).await?;
+                    if let Some(stand) = stand {
+                        // Nothing is awaited in between, so both happen or none.
+                        note(stand, &mut with_next);
+                    }
                     turn = None;
                 }
                 Ok(PeerReply::Message(text)) => {
@@ -69,7 +78,15 @@ impl LineRelay {
                     self.end_line(member, &mut turn).await?;
                     return Ok(GrepOutcome::Lost(reason));
                 }
-                Ok(PeerReply::Timed(_) | PeerReply::TimedPart(..)) => {
+                Ok(PeerReply::Positions { positions, with_next: false }) if stand.is_some() => {
+                    stand.iter().for_each(|stand| stand.note(positions.clone()));
+                }
+                Ok(PeerReply::Positions { positions, .. }) if stand.is_some() => {
+                    with_next = positions;
+                }
+                Ok(
+                    PeerReply::Timed(_) | PeerReply::TimedPart(..) | PeerReply::Positions { .. },
+                ) => {
                     return Ok(self.context.outcome(&AnswerFault::Unasked.into()));
                 }
                 Err(error) => {
@@ -115,5 +132,12 @@ impl LineRelay {
 
     async fn output(&self, member: &Target, bytes: Vec<u8>) -> io::Result<()> {
         self.context.send(Reply::GrepOutput { member: member.name().to_string(), bytes }).await
+    }
+}
+
+/// These hold now that the lines before them went to the client.
+fn note(stand: &Stand, with_next: &mut Vec<GrepPosition>) {
+    if !with_next.is_empty() {
+        stand.note(std::mem::take(with_next));
     }
 }

@@ -265,8 +265,8 @@ impl LocalSearcher {
         }
         if request.files.follow {
             let exposed = &self.offer();
-            let selection =
-                Selection { exposed, filter: narrow, output_file: output_file(request) };
+            let (output_file, from) = (output_file(request), request.follow_from.as_ref());
+            let selection = Selection { exposed, filter: narrow, output_file, from };
             let totals = search.follow(&self.machine, selection, output, cancel);
             return Ok((totals, Vec::new()));
         }

@@ -52,7 +52,8 @@ pub struct Missed {
 }
 
 impl Missed {
-    fn new(member: &Member) -> Missed {
+    /// A member that is not up, as it is in the list.
+    pub(super) fn new(member: &Member) -> Missed {
         let silent_ms = match &member.liveness {
             Liveness::Failed(Some(evidence)) => evidence.silent_ms,
             Liveness::Failed(None) | Liveness::Left | Liveness::Alive => 0,

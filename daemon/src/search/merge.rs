@@ -8,6 +8,7 @@
 //! With context, members mark the beginning of a group of lines by an empty line. The merge writes
 //! the separator, because it knows the order of all lines.
 
+use super::answer_fault::AnswerFault;
 use super::context::QueryContext;
 use super::kept::Target;
 use super::reply::PeerReply;
@@ -79,6 +80,7 @@ async fn read(
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
+            PeerReply::Positions { .. } => return Err(AnswerFault::Unasked.into()),
             frame => frames.send(frame).await.map_err(|_| lost())?,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::timed::TimedLines;
 use memberd_control::frame::{FrameDecoder, Part};
-use memberd_control::grep::GrepTotals;
+use memberd_control::grep::{GrepPosition, GrepTotals};
 use memberd_transport::frame;
 use std::borrow::Cow;
 use std::io;
@@ -23,6 +23,7 @@ const MESSAGE: u8 = 4;
 const WORKING: u8 = 5;
 const DONE: u8 = 6;
 const REFUSED: u8 = 7;
+const POSITIONS: u8 = 8;
 
 /// One frame of the answer to a grep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub enum PeerReply {
     Done(GrepTotals),
     /// The search was refused or stopped, for this reason.
     Refused(String),
+    /// What was sent so far is all that these files have up to these positions. Only who asks for
+    /// positions gets them.
+    Positions {
+        /// The positions.
+        positions: Vec<GrepPosition>,
+        /// They hold once the next lines have come, too.
+        with_next: bool,
+    },
 }
 
 impl PeerReply {
@@ -67,6 +76,12 @@ impl PeerReply {
                 (DONE, bytes.into())
             }
             PeerReply::Refused(reason) => (REFUSED, reason.as_bytes().into()),
+            PeerReply::Positions { positions, with_next } => {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(&(with_next, positions), &mut bytes)
+                    .map_err(io::Error::other)?;
+                (POSITIONS, bytes.into())
+            }
         };
         frame::write(stream, &[&[kind], &body]).await
     }
@@ -89,6 +104,9 @@ impl PeerReply {
                 ciborium::from_reader(body.as_slice()).map(PeerReply::Done).map_err(|_| malformed())
             }
             REFUSED => Ok(PeerReply::Refused(String::from_utf8_lossy(&body).into_owned())),
+            POSITIONS => ciborium::from_reader(body.as_slice())
+                .map(|(with_next, positions)| PeerReply::Positions { positions, with_next })
+                .map_err(|_| malformed()),
             _ => Err(malformed()),
         }
     }
@@ -147,6 +165,13 @@ mod tests {
                 PeerReply::Done(GrepTotals { files, bytes, lines, ..GrepTotals::default() })
             }),
             any::<String>().prop_map(PeerReply::Refused),
+            any::<([u64; 3], Option<u64>, bool)>().prop_map(
+                |([device, inode, offset], sum, with_next)| {
+                    let (head, before) = (sum, sum);
+                    let position = GrepPosition { device, inode, offset, head, before };
+                    PeerReply::Positions { positions: vec![position], with_next }
+                }
+            ),
         ]
     }
 
@@ -171,7 +196,7 @@ mod tests {
         #[test]
         fn no_bytes_make_reading_panic(
             bytes in proptest::collection::vec(any::<u8>(), 0..80),
-            kind in 0_u8..10,
+            kind in 0_u8..11,
         ) {
             runtime().block_on(async {
                 let _ = Replies::new(bytes.as_slice()).next().await;

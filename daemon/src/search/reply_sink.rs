@@ -3,6 +3,7 @@
 
 use super::reply::{MAX_PIECE, PeerReply};
 use super::timed::TimedLines;
+use memberd_control::grep::{GrepPosition, MAX_POSITIONS};
 use memberd_search::{Output, Stopped};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,9 @@ pub(super) struct ReplySink {
     left: u64,
     over: bool,
     searched: Arc<AtomicU64>,
+    /// Where positions are told: the lines that wait for theirs.
+    held: Option<Vec<u8>>,
+    tells_positions: bool,
 }
 
 impl ReplySink {
@@ -40,6 +44,21 @@ impl ReplySink {
             left: limit,
             over: false,
             searched,
+            held: None,
+            tells_positions: false,
+        }
+    }
+
+    /// Holds the last lines until their position comes, so that both arrive, or none.
+    pub(super) fn with_positions(self, tells_positions: bool) -> Self {
+        ReplySink { tells_positions, ..self }
+    }
+
+    /// Sends the lines that wait for their position.
+    fn release(&mut self) -> Result<(), Stopped> {
+        match self.held.take() {
+            Some(lines) => self.send(PeerReply::Lines(lines)),
+            None => Ok(()),
         }
     }
 
@@ -50,6 +69,7 @@ impl ReplySink {
 
     /// Sends the gathered lines.
     pub(super) fn flush(&mut self) -> Result<(), Stopped> {
+        self.release()?;
         if self.timed.is_empty() {
             return Ok(());
         }
@@ -81,8 +101,18 @@ impl ReplySink {
 }
 
 impl Output for ReplySink {
-    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+    fn lines(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
+        if self.tells_positions {
+            self.release()?;
+            while bytes.len() > MAX_PIECE {
+                let rest = bytes.split_off(MAX_PIECE);
+                self.send(PeerReply::Part(bytes))?;
+                bytes = rest;
+            }
+            self.held = Some(bytes);
+            return Ok(());
+        }
         if bytes.len() <= MAX_PIECE {
             return self.send(PeerReply::Lines(bytes));
         }
@@ -91,6 +121,7 @@ impl Output for ReplySink {
 
     fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         self.spend(bytes.len())?;
+        self.release()?;
         bytes.chunks(MAX_PIECE).try_for_each(|piece| self.send(PeerReply::Part(piece.to_vec())))
     }
 
@@ -121,6 +152,21 @@ impl Output for ReplySink {
             Some(at) if at.elapsed() < GATHER_LIMIT => Ok(()),
             _ => self.flush(),
         }
+    }
+
+    fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
+        if !has_lines {
+            self.release()?;
+        }
+        let held = self.held.take();
+        // A frame has room for so many, and a file has one.
+        let mut rest = positions;
+        let last = rest.split_off(rest.len().saturating_sub(MAX_POSITIONS));
+        for positions in rest.chunks(MAX_POSITIONS).map(<[GrepPosition]>::to_vec) {
+            self.send(PeerReply::Positions { positions, with_next: false })?;
+        }
+        self.send(PeerReply::Positions { positions: last, with_next: held.is_some() })?;
+        held.map_or(Ok(()), |lines| self.send(PeerReply::Lines(lines)))
     }
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
@@ -173,6 +219,35 @@ mod tests {
             })
             .collect();
         assert_eq!(times, [vec![0], vec![1, 2]]);
+    }
+
+    /// Whoever has the lines has their position, too.
+    #[test]
+    fn lines_and_their_position_come_together() {
+        let position = GrepPosition { device: 1, inode: 2, offset: 3, head: None, before: None };
+        let (queue, mut replies) = mpsc::channel(100);
+        let mut sink = ReplySink::new(queue, u64::MAX, Arc::default()).with_positions(true);
+        let mut sent = |sink: &mut ReplySink, call: fn(&mut ReplySink, GrepPosition)| {
+            call(sink, position);
+            std::iter::from_fn(|| replies.try_recv().ok()).collect::<Vec<_>>()
+        };
+        let lines = |text: &str| PeerReply::Lines(text.as_bytes().to_vec());
+        let told = |with_next| PeerReply::Positions { positions: vec![position], with_next };
+        assert_eq!(sent(&mut sink, |sink, _| sink.lines(b"a\n".to_vec()).unwrap()), []);
+        assert_eq!(
+            sent(&mut sink, |sink, at| sink.positions(vec![at], true).unwrap()),
+            [told(true), lines("a\n")]
+        );
+        assert_eq!(
+            sent(&mut sink, |sink, at| sink.positions(vec![at], false).unwrap()),
+            [told(false)]
+        );
+        sent(&mut sink, |sink, _| sink.lines(b"b\n".to_vec()).unwrap());
+        let message = || PeerReply::Message("m".to_owned());
+        assert_eq!(
+            sent(&mut sink, |sink, _| sink.message("m".to_owned()).unwrap()),
+            [lines("b\n"), message()]
+        );
     }
 
     #[test]

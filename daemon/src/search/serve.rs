@@ -338,7 +338,8 @@ async fn run(
     if let Err(full) = entered {
         return PeerReply::Refused(full.to_string());
     }
-    let output = ReplySink::new(queue, searcher.limits.search_output, searched);
+    let output = ReplySink::new(queue, searcher.limits.search_output, searched)
+        .with_positions(request.follow_from.is_some());
     let ended = run_low_priority(move || {
         let compiled = compiled.ok_or_else(|| place.memory().clone());
         let reply = searcher.search(&request, compiled, output, &cancel);

@@ -64,6 +64,7 @@ fn full_request() -> GrepRequest {
         order: GrepOrder::Found,
         copies: false,
         kept_of: None,
+        follow_from: None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How often a stream is looked at again when the store changed its files meanwhile.
 const ATTEMPTS: usize = 4;
@@ -27,24 +27,58 @@ pub fn sources(directory: &Path) -> io::Result<Vec<Name>> {
     Ok(sources)
 }
 
-/// The streams of `source`, also those that are not offered, by path, then by beginning. Those of
-/// one file that continue each other are one. It reads their heads, and the heads of the blocks in
-/// their open segments.
+/// The streams of a source.
+#[derive(Debug, Default)]
+pub struct KeptList {
+    /// Those that can be read, by path, then by beginning.
+    pub streams: Vec<KeptStream>,
+    /// The others. What file they are of is not known.
+    pub unlisted: Vec<Unlisted>,
+}
+
+/// A stream of which nothing can be read. `Display` says it in words for standard error.
+#[derive(Debug, thiserror::Error)]
+#[error("the copy in {} cannot be read: {error}", directory.display())]
+pub struct Unlisted {
+    /// Where it lies, below the directory of all copies.
+    pub directory: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+/// The streams of `source` that can be read, also those that are not offered, by path, then by
+/// beginning. Those of one file that continue each other are one. A search must tell of the others,
+/// too: see [`list_all`].
 ///
 /// # Errors
-/// When a directory cannot be read. A source without copies has no streams.
+/// When the directory of the source cannot be read. A source without copies has no streams.
 pub fn list(directory: &Path, source: &Name) -> io::Result<Vec<KeptStream>> {
-    let directory = directory.join(source.as_str());
-    let mut streams = Vec::new();
-    for id in names_in(&directory)?.iter().filter_map(|name| names::stream_id(name)) {
-        streams.extend(look_at(source, &directory, id)?);
+    list_all(directory, source).map(|list| list.streams)
+}
+
+/// The streams of `source`, and those that cannot be read. It reads their heads, and the heads of
+/// the blocks in their open segments.
+///
+/// # Errors
+/// When the directory of the source cannot be read. A source without copies has no streams.
+pub fn list_all(directory: &Path, source: &Name) -> io::Result<KeptList> {
+    let of_source = directory.join(source.as_str());
+    let mut list = KeptList::default();
+    for id in names_in(&of_source)?.iter().filter_map(|name| names::stream_id(name)) {
+        match look_at(source, &of_source, id) {
+            Ok(stream) => list.streams.extend(stream),
+            Err(error) => {
+                let directory = names::stream_directory(Path::new(source.as_str()), id);
+                list.unlisted.push(Unlisted { directory, error });
+            }
+        }
     }
-    let mut streams = join(streams);
-    streams.sort_by(|one, other| {
+    list.streams = join(list.streams);
+    list.streams.sort_by(|one, other| {
         let order = |of: &KeptStream| (of.head.id.begun_ms, of.head.id);
         one.head.path.cmp(&other.head.path).then(order(one).cmp(&order(other)))
     });
-    Ok(streams)
+    Ok(list)
 }
 
 /// The names in a directory that are UTF-8. One that does not exist has none.
@@ -70,7 +104,7 @@ fn look_at(source: &Name, of_source: &Path, id: StreamId) -> io::Result<Option<K
             looked => return looked,
         }
     }
-    Ok(None)
+    Err(io::Error::other("it changed each time that it was looked at"))
 }
 
 fn look_once(source: &Name, directory: &Path, id: StreamId) -> io::Result<Option<KeptStream>> {
@@ -78,7 +112,7 @@ fn look_once(source: &Name, directory: &Path, id: StreamId) -> io::Result<Option
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         head => head?,
     };
-    let Some(head) = head else { return Ok(None) };
+    let head = head.ok_or_else(|| io::Error::other("its head is damaged"))?;
     let mut segments: BTreeMap<u64, Form> = BTreeMap::new();
     for (begin, form) in names_in(directory)?.iter().filter_map(|name| names::segment(name)) {
         // The sealed form is whole as soon as it has its name.

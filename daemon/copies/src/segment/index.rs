@@ -59,6 +59,8 @@ pub(crate) struct Summary {
     pub(crate) zone: String,
     pub(crate) modified_ms: i64,
     pub(crate) same_until_ms: i64,
+    /// The rules by which they were read: see [`SpanReader::rules`](crate::store::SpanReader).
+    pub(crate) rules: u64,
 }
 
 impl Summary {
@@ -181,7 +183,7 @@ impl Summary {
         bytes.extend(u64::from(self.last.text_bytes).to_le_bytes());
         bytes.extend(self.last.read_ms.to_le_bytes());
         bytes.extend(self.last.hash);
-        bytes.extend([0; 8]);
+        bytes.extend(self.rules.to_le_bytes());
         bytes.extend(self.zone.as_bytes());
         Some(bytes)
     }
@@ -202,7 +204,7 @@ impl Summary {
             read_ms: fields.u64()?,
             hash: fields.bytes()?,
         };
-        fields.bytes::<8>()?;
+        let rules = fields.u64()?;
         let summary = Summary {
             first,
             begin,
@@ -214,6 +216,7 @@ impl Summary {
             zone: String::new(),
             modified_ms,
             same_until_ms,
+            rules,
         };
         let is_known = flags & 0xff == VERSION && zone_bytes <= MAX_ZONE_BYTES;
         is_known.then_some((summary, blocks, zone_bytes, filter_bytes))

@@ -33,6 +33,7 @@ fn index() -> Index {
         zone: "Europe/Berlin".into(),
         modified_ms: -1,
         same_until_ms: i64::MAX,
+        rules: 9,
     };
     let entries = vec![entry(70, Some((-5, 6))), entry(30, None)];
     Index { summary, entries, filter: b"a filter".to_vec() }

@@ -171,6 +171,7 @@ impl Sealing {
             zone: head.zone,
             modified_ms: head.modified_ms,
             same_until_ms: spans.same_until(),
+            rules: spans.rules(),
         };
         let fixed = bytes_without_filter(&summary, output.entries.len()) as u64;
         let budget = (output.frames_bytes * INDEX_PERCENT / 100).saturating_sub(fixed);

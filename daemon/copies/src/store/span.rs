@@ -25,4 +25,10 @@ pub trait SpanReader {
     /// After the last block: the times would be the same if the file had last been written at any
     /// time up to this, in milliseconds since the Unix epoch.
     fn same_until(&self) -> i64;
+
+    /// After the last block: a number for the rules by which times were read, such as those of time
+    /// zones. The times hold where it is the same. With 0 they hold nowhere.
+    fn rules(&self) -> u64 {
+        0
+    }
 }

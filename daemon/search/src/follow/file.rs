@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime};
 
+use memberd_control::grep::GrepPosition;
+
 use super::memory::{Memory, Stamp};
 use crate::files::{Compression, ExposedFile, Opened};
 use crate::scan::{FileScan, PageBuffer, Positions, TextSize, count_lines};
@@ -17,7 +19,7 @@ use crate::search::Search;
 pub(crate) const MAX_FOLLOWED_LINE: usize = 1024 * 1024;
 
 /// How many bytes of a file are read at each look, so that a busy file does not delay the others.
-const READ_BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const READ_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Where a file is followed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub(crate) struct Followed {
     /// Its size at the last look.
     size: u64,
     /// The last look has left whole lines to the next one.
-    has_unread: bool,
+    pub(super) has_unread: bool,
     /// What the last look has seen. None if the next one must read it in any case.
     seen: Option<Stamp>,
     /// Its text before it was written anew, until somebody takes it.
@@ -61,6 +63,8 @@ pub(crate) struct Followed {
     is_compressed: bool,
     /// Since when it has no exposed name any more and nothing was written to it.
     pub(crate) gone_since: Option<Instant>,
+    /// The position that was told last.
+    pub(super) told: Option<u64>,
 }
 
 impl Followed {
@@ -102,15 +106,28 @@ impl Followed {
             is_over: false,
             is_compressed: false,
             gone_since: None,
+            told: None,
         }))
     }
 
-    /// Reads the whole lines that were appended into `buffer`.
+    /// Up to where it was searched.
+    pub(super) fn position(&self) -> GrepPosition {
+        self.memory.told(self.opened.identity)
+    }
+
+    /// Whether all that was searched was told.
+    pub(super) fn is_told(&self) -> bool {
+        self.told == Some(self.memory.position())
+    }
+
+    /// Reads the whole lines that were appended into `buffer`: at most `most` bytes, but a line
+    /// that is longer.
     pub(crate) fn lines(
         &mut self,
         buffer: &mut PageBuffer,
         line_end: u8,
         is_last: bool,
+        most: u64,
     ) -> io::Result<()> {
         buffer.clear();
         let stamp = Stamp::of(&self.opened.file.metadata()?);
@@ -128,8 +145,13 @@ impl Followed {
         }
         self.size = size;
         let position = self.memory.position();
-        let upto = size.min(position.saturating_add(READ_BYTES));
+        let mut upto = size.min(position.saturating_add(most));
         buffer.read(&self.opened.file, position..upto)?;
+        if upto < size && memchr::memrchr(line_end, buffer.bytes()).is_none() {
+            upto = size.min(position.saturating_add(READ_BYTES));
+            buffer.clear();
+            buffer.read(&self.opened.file, position..upto)?;
+        }
         let whole = match memchr::memrchr(line_end, buffer.bytes()) {
             Some(end) => end + 1,
             None if is_last || buffer.len() >= MAX_FOLLOWED_LINE => buffer.len(),
@@ -210,9 +232,9 @@ mod tests {
                 .unwrap()
                 .unwrap();
             let mut buffer = PageBuffer::default();
-            (0..looks).for_each(|_| followed.lines(&mut buffer, b'\n', false).unwrap());
+            (0..looks).for_each(|_| followed.lines(&mut buffer, b'\n', false, READ_BYTES).unwrap());
             std::fs::write(&path, "").unwrap();
-            followed.lines(&mut buffer, b'\n', false).unwrap();
+            followed.lines(&mut buffer, b'\n', false, READ_BYTES).unwrap();
             assert_eq!(followed.take_former().unwrap().has_unread, looks == 1);
         }
     }
@@ -243,7 +265,7 @@ mod tests {
             let mut buffer = PageBuffer::default();
             for (text, is_over) in [(all, is_compressed), (b"y\n", false), (gzip, true)] {
                 std::fs::write(&path, text).unwrap();
-                followed.lines(&mut buffer, b'\n', false).unwrap();
+                followed.lines(&mut buffer, b'\n', false, READ_BYTES).unwrap();
                 assert_eq!(followed.is_over, is_over, "{name}: {seen} of {all:?}, now {text:?}");
                 assert!(text.starts_with(buffer.bytes()) && !buffer.bytes().is_empty());
             }

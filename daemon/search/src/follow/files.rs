@@ -14,8 +14,11 @@ use std::sync::mpsc::SyncSender;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use memberd_control::grep::{GrepFollow, GrepPosition};
+
 use super::copies::Copies;
-use super::file::{Followed, Start};
+use super::file::{Followed, READ_BYTES, Start};
+use super::resume::{Positions, in_order};
 use crate::files::{
     Compression, ExposedFile, ExposedFiles, FileError, FileFilter, FileIdentity, ONLY_LINKS,
     Opened, reason, rotated_from,
@@ -36,6 +39,13 @@ const EVERY: Duration = Duration::from_millis(100);
 /// How many looks at the files there are for each look at their names.
 const LOOKS_PER_LISTING: u32 = 5;
 
+/// How many bytes are searched at once where positions are told: their lines mostly fit into one
+/// frame with the position after them.
+pub(super) const STEP_BYTES: u64 = 32 * 1024;
+
+/// How often positions are told of files without a line to print.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// How long a file without an exposed name is read further after something was last written to it.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -48,6 +58,8 @@ pub struct Selection<'s> {
     pub filter: &'s FileFilter,
     /// The file to which the results are written, which is left out.
     pub output_file: Option<FileIdentity>,
+    /// From where they are followed. Positions are told only if it is given.
+    pub from: Option<&'s GrepFollow>,
 }
 
 /// Follows the selected files until the search is cancelled or stopped.
@@ -63,6 +75,7 @@ pub(crate) fn follow(job: &Job<'_>, selection: Selection<'_>, events: &SyncSende
         printed: None,
         reported: BTreeSet::new(),
         totals: Totals::default(),
+        told_at: Instant::now(),
     };
     // It ends only when it is stopped.
     let Err(Stopped) = follow.run();
@@ -72,7 +85,7 @@ pub(crate) fn follow(job: &Job<'_>, selection: Selection<'_>, events: &SyncSende
 }
 
 /// The output of the thread that follows.
-struct EventOutput<'s>(&'s SyncSender<Event>);
+pub(super) struct EventOutput<'s>(pub(super) &'s SyncSender<Event>);
 
 impl Output for EventOutput<'_> {
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
@@ -81,6 +94,10 @@ impl Output for EventOutput<'_> {
 
     fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.0.send(Event::Message(text)).map_err(|_| Stopped)
+    }
+
+    fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
+        self.0.send(Event::Positions(positions, has_lines)).map_err(|_| Stopped)
     }
 }
 
@@ -96,11 +113,20 @@ struct Follow<'f> {
     /// The paths whose problems were reported, at most [`MAX_FOLLOWED`].
     reported: BTreeSet<PathBuf>,
     totals: Totals,
+    /// When the positions of all files were told.
+    told_at: Instant,
 }
 
 impl Follow<'_> {
     fn run(&mut self) -> Result<Infallible, Stopped> {
-        self.list(true)?;
+        match self.selection.from.filter(|from| from.again) {
+            Some(from) => {
+                self.resume(&from.positions)?;
+                self.list(false)?;
+            }
+            None => self.list(true)?,
+        }
+        self.tell_positions(true)?;
         loop {
             for _ in 0..LOOKS_PER_LISTING {
                 self.job.check()?;
@@ -108,7 +134,74 @@ impl Follow<'_> {
                 self.look()?;
             }
             self.list(false)?;
+            if self.told_at.elapsed() >= TELL_EVERY {
+                self.tell_positions(false)?;
+            }
         }
+    }
+
+    /// Goes on with the files of an earlier follow, also with those that were rotated away since.
+    fn resume(&mut self, positions: &[GrepPosition]) -> Result<(), Stopped> {
+        let Selection { exposed, filter, .. } = self.selection;
+        let found = exposed.files_unless(self.job.cancel, &filter.clone().rotated(true));
+        self.job.check()?;
+        let mut positions = Positions::new(positions);
+        let (own, others) = in_order(&found.files, &positions);
+        for (file, is_own) in
+            own.iter().map(|file| (file, true)).chain(others.iter().map(|file| (file, false)))
+        {
+            let begun = self.resume_file(file, is_own, &mut positions);
+            if let Err(error) = begun {
+                self.report_once(file.path(), &reason(&error))?;
+            }
+            self.job.check()?;
+        }
+        Ok(())
+    }
+
+    fn resume_file(
+        &mut self,
+        file: &ExposedFile,
+        is_own: bool,
+        positions: &mut Positions,
+    ) -> io::Result<()> {
+        if self.files.len() >= MAX_FOLLOWED {
+            return Ok(());
+        }
+        let Some(opened) = file.open()? else { return Ok(()) };
+        let start = match is_own {
+            true => positions.take_own(&opened)?,
+            false => positions.take_by_text(&opened)?,
+        };
+        let is_known = self.files.contains_key(&opened.identity);
+        let is_output = self.selection.output_file == Some(opened.identity);
+        let Some(start) = start.filter(|_| !is_known && !is_output) else { return Ok(()) };
+        let Job { search, cancel, .. } = *self.job;
+        if let Some(followed) = Followed::begin(file, opened, start, search, cancel)? {
+            self.totals.files += 1;
+            self.files.insert(followed.opened.identity, followed);
+        }
+        Ok(())
+    }
+
+    /// Tells up to where files were searched, if that is wanted and was not told. The first time
+    /// says that they are followed, even if there are none.
+    fn tell_positions(&mut self, is_first: bool) -> Result<(), Stopped> {
+        if self.selection.from.is_none() {
+            return Ok(());
+        }
+        self.told_at = Instant::now();
+        let untold = self.files.values_mut().filter(|followed| !followed.is_told());
+        let positions = untold.map(|followed| {
+            let position = followed.position();
+            followed.told = Some(position.offset);
+            position
+        });
+        let positions: Vec<GrepPosition> = positions.collect();
+        if positions.is_empty() && !is_first {
+            return Ok(());
+        }
+        self.scanner.printer().out().positions(positions, false)
     }
 
     /// Finds out which files there are. The first ones are followed from their ends, later ones
@@ -251,8 +344,28 @@ impl Follow<'_> {
     /// Searches what was appended to a file. With `is_last`, the file gets no more, so that its
     /// last line needs no end.
     fn read(&mut self, followed: &mut Followed, is_last: bool) -> Result<(), Stopped> {
+        if self.selection.from.is_none() {
+            return self.read_step(followed, is_last, READ_BYTES);
+        }
+        for _ in 0..READ_BYTES / STEP_BYTES {
+            // What is last is all that is left.
+            let most = if is_last { READ_BYTES } else { STEP_BYTES };
+            self.read_step(followed, is_last, most)?;
+            if is_last || !followed.has_unread {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_step(
+        &mut self,
+        followed: &mut Followed,
+        is_last: bool,
+        most: u64,
+    ) -> Result<(), Stopped> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let result = followed.lines(&mut buffer, self.job.search.line_end(), is_last);
+        let result = followed.lines(&mut buffer, self.job.search.line_end(), is_last, most);
         if let Some(former) = followed.take_former() {
             self.copies.note_former(former);
         }
@@ -289,6 +402,11 @@ impl Follow<'_> {
             self.printed = Some(identity);
         }
         self.scanner.flush()?;
+        if step.has_printed && self.selection.from.is_some() {
+            let position = followed.position();
+            followed.told = Some(position.offset);
+            self.scanner.printer().out().positions(vec![position], true)?;
+        }
         followed.is_over = step.is_last;
         if step.first_cut {
             self.report(file, &Failure::Cut)?;

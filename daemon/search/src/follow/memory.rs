@@ -7,13 +7,15 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::SystemTime;
 
-use crate::files::Opened;
+use memberd_control::grep::GrepPosition;
+
+use crate::files::{FileIdentity, Opened};
 
 /// How many bytes at the beginning are remembered.
-const HEAD_BYTES: usize = 512;
+const HEAD_BYTES: usize = GrepPosition::HEAD_BYTES;
 
 /// How many bytes before the position are remembered.
-const BEFORE_BYTES: usize = 64;
+const BEFORE_BYTES: usize = GrepPosition::BEFORE_BYTES;
 
 /// Up to this position, every byte counts: status files are small, and are written anew again and
 /// again.
@@ -50,6 +52,18 @@ impl Memory {
     /// Up to where the file was read.
     pub(super) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// The same for another follow of this file.
+    pub(super) fn told(&self, identity: FileIdentity) -> GrepPosition {
+        let FileIdentity { device, inode } = identity;
+        GrepPosition {
+            device,
+            inode,
+            offset: self.position,
+            head: Some(GrepPosition::sum(&self.head)),
+            before: Some(GrepPosition::sum(&self.before)),
+        }
     }
 
     /// These bytes were read next.
@@ -154,7 +168,7 @@ fn cut(length: u64, limit: usize) -> usize {
     usize::try_from(length).unwrap_or(limit).min(limit)
 }
 
-fn bytes(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
+pub(super) fn bytes(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut bytes, at)?;
     Ok(bytes)
@@ -190,7 +204,7 @@ fn sum(file: &File, length: u64) -> io::Result<DefaultHasher> {
 }
 
 /// The end of a file is no error here.
-fn eof(error: io::Error) -> io::Result<()> {
+pub(super) fn eof(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(error) }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use memberd_control::grep::GrepPosition;
 use memberd_copies::kept::KeptStream;
 use memberd_copies::stream::StreamHead;
 
@@ -48,6 +49,34 @@ impl KeptFiles {
         }
         let cut = files.len() > MAX_FILES;
         files.truncate(MAX_FILES);
+        KeptFiles { files, unmatched: tracker.unmatched(), cut }
+    }
+
+    /// Chooses for a follow that stood at `positions` when its member was lost: the files that a
+    /// search without `--rotated` finds, and those with a position, whatever they are named now.
+    pub fn choose_followed(
+        streams: Vec<KeptStream>,
+        filter: &FileFilter,
+        positions: &[GrepPosition],
+    ) -> KeptFiles {
+        let mut tracker = filter.tracker();
+        let mut chosen: Vec<KeptStream> = Vec::new();
+        for stream in streams.into_iter().filter(|stream| stream.head.offered) {
+            let StreamHead { id, path, origin, listed, .. } = &stream.head;
+            let is_known =
+                |known: &GrepPosition| (known.device, known.inode) == (id.device, id.inode);
+            let is_wanted = match listed {
+                true => tracker.wants(path),
+                false => positions.iter().any(is_known) && tracker.wants(origin),
+            };
+            if is_wanted {
+                chosen.push(stream);
+            }
+        }
+        // What was rotated away was written before.
+        chosen.sort_by_cached_key(|stream| (stream.head.origin.clone(), age(&stream.head)));
+        let cut = chosen.len() > MAX_FILES;
+        let files = chosen.into_iter().take(MAX_FILES).map(KeptFile::new).collect();
         KeptFiles { files, unmatched: tracker.unmatched(), cut }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use memberd_copies::kept::KeptStream;
 
+use super::spans::rules;
 use crate::time::Zone;
 
 /// A kept stream that a search reads.
@@ -11,6 +12,8 @@ use crate::time::Zone;
 pub struct KeptFile {
     stream: KeptStream,
     zone: Zone,
+    /// The rules of its times.
+    rules: u64,
 }
 
 impl KeptFile {
@@ -18,7 +21,8 @@ impl KeptFile {
     /// database here does not have it, they are read in the zone of this machine.
     pub fn new(stream: KeptStream) -> KeptFile {
         let zone = Zone::of_machine(&stream.head.zone).unwrap_or_else(Zone::local);
-        KeptFile { stream, zone }
+        let rules = rules(&stream.head.zone);
+        KeptFile { stream, zone, rules }
     }
 
     /// Its path on its machine.
@@ -38,6 +42,11 @@ impl KeptFile {
     /// The zone of its machine.
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    /// By which rules times are read, as [`rules`] says.
+    pub(crate) fn rules(&self) -> u64 {
+        self.rules
     }
 
     /// When it was last written, in milliseconds since the Unix epoch.

@@ -43,9 +43,11 @@ pub(super) struct AllFacts {
 }
 
 impl AllFacts {
-    /// Adds the next block.
-    pub(super) fn push(&mut self, block: &KeptBlock, lines_before: u64, skip: &Skip) {
-        let span = block.span.filter(|_| !skip.other_lines);
+    /// Adds the next block. By `rules` this search reads times.
+    pub(super) fn push(&mut self, block: &KeptBlock, lines_before: u64, skip: &Skip, rules: u64) {
+        // Other rules, other times: those of a zone change, and formats become known.
+        let is_same = rules != 0 && block.rules == rules && !skip.other_lines;
+        let span = block.span.filter(|_| is_same);
         let next = Facts {
             range: block.offset..block.offset + u64::from(block.text_bytes),
             lines_before,

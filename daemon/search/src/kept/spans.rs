@@ -1,5 +1,7 @@
 //! Reads the times in the lines of blocks, for the index of a segment that is sealed.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use memberd_copies::store::{Span, SpanReader};
 use memberd_copies::stream::StreamHead;
 
@@ -15,6 +17,8 @@ pub struct LineSpans {
 struct Segment {
     zone: String,
     rules: Zone,
+    /// Whether a line names a zone itself, whose rules are not those of `zone`.
+    names_zone: bool,
     modified: i64,
     /// Whether the next byte continues a line of the block before.
     within_line: bool,
@@ -32,6 +36,7 @@ impl SpanReader for LineSpans {
         self.segment = Some(Segment {
             zone: head.zone.clone(),
             rules,
+            names_zone: false,
             modified: head.modified_ms,
             within_line: false,
             same_until: i64::MAX,
@@ -46,6 +51,20 @@ impl SpanReader for LineSpans {
     fn same_until(&self) -> i64 {
         self.segment.as_ref().map_or(i64::MIN, |segment| segment.same_until)
     }
+
+    fn rules(&self) -> u64 {
+        let named = |segment: &&Segment| !segment.names_zone;
+        self.segment.as_ref().filter(named).map_or(0, |segment| rules(&segment.zone))
+    }
+}
+
+/// A number for the rules by which times of a machine in this zone are read: those of the zone, and
+/// those of this program. 0 if the zone is not known here, since then another one stands for it.
+pub(super) fn rules(zone: &str) -> u64 {
+    let Some(of_zone) = Zone::rules_of_machine(zone) else { return 0 };
+    let mut hasher = DefaultHasher::new();
+    (env!("CARGO_PKG_VERSION"), of_zone).hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 impl Segment {
@@ -71,6 +90,7 @@ impl Segment {
             rest = end.and_then(|end| rest.get(end + 1..)).unwrap_or_default();
         }
         span.unread = times.unread().is_some();
+        self.names_zone |= times.names_zone();
         self.same_until = self.same_until.min(times.same_until());
         span
     }
@@ -109,6 +129,25 @@ mod tests {
         assert_eq!(spans.span(b"no time\n").times, None);
         let first = spans.span(b"Nov 21 01:20:30 c\nno\n");
         assert_eq!((first.times, first.first_dated), (Some((second - 3000, second - 3000)), true));
+    }
+
+    /// After an update of the time zone database, or where the zone is not in it, times are read
+    /// anew.
+    #[test]
+    fn times_hold_only_with_the_rules_by_which_they_were_read() {
+        let mut spans = LineSpans::default();
+        assert_eq!(spans.rules(), 0);
+        for (zone, is_known) in [("", true), ("Europe/Berlin", true), ("No/Where", false)] {
+            spans.begin(&head(zone));
+            spans.span(b"Nov 21 01:20:33 b\n");
+            assert_eq!(spans.rules() != 0, is_known, "{zone}");
+            assert_eq!(spans.rules(), rules(zone));
+        }
+        assert_ne!(rules(""), rules("Europe/Berlin"));
+        // The rules of its zone are not those of the file's.
+        spans.begin(&head(""));
+        spans.span(b"[21-Nov-2026 01:20:33 Europe/Berlin] PHP Notice:  x\n");
+        assert_eq!(spans.rules(), 0);
     }
 
     /// The rest of a line is no line of its own.

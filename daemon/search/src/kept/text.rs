@@ -79,7 +79,7 @@ impl<'r> KeptText<'r> {
         for block in stream.blocks(&skip.needs) {
             match block {
                 Ok(block) => {
-                    facts.push(&block, lines, skip);
+                    facts.push(&block, lines, skip, file.rules());
                     lines += u64::from(block.lines);
                 }
                 Err(error) => missing = missing.or(Some(error)),

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use memberd_control::grep::GrepPosition;
+
 use crate::line::LONG_LINE_BYTES;
 use crate::output::{OUTPUT_BYTES, Output, Stopped};
 
@@ -160,6 +162,17 @@ impl<'o> OutputBuffer<'o> {
     pub(crate) fn message(&mut self, text: String) -> Result<(), Stopped> {
         self.flush()?;
         let result = self.output.message(text);
+        self.note(result)
+    }
+
+    /// Tells up to where files were followed, after the lines that came before it.
+    pub(crate) fn positions(
+        &mut self,
+        positions: Vec<GrepPosition>,
+        has_lines: bool,
+    ) -> Result<(), Stopped> {
+        self.flush()?;
+        let result = self.output.positions(positions, has_lines);
         self.note(result)
     }
 

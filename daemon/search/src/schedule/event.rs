@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::sync::mpsc::SyncSender;
 
+use memberd_control::grep::GrepPosition;
+
 use crate::output::{Output, Stopped};
 use crate::scan::Step;
 use crate::search::Totals;
@@ -18,6 +20,8 @@ pub(crate) enum Event {
     TimedLines(TimedLines),
     /// This many more bytes were read for a task that is not done.
     Read(u64),
+    /// Up to where files were followed, and whether lines were printed since the last time.
+    Positions(Vec<GrepPosition>, bool),
     /// A message.
     Message(String),
     /// A task is done: the lines that were printed last, and what was found.

@@ -95,7 +95,7 @@ impl<'f> TaskQueue<'f> {
     pub(crate) fn next(&mut self) -> Option<(Task, bool)> {
         match self.begun.take() {
             Some(Begun::Chunks(chunks, index)) => return Some(self.chunk(chunks, index)),
-            Some(Begun::Units(units)) => return Some(self.unit(*units)),
+            Some(Begun::Units(units)) => return Some(self.unit(units)),
             None => {}
         }
         let input = match self.files.get(self.next)? {
@@ -143,17 +143,17 @@ impl<'f> TaskQueue<'f> {
 
     /// The first unit of a kept stream. One of which nothing is read has an empty one.
     fn units(&mut self, file: &'f KeptFile, skip: &'f Skip) -> (Task, bool) {
-        self.unit(Units::new(file, skip))
+        self.unit(Box::new(Units::new(file, skip)))
     }
 
-    fn unit(&mut self, mut units: Units<'f>) -> (Task, bool) {
+    fn unit(&mut self, mut units: Box<Units<'f>>) -> (Task, bool) {
         let file = self.next;
         let unit = units.next().unwrap_or_default();
         let is_last = !units.has_more();
         if is_last {
             self.next += 1;
         } else {
-            self.begun = Some(Begun::Units(Box::new(units)));
+            self.begun = Some(Begun::Units(units));
         }
         (Task { file, input: TaskInput::Unit(unit) }, is_last)
     }

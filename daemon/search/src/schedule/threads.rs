@@ -138,6 +138,7 @@ pub(crate) fn run_on_thread(
                 Event::LinePart(bytes) => output.line_part(bytes),
                 Event::TimedLines(timed) => timed.hand_on(output),
                 Event::Message(text) => output.message(text),
+                Event::Positions(positions, has_lines) => output.positions(positions, has_lines),
                 Event::Read(bytes) => output.read(bytes),
                 Event::End(totals) => return totals,
                 Event::Done(..) => Ok(()),
@@ -241,7 +242,7 @@ impl<'w> Shared<'w> {
                         }
                     }
                     // The thread was cancelled.
-                    None | Some(Event::TimedLines(_) | Event::End(_)) => {
+                    None | Some(Event::TimedLines(_) | Event::Positions(..) | Event::End(_)) => {
                         return Err(RunError::Stopped);
                     }
                 }

@@ -87,11 +87,17 @@ impl Zone {
         if name.starts_with('/') || !name.bytes().all(plain) {
             return None;
         }
-        let mut rules = Vec::new();
-        let file = File::open(format!("{DATABASE}/{name}")).ok()?;
-        file.take(MAX_RULES_BYTES).read_to_end(&mut rules).ok()?;
-        let zone = TimeZone::tzif(name, &rules).ok()?;
+        let zone = TimeZone::tzif(name, &rules_in_database(name)?).ok()?;
         Some(Zone { zone, abbreviations: Vec::new() })
+    }
+
+    /// The rules of the zone of another machine, as [`Zone::of_machine`] reads them. None when this
+    /// machine's database does not have it.
+    pub(crate) fn rules_of_machine(name: &str) -> Option<Vec<u8>> {
+        if name.is_empty() {
+            return Some(Vec::new());
+        }
+        Zone::of_machine(name).and_then(|_| rules_in_database(name))
     }
 
     /// Milliseconds since the Unix epoch when the clocks of this zone show `civil`. When the clock
@@ -131,6 +137,13 @@ impl Zone {
         };
         Some(offsets.into_iter().find(has_it).map_or(*last, Offset::seconds))
     }
+}
+
+fn rules_in_database(name: &str) -> Option<Vec<u8>> {
+    let mut rules = Vec::new();
+    let file = File::open(format!("{DATABASE}/{name}")).ok()?;
+    file.take(MAX_RULES_BYTES).read_to_end(&mut rules).ok()?;
+    Some(rules)
 }
 
 fn date_time(civil: Civil) -> Option<DateTime> {

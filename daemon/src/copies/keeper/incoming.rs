@@ -218,7 +218,7 @@ impl Incoming {
         self.send(match message {
             ToKeeper::Head(head) => Job::Head(id, head),
             ToKeeper::Block(block) => Job::Block(id, block, memory),
-            ToKeeper::Behind { bytes } => Job::Behind(id, bytes),
+            ToKeeper::Behind { bytes, every_ms } => Job::Behind(id, bytes, every_ms),
             ToKeeper::Begin { .. } => return Err(invalid("a source begins twice")),
         })
         .await

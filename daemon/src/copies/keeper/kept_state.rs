@@ -18,8 +18,10 @@ pub(crate) struct KeptState {
     /// membership says so.
     pub(super) open: bool,
     /// How many bytes of text the source had, when it last said so, that it had not sent. None if
-    /// it did not say so. With 0, the copies have all but what was written in the last second.
+    /// it did not say so. With 0, the copies have all but what was written since its last look.
     pub(super) behind_bytes: Option<u64>,
+    /// How long its looks at its files are apart, in milliseconds.
+    pub(super) every_ms: u64,
     /// Where its connection is not open: up to when what it wrote would have come, in milliseconds
     /// since the Unix epoch of this machine's clock.
     ended_ms: u64,
@@ -30,15 +32,20 @@ impl KeptState {
     pub(crate) fn reach(&self, now_ms: u64) -> Reach {
         match self.behind_bytes {
             None => Reach::Unknown,
-            Some(0) if self.open => Reach::Whole(now_ms.saturating_sub(DELAY_MS)),
+            Some(0) if self.open => Reach::Whole(now_ms.saturating_sub(self.delay_ms())),
             Some(0) => Reach::Whole(self.ended_ms),
             Some(_) => Reach::Behind,
         }
     }
+
+    /// How old what is written may be until it is here.
+    fn delay_ms(&self) -> u64 {
+        self.every_ms.saturating_add(ON_THE_WAY_MS)
+    }
 }
 
-/// A source looks at its files once a second, and sends what it finds.
-const DELAY_MS: u64 = 1_500;
+/// How long what a source has found is on its way.
+const ON_THE_WAY_MS: u64 = 500;
 
 /// A source whose connection did not end by itself had failed this long before the membership said
 /// so.
@@ -77,6 +84,7 @@ impl KeptStates {
         let state = states.entry(source.clone()).or_insert(KeptState {
             open: false,
             behind_bytes: None,
+            every_ms: 1_000,
             ended_ms: 0,
         });
         change(state);
@@ -85,7 +93,7 @@ impl KeptStates {
     /// Its connection has ended.
     pub(super) fn close(&self, source: &Name, end: End) {
         if let Some(state) = lock(&self.0).get_mut(source) {
-            let before = DELAY_MS + if end == End::NotUp { NOTICED_MS } else { 0 };
+            let before = state.delay_ms() + if end == End::NotUp { NOTICED_MS } else { 0 };
             (state.open, state.ended_ms) = (false, wall().0.saturating_sub(before));
         }
     }
@@ -110,12 +118,15 @@ mod tests {
         assert_eq!(reach(&states), Reach::Behind);
         states.note(&source, |state| state.behind_bytes = Some(0));
         let open = until(&states).unwrap();
-        assert!(wall().0 - open >= DELAY_MS);
+        assert!(wall().0 - open >= 1_500);
         states.close(&source, End::Closed);
         assert!(until(&states).unwrap() >= open);
         states.note(&source, |state| state.open = true);
         states.close(&source, End::NotUp);
         assert!(until(&states).unwrap() < open);
         assert_eq!(states.open(), 0);
+        // Where looking is much work, more may be missing.
+        states.note(&source, |state| (state.open, state.every_ms) = (true, 5_000));
+        assert!(wall().0 - until(&states).unwrap() >= 5_500);
     }
 }

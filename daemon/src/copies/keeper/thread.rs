@@ -52,8 +52,8 @@ pub(super) enum Job {
     Head(ConnectionId, Box<StreamHead>),
     /// A block, and the memory that it holds.
     Block(ConnectionId, Block, OwnedSemaphorePermit),
-    /// A source says how much it has not sent.
-    Behind(ConnectionId, u64),
+    /// A source says how much it has not sent, and how long its looks are apart.
+    Behind(ConnectionId, u64, u32),
     /// The connection has ended.
     Ended(ConnectionId, End),
     /// The settings have changed.
@@ -162,9 +162,11 @@ impl Keeping {
                 self.take_block(connection, &block);
                 drop(memory);
             }
-            Job::Behind(connection, bytes) => {
+            Job::Behind(connection, bytes, every_ms) => {
                 if let Some(Connection { source, .. }) = self.connections.get(&connection) {
-                    self.states.note(source, |state| state.behind_bytes = Some(bytes));
+                    self.states.note(source, |state| {
+                        (state.behind_bytes, state.every_ms) = (Some(bytes), every_ms.into());
+                    });
                 }
             }
             Job::Ended(connection, end) => {

@@ -75,6 +75,15 @@ pub(super) enum Look {
     Anew,
 }
 
+/// Whether a file is a copy of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alike {
+    Yes,
+    No,
+    /// They begin alike, but nothing was read of the other one yet. It may be truncated before.
+    Unread,
+}
+
 /// A file that is copied.
 #[derive(Debug)]
 pub(super) struct Followed {
@@ -381,18 +390,30 @@ impl Followed {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn begins_like(&self, other: &File) -> io::Result<bool> {
-        let begins = bytes_at(other, 0, self.head.len())?;
-        if begins.is_empty() || !self.head.starts_with(&begins) {
-            return Ok(false);
+    pub(super) fn begins_like(&self, other: &File) -> io::Result<Alike> {
+        let (head, alike) = match &self.file {
+            Some(file) if self.head.is_empty() => {
+                if other.metadata()?.len() > file.metadata()?.len() {
+                    // A copy is not longer.
+                    return Ok(Alike::No);
+                }
+                (&bytes_at(file, 0, FINGERPRINT_BYTES)?, Alike::Unread)
+            }
+            _ => (&self.head, Alike::Yes),
+        };
+        let begins = bytes_at(other, 0, head.len())?;
+        if begins.is_empty() || !head.starts_with(&begins) {
+            return Ok(Alike::No);
         }
-        let Some(file) = &self.file else { return Ok(true) };
+        let Some(file) = self.file.as_ref().filter(|_| alike == Alike::Yes) else {
+            return Ok(alike);
+        };
         // Many logs begin alike. The last bytes that both have tell more.
         let shared = other.metadata()?.len().min(self.size);
         let from = shared.saturating_sub(TAIL_BYTES as u64);
         let tail = bytes_at(other, from, TAIL_BYTES)?;
         let tail = tail.get(..usize::try_from(shared - from).unwrap_or(0)).unwrap_or(&tail);
-        has(file, from, tail)
+        Ok(if has(file, from, tail)? { Alike::Yes } else { Alike::No })
     }
 
     /// Whether `other` holds what was read of this one.

@@ -5,7 +5,7 @@
 //! new. A new file with the name of a rotated one may be a copy. If its original was truncated
 //! since, it goes on for it. If that is still there, its text is no other.
 
-use super::file::{Followed, Found, Look, Place};
+use super::file::{Alike, Followed, Found, Look, Place};
 use super::offer::Offer;
 use super::unchanged::Directories;
 use memberd_search::{ExposedFile, FileIdentity, FileList};
@@ -60,6 +60,8 @@ pub(super) struct Files {
     wants_rotated: bool,
     /// Whether there are more files than are followed.
     pub(super) too_many: bool,
+    /// How long the looks at them are apart.
+    pub(super) pause: Duration,
     /// The first problem with a file at the last listing.
     pub(super) problem: Option<String>,
 }
@@ -214,6 +216,10 @@ impl Files {
     fn insert(&mut self, file: Followed) -> FileKey {
         let key = FileKey(self.next);
         self.next += 1;
+        self.insert_as(key, file)
+    }
+
+    fn insert_as(&mut self, key: FileKey, file: Followed) -> FileKey {
         self.by_identity.insert(file.identity, key);
         self.files.insert(key, file);
         key
@@ -304,21 +310,32 @@ impl Files {
         self.passed.retain(|identity, _| there.contains(identity));
         self.failed.retain(|_, at| now - *at < ROTATED_EVERY);
         self.too_many = found.cut;
-        // Of a chain the oldest comes first, and is sent first.
-        for file in new {
-            self.begin(&file, at_start, now);
+        // Of a chain the oldest comes first, and is sent first. The newest may have a copy there.
+        let first = self.next;
+        self.next += new.len() as u64;
+        for is_listed in [true, false] {
+            let of_kind = (first..).zip(&new).filter(|(_, file)| file.is_listed == is_listed);
+            for (key, file) in of_kind {
+                self.begin(FileKey(key), file, at_start, now);
+            }
         }
     }
 
     /// Begins to follow a file, unless it is compressed or the copy of another.
-    fn begin(&mut self, new: &New<'_>, at_start: bool, now: Instant) {
-        if let Err(error) = self.try_begin(new, at_start, now) {
+    fn begin(&mut self, key: FileKey, new: &New<'_>, at_start: bool, now: Instant) {
+        if let Err(error) = self.try_begin(key, new, at_start, now) {
             self.note_failed(new.identity, now);
             self.problem = Some(format!("{}: {error}", new.listed.path().display()));
         }
     }
 
-    fn try_begin(&mut self, new: &New<'_>, at_start: bool, now: Instant) -> io::Result<()> {
+    fn try_begin(
+        &mut self,
+        key: FileKey,
+        new: &New<'_>,
+        at_start: bool,
+        now: Instant,
+    ) -> io::Result<()> {
         let Some(opened) = new.listed.open_to_read()? else { return Ok(()) };
         if opened.identity != new.identity {
             // The name is another file's by now. The next listing finds it.
@@ -339,9 +356,17 @@ impl Files {
                 debug!(path = %found.listed.path().display(), "a copy goes on for its original");
                 return original.go_on_with(found, now);
             }
-            if self.is_copy(&found)? {
-                self.pass(new.identity, new.size);
-                return Ok(());
+            match self.is_copy(&found)? {
+                Alike::No => {}
+                Alike::Yes => {
+                    self.pass(new.identity, new.size);
+                    return Ok(());
+                }
+                Alike::Unread => {
+                    // By the next listing the other one was read, or truncated.
+                    self.wants_rotated = true;
+                    return Ok(());
+                }
             }
         }
         if self.files.len() >= MOST_FILES && !self.drop_one() {
@@ -350,7 +375,7 @@ impl Files {
             return Ok(());
         }
         let followed = Followed::begin(found, at_start, now)?;
-        self.insert(followed);
+        self.insert_as(key, followed);
         Ok(())
     }
 
@@ -367,13 +392,16 @@ impl Files {
     }
 
     /// Whether a file with the same origin begins as this one does.
-    fn is_copy(&self, found: &Found) -> io::Result<bool> {
-        for file in self.files.values() {
-            if file.origin == found.listed.origin() && file.begins_like(&found.file)? {
-                return Ok(true);
+    fn is_copy(&self, found: &Found) -> io::Result<Alike> {
+        let mut alike = Alike::No;
+        for file in self.files.values().filter(|file| file.origin == found.listed.origin()) {
+            match file.begins_like(&found.file)? {
+                Alike::Yes => return Ok(Alike::Yes),
+                Alike::Unread => alike = Alike::Unread,
+                Alike::No => {}
             }
         }
-        Ok(false)
+        Ok(alike)
     }
 
     /// Whether a file needs no look now. While one was just truncated, each may be its copy.

@@ -62,6 +62,7 @@ struct Rig {
     now: Instant,
     now_ms: u64,
     behind: u64,
+    every_ms: u32,
 }
 
 impl Rig {
@@ -81,6 +82,7 @@ impl Rig {
             now,
             now_ms: 1_700_000_000_000,
             behind: u64::MAX,
+            every_ms: 0,
         };
         rig.connect();
         rig
@@ -191,7 +193,9 @@ impl Rig {
                     stream.text.extend(text);
                     stream.blocks.push(block.head);
                 }
-                ToKeeper::Behind { bytes } => self.behind = bytes,
+                ToKeeper::Behind { bytes, every_ms } => {
+                    (self.behind, self.every_ms) = (bytes, every_ms);
+                }
             }
         }
     }
@@ -326,6 +330,76 @@ async fn a_copy_goes_on_for_the_log_that_was_truncated() {
     rig.restart();
     rig.tick();
     rig.assert_streams("a.log", &["a.log.1", "a.log.2", "a.log.3", "a.log"]);
+}
+
+/// A read finds that a log was truncated, and a new conversation begins before its copy is found.
+#[tokio::test]
+async fn a_conversation_that_begins_before_the_copy_is_found_goes_on() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", lines(0, 100));
+    rig.tick();
+    rig.append("a.log", lines(100, 110));
+    rig.look(Duration::from_secs(1));
+    fs::copy(rig.path("a.log"), rig.path("a.log.1")).unwrap();
+    File::create(rig.path("a.log")).unwrap();
+    rig.append("a.log", lines(1_000, 1_020));
+    rig.send(usize::MAX);
+    rig.reconnect();
+    rig.send(usize::MAX);
+    rig.tick();
+    rig.tick();
+    rig.assert_streams("a.log", &["a.log.1", "a.log"]);
+}
+
+/// A log grows and is copied between two looks, so nothing was read of it when its copy is there.
+#[tokio::test]
+async fn a_copy_of_a_log_that_was_not_read_is_sent_once() {
+    for is_read_first in [true, false] {
+        let mut rig = Rig::new(&["*.log"]);
+        rig.append("a.log", lines(0, 100));
+        rig.tick();
+        fs::copy(rig.path("a.log"), rig.path("a.log.2")).unwrap();
+        File::create(rig.path("a.log")).unwrap();
+        rig.append("a.log", lines(1_000, 1_100));
+        fs::copy(rig.path("a.log"), rig.path("a.log.1")).unwrap();
+        rig.look(Duration::from_secs(1));
+        if is_read_first {
+            rig.tick();
+        }
+        File::create(rig.path("a.log")).unwrap();
+        rig.append("a.log", lines(2_000, 2_010));
+        rig.tick();
+        rig.tick();
+        let mut streams = rig.streams_of("a.log");
+        streams.sort_by(|(one, ..), (other, ..)| other.cmp(one));
+        let names: Vec<&str> = streams.iter().map(|(name, ..)| name.as_str()).collect();
+        assert_eq!(names, ["a.log.2", "a.log.1", "a.log"], "read first: {is_read_first}");
+        for (name, text, _) in streams {
+            assert!(text == fs::read(rig.path(&name)).unwrap(), "{name}");
+        }
+    }
+}
+
+/// Whether or not anything was sent of it before.
+#[tokio::test]
+async fn a_start_between_copy_and_truncation_sends_it_once() {
+    for is_known in [true, false] {
+        let mut rig = Rig::new(&["*.log"]);
+        rig.append("a.log", lines(0, 100));
+        if is_known {
+            rig.tick();
+        }
+        fs::copy(rig.path("a.log"), rig.path("a.log.1")).unwrap();
+        rig.restart();
+        rig.tick();
+        rig.tick();
+        rig.assert_streams("a.log", &["a.log"]);
+        File::create(rig.path("a.log")).unwrap();
+        rig.append("a.log", lines(1_000, 1_020));
+        rig.tick();
+        rig.tick();
+        rig.assert_streams("a.log", &["a.log.1", "a.log"]);
+    }
 }
 
 /// logrotate copies, and truncates a little later.
@@ -666,4 +740,21 @@ async fn a_fast_writer_loses_nothing() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert!(names.len() >= 4, "{names:?}");
     rig.assert_streams("a.log", &names);
+}
+
+/// Where looking takes long, keepers are told that more may be missing, and at once.
+#[tokio::test]
+async fn keepers_are_told_how_long_looks_are_apart() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.send(usize::MAX);
+    assert_eq!((rig.behind, rig.every_ms), (0, 1_000));
+    rig.files.pause = Duration::from_millis(2_300);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 3_000);
+    rig.files.pause = Duration::from_secs(1);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 3_000, "it may soon take long again");
+    rig.now += Duration::from_secs(61);
+    rig.send(usize::MAX);
+    assert_eq!(rig.every_ms, 1_000);
 }

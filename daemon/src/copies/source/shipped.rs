@@ -27,6 +27,9 @@ const MOST_STANDINGS: usize = 1024;
 /// How often a keeper is told how much is not sent.
 const TELL_BEHIND: Duration = Duration::from_secs(1);
 
+/// How long files must have been looked at more often until a keeper is told.
+const TELL_SOONER: Duration = Duration::from_secs(60);
+
 /// A text that was cut and compressed.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -103,6 +106,8 @@ pub(super) struct Keeper {
     last_begun_ms: u64,
     /// What it was told last of how much is not sent, in this conversation, and when.
     told_behind: (Option<u64>, Instant),
+    /// What it was told last of how long looks at files are apart, in milliseconds.
+    told_every_ms: u32,
     /// Why it does not keep anything now, for the status.
     pub(super) trouble: Option<String>,
 }
@@ -127,6 +132,7 @@ impl Keeper {
             turn: None,
             last_begun_ms: 0,
             told_behind: (None, now),
+            told_every_ms: 0,
             trouble: None,
         }
     }
@@ -321,10 +327,15 @@ impl Keeper {
         let behind: u64 = files.iter().map(waiting).sum::<u64>() + lacks;
         let (told, at) = self.told_behind;
         let is_due = told.is_none() || behind == 0 || now - at >= TELL_BEHIND;
-        if told != Some(behind) && is_due {
+        // Whole seconds, so that a quiet source says it once.
+        let seconds = files.pause.as_millis().div_ceil(1_000).max(1);
+        let every_ms = u32::try_from(seconds * 1_000).unwrap_or(u32::MAX);
+        let is_slower = every_ms > self.told_every_ms;
+        let is_sooner = every_ms < self.told_every_ms && now - at >= TELL_SOONER;
+        if told != Some(behind) && is_due || is_slower || is_sooner {
             let Some(link) = &self.link else { return Err(Broken) };
-            send(link, &ToKeeper::Behind { bytes: behind })?;
-            self.told_behind = (Some(behind), now);
+            send(link, &ToKeeper::Behind { bytes: behind, every_ms })?;
+            (self.told_behind, self.told_every_ms) = ((Some(behind), now), every_ms);
         }
         Ok(behind)
     }

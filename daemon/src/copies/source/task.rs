@@ -200,7 +200,8 @@ impl Source {
         }
         // The time that others had the processor does not count.
         let took = processor_time().saturating_sub(begun);
-        self.look_at = now + (took * SHARE).clamp(LOOK, LONGEST);
+        self.files.pause = (took * SHARE).clamp(LOOK, LONGEST);
+        self.look_at = now + self.files.pause;
     }
 
     /// A file is no more.

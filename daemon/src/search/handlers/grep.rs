@@ -12,8 +12,9 @@ use crate::search::{
     Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Missed, Restriction,
 };
 use crate::services::Services;
-use memberd_control::grep::{GrepAsker, GrepMembers, GrepOutcome, GrepRequest};
+use memberd_control::grep::{GrepAsker, GrepFollow, GrepMembers, GrepOutcome, GrepRequest};
 use memberd_control::message::{RefusalKind, Reply};
+use memberd_membership::Name;
 use memberd_transport::Source;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,9 +96,8 @@ async fn grep(
     if let Some(audited) = audited {
         audited.note_targets(&plan.targets);
     }
-    for Missed { name, since: failed, left, .. } in missed {
-        let outcome = GrepOutcome::NotAsked { failed, left };
-        client.send(&Reply::GrepMember { member: name.to_string(), outcome }).await?;
+    for Unsearched { member, outcome } in missed {
+        client.send(&Reply::GrepMember { member: member.to_string(), outcome }).await?;
     }
     for target in &plan.targets {
         if let Target::Kept(logs) = target
@@ -127,42 +127,65 @@ async fn grep(
     Ok(Ended::Done)
 }
 
+/// A member that is gone, and whose logs are not searched.
+struct Unsearched {
+    member: Name,
+    outcome: GrepOutcome,
+}
+
+impl Unsearched {
+    /// Nobody keeps its logs, or it is not known whether anybody does.
+    fn new(Missed { name, since: failed, left, .. }: Missed, unknown: Option<&str>) -> Self {
+        let outcome = match unknown {
+            None => GrepOutcome::NotAsked { failed, left },
+            Some(why) => GrepOutcome::Lost(why.to_owned()),
+        };
+        Unsearched { member: name, outcome }
+    }
+}
+
 /// Compiles the request and chooses its members, or returns the reply that refuses it. Also returns
-/// the members that are gone, and whose logs nobody keeps.
+/// the members that are gone, and whose logs are not searched.
 async fn plan(
     mut request: GrepRequest,
     restriction: &Restriction,
     user: Source,
     services: &Services,
-) -> Result<(GrepPlan, Vec<Missed>), Reply> {
+) -> Result<(GrepPlan, Vec<Unsearched>), Reply> {
     let not_permitted = |message: String| refused(RefusalKind::NotPermitted, message);
     let failed = |message: String| refused(RefusalKind::Failed, message);
     restriction.restrict(&mut request).map_err(not_permitted)?;
     // The client does not choose who is asked for copies.
     request.kept_of = None;
-    // The journal is not kept, and what is kept does not grow any more.
-    request.copies &= request.files.journal.is_none() && !request.files.follow;
+    // The journal is not kept.
+    request.copies &= request.files.journal.is_none();
+    let follows_files = request.files.follow && request.files.journal.is_none();
+    request.follow_from = follows_files.then(GrepFollow::default);
+    // What is kept does not grow any more. A follow reads copies once a member is lost.
+    let wants_copies = request.copies && !request.files.follow;
     let (mut compiled, mut request) = compile(request, user, services).await?;
-    let left = if request.copies { request.members.on.as_slice() } else { &[] };
+    let left = if wants_copies { request.members.on.as_slice() } else { &[] };
     let (choice, chosen) = choose(&request.members, left, restriction, services).await?;
     let Chosen { up, failed: mut missed, may_keep } = chosen;
     let mut targets: Vec<Target> = up.into_iter().map(Target::Member).collect();
-    if request.copies && !missed.is_empty() {
+    let mut unknown = None;
+    if wants_copies && !missed.is_empty() {
         let search = &services.search;
-        let (kept, unkept) = find(&search.caller, &search.searcher, missed, may_keep, user)
+        let found = find(&search.caller, &search.searcher, missed, may_keep, user)
             .await
             .map_err(|error| failed(format!("cannot ask for copies: {error}")))?;
-        targets.extend(kept.into_iter().map(Target::Kept));
+        targets.extend(found.kept.into_iter().map(Target::Kept));
         targets.sort_by(Target::order);
-        missed = unkept;
+        (missed, unknown) = (found.unkept, found.unknown);
     }
+    let unsearched = missed.into_iter().map(|missed| Unsearched::new(missed, unknown.as_deref()));
     let connections =
         services.search.reserve_connections(&request, targets.len(), user).map_err(failed)?;
     if let Some(width) = &mut request.printing.name_width {
         *width = longest_name(&targets);
         compiled.set_name_width(*width);
     }
-    Ok((GrepPlan { request, user, compiled, choice, targets, connections }, missed))
+    Ok((GrepPlan { request, user, compiled, choice, targets, connections }, unsearched.collect()))
 }
 
 /// Chooses the members, or returns the reply that refuses the request. Those that left are chosen

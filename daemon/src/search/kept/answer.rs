@@ -5,7 +5,7 @@ use super::{KeptCopies, Reach};
 use crate::blocking::run_low_priority;
 use crate::search::local::LocalSearcher;
 use memberd_control::frame::{HEADER_BYTES, Message, SMALL_REQUEST_CAP, decode, encode};
-use memberd_copies::kept;
+use memberd_copies::kept::{self, KeptList};
 use memberd_membership::Name;
 use memberd_transport::Source;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ impl Message for KeptRequest {
 pub(super) struct KeptReply {
     /// Of each asked member of whose logs something is kept and offered.
     pub(super) kept: Vec<KeptAnswer>,
+    /// Whether copies are switched off here.
+    #[serde(default)]
+    pub(super) off: bool,
 }
 
 impl Message for KeptReply {
@@ -69,40 +72,48 @@ pub(super) struct KeptAnswer {
     /// The bytes that their member could not send.
     #[serde(default)]
     pub(super) lost_bytes: u64,
+    /// How many files there are that cannot be read, or 1 if none can.
+    #[serde(default)]
+    pub(super) unread: u64,
 }
 
 /// Answers another member's question. The look is counted for that machine.
 ///
 /// # Errors
-/// When the request is not understood, or the reply is too long, which does not happen.
+/// When the request is not understood, or too many look at once: whoever asks then does not know
+/// what is kept here.
 pub async fn answer(
     searcher: &Arc<LocalSearcher>,
     bytes: &[u8],
     source: Source,
 ) -> io::Result<Vec<u8>> {
     let request = decode::<KeptRequest>(bytes).map_err(io::Error::other)?;
-    let reply = KeptReply { kept: look(searcher, request.members, source).await };
+    let reply = look(searcher, request.members, source).await?;
     let frame = encode(&reply).map_err(io::Error::other)?;
     Ok(frame.get(HEADER_BYTES..).unwrap_or_default().to_vec())
 }
 
-/// What is kept here of the logs of these members. Nothing if too many look at once.
+/// What is kept here of the logs of these members.
+///
+/// # Errors
+/// When too many look at once.
 pub(super) async fn look(
     searcher: &Arc<LocalSearcher>,
     members: Vec<String>,
     source: Source,
-) -> Vec<KeptAnswer> {
-    let Some(copies) = searcher.kept_copies() else { return Vec::new() };
-    let Ok(place) = searcher.kept_looks.enter_within_as(source, PLACE_LIMIT).await else {
-        return Vec::new();
+) -> io::Result<KeptReply> {
+    let Some(copies) = searcher.kept_copies() else {
+        return Ok(KeptReply { off: true, ..KeptReply::default() });
     };
-    let looked = run_low_priority(move || {
+    let place = searcher.kept_looks.enter_within_as(source, PLACE_LIMIT).await;
+    let place = place.map_err(io::Error::other)?;
+    run_low_priority(move || {
         let names = members.iter().take(MOST_NAMES).filter_map(|name| Name::new(name).ok());
         let kept = names.filter_map(|name| look_at(&copies, &name)).collect();
         drop(place);
-        kept
-    });
-    looked.await.unwrap_or_default()
+        KeptReply { kept, off: false }
+    })
+    .await
 }
 
 /// What is kept of one member's logs, if there is anything that it offers.
@@ -114,8 +125,13 @@ fn look_at(copies: &KeptCopies, member: &Name) -> Option<KeptAnswer> {
     };
     let mut answer =
         KeptAnswer { member: member.to_string(), whole_ms, is_behind, ..KeptAnswer::default() };
-    // What cannot be read is not kept.
-    for stream in kept::list(&copies.directory, member).ok()? {
+    let KeptList { streams, unlisted } = match kept::list_all(&copies.directory, member) {
+        Ok(list) => list,
+        // The search tells why.
+        Err(_) => return Some(KeptAnswer { unread: 1, ..answer }),
+    };
+    answer.unread = unlisted.len() as u64;
+    for stream in streams {
         if stream.head.offered {
             answer.read_ms = answer.read_ms.max(stream.read_ms);
             answer.streams += 1;
@@ -124,5 +140,5 @@ fn look_at(copies: &KeptCopies, member: &Name) -> Option<KeptAnswer> {
             answer.lost_bytes = answer.lost_bytes.saturating_add(stream.head.lost_bytes);
         }
     }
-    (answer.streams > 0).then_some(answer)
+    (answer.streams > 0 || answer.unread > 0).then_some(answer)
 }

@@ -46,6 +46,58 @@ fn a_copy_that_its_member_had_not_filled_comes_last() {
     assert_eq!(told, [("vm2", Some(1_000)), ("vm1", None)]);
 }
 
+/// Of copies that go to the end, one that can be read comes first.
+#[test]
+fn a_damaged_copy_comes_after_a_whole_one() {
+    let damaged = KeptAnswer { unread: 1, ..answer(8_000, 900, None) };
+    let whole = answer(7_900, 1, None);
+    let old = answer(3_000, 900, None);
+    let answers =
+        vec![(identity("vm1"), old), (identity("vm2"), damaged), (identity("vm3"), whole)];
+    let logs = of(missed(), answers);
+    let order: Vec<&str> = logs.keepers.iter().map(|keeper| keeper.member.name.as_str()).collect();
+    assert_eq!(order, ["vm3", "vm2", "vm1"]);
+}
+
+/// The answers of two of three members, vm1 and vm2.
+fn two_of_three(one: KeptReply, other: KeptReply) -> Answers {
+    let mut answers =
+        Answers::new(vec![missed()], &[identity("vm1"), identity("vm2"), identity("vm3")]);
+    answers.add(&identity("vm1"), one);
+    answers.add(&identity("vm2"), other);
+    answers
+}
+
+/// Where nobody keeps copies, a member that hangs is not waited for, nor told.
+#[test]
+fn members_that_hang_do_not_matter_where_copies_are_off() {
+    let off = || KeptReply { off: true, ..KeptReply::default() };
+    let answers = two_of_three(off(), off());
+    assert!(answers.is_enough());
+    assert_eq!(answers.end().unknown, None);
+    let mut few = Answers::new(vec![missed()], &[identity("vm1"), identity("vm2")]);
+    few.add(&identity("vm1"), off());
+    assert!(!few.is_enough());
+}
+
+/// It may have the only copy, so "no line" would not be the truth.
+#[test]
+fn a_keeper_that_does_not_answer_is_told() {
+    let on = || KeptReply::default();
+    let answers = two_of_three(KeptReply { off: true, ..on() }, on());
+    assert!(!answers.is_enough());
+    let found = answers.end();
+    assert_eq!(found.unkept, [missed()]);
+    let words = "it is gone, and vm3, which may keep its logs, did not answer";
+    assert_eq!(found.unknown.as_deref(), Some(words));
+    let whole = || KeptReply { kept: vec![answer(7_900, 1, None)], off: false };
+    let answers = two_of_three(whole(), on());
+    assert!(answers.is_enough(), "a whole copy is there");
+    assert_eq!(answers.end().unknown, None);
+    let old = KeptReply { kept: vec![answer(5_000, 1, None)], off: false };
+    assert!(!two_of_three(old, on()).is_enough());
+}
+
 /// A log in which nothing is written is whole all the same.
 #[test]
 fn a_copy_ends_where_its_member_said_so_last() {
@@ -55,8 +107,7 @@ fn a_copy_ends_where_its_member_said_so_last() {
     assert_eq!(behind(&answer(9_000, 1, Some(7_900))), Some(0));
 }
 
-/// Whoever answers for others than it was asked for is not heard, and who answers nothing keeps
-/// nothing.
+/// Whoever answers for others than it was asked for is not heard.
 #[tokio::test]
 async fn what_nobody_keeps_is_missed() {
     use crate::search::limits::Limits;
@@ -74,8 +125,8 @@ async fn what_nobody_keeps_is_missed() {
     gone.address = closed.local_addr().unwrap();
     drop(closed);
     let may_keep = vec![identity("vm1"), gone];
-    let (kept, unkept) =
-        find(&caller, &searcher, vec![missed()], may_keep, Source::Anyone).await.unwrap();
-    assert!(kept.is_empty());
-    assert_eq!(unkept, [missed()]);
+    let found = find(&caller, &searcher, vec![missed()], may_keep, Source::Anyone).await.unwrap();
+    assert!(found.kept.is_empty());
+    assert_eq!(found.unkept, [missed()]);
+    assert!(found.unknown.is_some_and(|words| words.contains("vm2")));
 }

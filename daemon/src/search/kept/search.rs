@@ -4,7 +4,7 @@ use crate::search::compile::{self, Compiled};
 use crate::search::local::LocalSearcher;
 use crate::search::reply_sink::ReplySink;
 use memberd_control::grep::GrepRequest;
-use memberd_copies::kept;
+use memberd_copies::kept::{self, KeptList};
 use memberd_membership::Name;
 use memberd_search::{KeptFiles, MAX_FILES, Output, Totals};
 use std::sync::atomic::AtomicBool;
@@ -23,11 +23,20 @@ impl LocalSearcher {
         if request.files.journal.is_some() || request.files.follow {
             return Err("copies of logs have no journal, and are not followed".to_owned());
         }
-        let copies = self.kept_copies().ok_or("it keeps no copies of logs any more")?;
+        let copies = self.kept_copies().ok_or("copies of logs are switched off there")?;
         let name = Name::new(member).map_err(|error| error.to_string())?;
-        let streams = kept::list(copies.directory(), &name)
+        let KeptList { streams, unlisted } = kept::list_all(copies.directory(), &name)
             .map_err(|error| format!("cannot read the copies: {error}"))?;
-        let KeptFiles { files, unmatched, cut } = KeptFiles::choose(streams, &compiled.narrow);
+        for problem in unlisted.iter().filter(|_| !request.printing.no_messages) {
+            if output.message(format!(" {problem}")).is_err() {
+                break;
+            }
+        }
+        let narrow = &compiled.narrow;
+        let KeptFiles { files, unmatched, cut } = match &request.follow_from {
+            Some(from) => KeptFiles::choose_followed(streams, narrow, &from.positions),
+            None => KeptFiles::choose(streams, narrow),
+        };
         if request.printing.by_time {
             compiled = compile::make_room_to_merge_kept(request, compiled, &files)?;
         }
@@ -37,9 +46,14 @@ impl LocalSearcher {
                 "more than {MAX_FILES} files match: the first of them are searched; name fewer"
             ));
         }
-        let plan = self.plan(request);
-        let totals = compiled.search.run_kept(&plan, member, &files, output, cancel);
-        Ok((Totals { errors: totals.errors + u64::from(cut), ..totals }, unmatched))
+        let search = &compiled.search;
+        let totals = match &request.follow_from {
+            Some(from) => search.follow_kept(member, &files, from, output, cancel),
+            None => search.run_kept(&self.plan(request), member, &files, output, cancel),
+        };
+        // The lines that they have are missing, and nobody knows of which files.
+        let errors = totals.errors + u64::from(cut) + unlisted.len() as u64;
+        Ok((Totals { errors, ..totals }, unmatched))
     }
 }
 

@@ -112,9 +112,38 @@ fn what_is_kept_is_searched_as_that_member_itself() {
 async fn a_keeper_says_how_far_its_copies_go() {
     let (_directory, searcher) = keeper();
     let names = ["vm4", "vm5", "../x"].map(str::to_owned).to_vec();
-    let [answer] = look(&searcher, names.clone(), Source::Anyone).await.try_into().unwrap();
+    let reply = look(&searcher, names.clone(), Source::Anyone).await.unwrap();
+    let [answer] = reply.kept.try_into().unwrap();
     assert_eq!((answer.member.as_str(), answer.streams, answer.bytes), ("vm4", 1, 11));
     assert_eq!((answer.read_ms, answer.whole_ms), (6_000, Some(7_000)));
     searcher.set_kept_copies(None);
-    assert!(look(&searcher, names, Source::Anyone).await.is_empty());
+    let reply = look(&searcher, names, Source::Anyone).await.unwrap();
+    assert!(reply.kept.is_empty() && reply.off);
+}
+
+/// What cannot be read is told and counted, and the rest is searched.
+#[test]
+fn a_damaged_copy_hides_nothing_in_silence() {
+    let (directory, searcher) = keeper();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let names = || vec!["vm4".to_owned()];
+    let answer = || {
+        let reply = runtime.block_on(look(&searcher, names(), Source::Anyone)).unwrap();
+        (reply.kept[0].streams, reply.kept[0].unread)
+    };
+    std::fs::write(directory.path().join("vm4/1-2-1/head"), "x").unwrap();
+    assert_eq!(answer(), (1, 1));
+    let (text, last) = search(&searcher, |_| ());
+    let told = " the copy in vm4/1-2-1 cannot be read: its head is damaged";
+    assert_eq!(text, format!("{told}vm4:/srv/a.log:needle\n"));
+    let PeerReply::Done(totals) = last else { panic!("{last:?}") };
+    assert_eq!((totals.files, totals.lines, totals.errors), (1, 1, 1));
+    let (text, last) = search(&searcher, |request| request.printing.no_messages = true);
+    assert_eq!(text, "vm4:/srv/a.log:needle\n");
+    assert!(matches!(last, PeerReply::Done(totals) if totals.errors == 1));
+    // One that the disk does not give hides no other.
+    let unreadable = directory.path().join("vm4/1-1-1/head");
+    std::fs::remove_file(&unreadable).unwrap();
+    std::fs::create_dir(&unreadable).unwrap();
+    assert_eq!(answer(), (0, 2));
 }

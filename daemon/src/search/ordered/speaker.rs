@@ -111,7 +111,9 @@ impl Speaker {
                 Some(PeerReply::Done(totals)) => return Ok(GrepOutcome::Searched(totals)),
                 Some(PeerReply::Refused(reason)) => return Ok(GrepOutcome::Lost(reason)),
                 Some(PeerReply::Working(_)) => {}
-                Some(PeerReply::Timed(_) | PeerReply::TimedPart(..)) => {
+                Some(
+                    PeerReply::Timed(_) | PeerReply::TimedPart(..) | PeerReply::Positions { .. },
+                ) => {
                     return Err(AnswerFault::Unasked.into());
                 }
             }

@@ -123,9 +123,9 @@ impl Keeper {
         if self.is_known(key) {
             return;
         }
-        if let Some(start) =
-            files.open(key).and_then(|file| file.first_offset(NEW_KEEPER_BYTES).ok())
-        {
+        // One that was truncated is not open until its copy is found. It may be there from before.
+        let open = files.open(key).filter(|file| file.is_open());
+        if let Some(start) = open.and_then(|file| file.first_offset(NEW_KEEPER_BYTES).ok()) {
             self.starts.insert(key, (start, None));
         }
     }
