@@ -89,9 +89,13 @@ pub(crate) fn run(command: &mut Command, pattern: Pattern) -> (Found, Duration) 
     let status = child.wait().expect("it ends");
     let took = started.elapsed();
     let messages = messages.map(|reader| reader.join().expect("messages")).unwrap_or_default();
-    // grep's status 1: no line.
-    let ended_well = matches!(status.code(), Some(0 | 1));
-    assert!(ended_well, "{command:?}: {status}: {}", String::from_utf8_lossy(&messages));
+    let messages = String::from_utf8_lossy(&messages);
+    // grep's status 1: no line. 2, without another message: the copy was sealed some seconds before
+    // its source died, as the corpus is written; the lines are compared all the same.
+    let short_copy = messages.lines().count() == 1 && messages.contains(": its logs as ");
+    let ended_well =
+        matches!(status.code(), Some(0 | 1)) || (status.code() == Some(2) && short_copy);
+    assert!(ended_well, "{status}: {}", messages.trim_end());
     (found, took)
 }
 
