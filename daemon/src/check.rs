@@ -65,8 +65,9 @@ fn print_settings(settings: Vec<(Setting, Origin)>, file: &Path) {
 }
 
 /// Missing introducers, those without an address, the globs that find only links, those that find
-/// what is never searched, and units that may outlive the leader's lease. Addresses of the machine are not looked at, since settings are
-/// often checked elsewhere. For the same reason a glob that finds nothing is none of the warnings.
+/// what is never searched, and units that may outlive the leader's lease. Addresses of the machine
+/// are not looked at, since settings are often checked elsewhere. For the same reason a glob that
+/// finds nothing is none of the warnings.
 fn warnings(config: &Config) -> Vec<String> {
     let found = config.offer().map(|offer| offer.files(&FileFilter::default())).unwrap_or_default();
     let mut warnings: Vec<String> =
