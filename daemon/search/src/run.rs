@@ -77,11 +77,9 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let budget = Budget::new(cancel, &self.memory);
-        let job = Job { search: self, machine, cancel, budget: &budget };
-        let totals = run_on_thread(output, |events| follow_kept(&job, files, from, events));
-        Totals { elapsed: started.elapsed(), ..totals }
+        self.timed(machine, cancel, |job| {
+            run_on_thread(output, |events| follow_kept(job, files, from, events))
+        })
     }
 
     fn run_files(
@@ -92,20 +90,30 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let budget = Budget::new(cancel, &self.memory);
-        let job = Job { search: self, machine, cancel, budget: &budget };
         let files = if self.selects_nothing { files.none() } else { files };
-        let totals = if plan.by_time && self.query.prints_lines() {
-            run_on_thread(output, |events| merge(&job, plan, files, events))
-        } else {
+        self.timed(machine, cancel, |job| {
+            if plan.by_time && self.query.prints_lines() {
+                return run_on_thread(output, |events| merge(job, plan, files, events));
+            }
             let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
             // The blocks of kept streams end at newlines.
             let is_whole = matches!(files, Files::Kept(..)) && self.query.pattern.null_data;
             let chunk_bytes = (may_be_cut && !is_whole).then_some(CHUNK_BYTES);
             let tasks = TaskQueue::new(files, chunk_bytes, self.line_ends());
-            run_tasks(&job, plan, tasks.without(self.left_out(plan.output_file)), output)
-        };
+            run_tasks(job, plan, tasks.without(self.left_out(plan.output_file)), output)
+        })
+    }
+
+    /// Does a job within the limit of its memory, and notes how long it took.
+    fn timed(
+        &self,
+        machine: &str,
+        cancel: &AtomicBool,
+        work: impl FnOnce(&Job<'_>) -> Totals,
+    ) -> Totals {
+        let started = Instant::now();
+        let budget = Budget::new(cancel, &self.memory);
+        let totals = work(&Job { search: self, machine, cancel, budget: &budget });
         Totals { elapsed: started.elapsed(), ..totals }
     }
 
@@ -124,12 +132,10 @@ impl Search {
         output: &mut dyn Output,
         cancel: &AtomicBool,
     ) -> Totals {
-        let started = Instant::now();
-        let budget = Budget::new(cancel, &self.memory);
-        let job = Job { search: self, machine, cancel, budget: &budget };
         let output_file = self.left_out(selection.output_file);
         let selection = Selection { output_file, ..selection };
-        let totals = run_on_thread(output, |events| follow(&job, selection, events));
-        Totals { elapsed: started.elapsed(), ..totals }
+        self.timed(machine, cancel, |job| {
+            run_on_thread(output, |events| follow(job, selection, events))
+        })
     }
 }
