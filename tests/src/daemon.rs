@@ -312,6 +312,11 @@ impl Daemon {
         process::run(&mut self.memberctl(arguments), CTL_LIMIT)
     }
 
+    /// Its `searches.i.log`, which is there once it has searched.
+    pub fn searches_path(&self) -> PathBuf {
+        self.settings.log_dir.join(format!("searches.{}.log", self.settings.machine()))
+    }
+
     /// Its `machine.i.log`.
     pub fn log(&self) -> Log {
         Log::new(self.settings.log_dir.join(format!("machine.{}.log", self.settings.machine())))

@@ -74,8 +74,7 @@ pub fn withstand<T>(
 ) -> Withstood {
     let victims = victims(fleet);
     let mut followers = fleet.follow();
-    // The first search opens the file of searches, which stays open.
-    wait_until_all_answer(fleet, PRESSED);
+    wait_until_searched_once(fleet, PRESSED);
     let before = Usage::of(&fleet[PRESSED]);
     let start = Instant::now();
     let pressure = press(fleet);
@@ -135,13 +134,26 @@ fn wait_until_recovered(fleet: &Fleet, descriptors: usize) {
 }
 
 /// Waits until the grep of a member is answered by all running members.
-pub(super) fn wait_until_all_answer(fleet: &Fleet, asker: usize) {
+fn wait_until_all_answer(fleet: &Fleet, asker: usize) {
     let members = fleet.running().count();
     wait_until("a grep is answered by all", SOON, || {
         let output = fleet[asker].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
         let answers = String::from_utf8_lossy(&output.stdout).lines().count();
         holds(answers == members, || format!("{output:?}"))
     });
+}
+
+/// Lets a member search, and waits until its file of searches is open, which stays open from then
+/// on. A thread of its own opens it, and may do so after the answer.
+pub(super) fn wait_until_searched_once(fleet: &Fleet, asker: usize) {
+    wait_until_all_answer(fleet, asker);
+    for daemon in fleet.running() {
+        let file = daemon.searches_path();
+        wait_until("the file of searches is open", SOON, || {
+            let open = proc::open_files(daemon.pid());
+            holds(open.contains(&file), || format!("{open:?}"))
+        });
+    }
 }
 
 /// What a daemon has used so far.

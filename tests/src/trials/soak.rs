@@ -2,7 +2,7 @@
 //! After each step all lists are the truth.
 
 use super::rest::pass;
-use super::siege::{memory_max_kib, wait_until_all_answer};
+use super::siege::{memory_max_kib, wait_until_searched_once};
 use crate::chance::Chance;
 use crate::flood::{Flood, Payload};
 use crate::follow::Noticed;
@@ -68,8 +68,7 @@ impl Down {
 pub fn soak(fleet: &mut Fleet, seed: u64, span: Duration) -> Soaked {
     let (mut chance, mut soaked, mut down) =
         (Chance::new(seed), Soaked::default(), Down::default());
-    // The first search opens the file of searches, which stays open.
-    wait_until_all_answer(fleet, 1);
+    wait_until_searched_once(fleet, 1);
     let before: Vec<_> = (1..=STEADY).map(|number| held(fleet, number)).collect();
     let start = Instant::now();
     while start.elapsed() < span {
