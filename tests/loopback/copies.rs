@@ -299,7 +299,7 @@ fn a_machine_that_switched_copies_off_has_no_part_in_them() {
     let path = log_of(&fleet[3]);
     wait_until_kept_twice(&fleet, 3, &path);
     // And off again.
-    fleet[3].settings.logs.clear();
+    fleet[3].settings.logs = vec!["copies = 0".to_owned()];
     fleet[3].write_settings();
     fleet[3].reload();
     fs::write(&path, "text\nmore\n").unwrap();

@@ -44,6 +44,8 @@ fn state_cannot_be_written<T>(
 ) {
     let mut fleet = Fleet::new(4);
     let disk = Disk::mount(&fleet[2].settings.state_dir, KIB);
+    // A store of copies that fails stays so until memberd is started again.
+    fleet[2].settings.logs.push("copies = 0".to_owned());
     fleet.form();
     fleet.wait_until_remembered();
     let (mut followers, mut accused) = (fleet.follow(), Vec::new());

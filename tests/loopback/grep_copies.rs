@@ -63,9 +63,8 @@ fn keep(daemon: &Daemon, count: usize, read_after_ms: i64) {
 /// All but vm4 keep what others send. vm4 sends nothing beside what is kept of it here.
 fn prepare(daemon: &mut Daemon) {
     std::fs::create_dir_all(&daemon.settings.state_dir).unwrap();
-    if daemon.name() != "vm4" {
-        daemon.settings.logs.push("copies = 2".to_owned());
-    }
+    let copies = if daemon.name() == "vm4" { 0 } else { 2 };
+    daemon.settings.logs.push(format!("copies = {copies}"));
 }
 
 /// A fleet in which vm2 and vm3 keep logs of vm4, vm3 the more of them. vm4 has failed.

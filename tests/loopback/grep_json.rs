@@ -13,6 +13,8 @@ const TEXT: &[u8] =
 
 fn offer(daemon: &mut Daemon) {
     daemon.offer("a.log").write_all(TEXT).unwrap();
+    // A copy would answer for a member that failed.
+    daemon.settings.logs.push("copies = 0".to_owned());
 }
 
 fn objects(output: &Output) -> Vec<Value> {

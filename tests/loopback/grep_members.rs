@@ -129,7 +129,10 @@ fn a_hanging_member_holds_up_others_for_a_bounded_time() {
 /// memberctl says once that the dead are not asked.
 #[test]
 fn the_dead_are_not_asked_and_those_that_left_not_missed() {
-    let mut fleet = Fleet::start_with(5, offer_needles);
+    let mut fleet = Fleet::start_with(5, |daemon| {
+        daemon.settings.logs.push("copies = 0".to_owned());
+        offer_needles(daemon);
+    });
     fleet[5].control().leave().unwrap();
     fleet[5].kill();
     let mut followers = fleet.follow();

@@ -33,6 +33,8 @@ const BIG: &str = "big.txt";
 
 /// Exposes a file with this many lines of 100 bytes, all of which match `needle`.
 fn offer_big(daemon: &mut Daemon, lines: usize) {
+    // Copies would hold it open.
+    daemon.settings.logs.push("copies = 0".to_owned());
     let line = format!("needle {:>92}\n", daemon.name());
     let block = line.repeat(1_000);
     let mut file = daemon.offer(BIG);

@@ -68,9 +68,13 @@ pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// Everything is typed on vm2. vm1 leads. vm4 has crashed. vm5 has settings, and does not run.
+/// Everything is typed on vm2. vm1 leads. vm4 has crashed. vm5 has settings, and does not run. The
+/// examples are of a group without copies of logs.
 fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
-    let mut fleet = Fleet::agree_with(4, &[], |daemon| daemon.settings.tags = tags.to_vec());
+    let mut fleet = Fleet::agree_with(4, &[], |daemon| {
+        daemon.settings.tags = tags.to_vec();
+        daemon.settings.logs.push("copies = 0".to_owned());
+    });
     if fleet.led_by().0 != 1 {
         fleet[fleet.led_by().0].control().hand_over(Some("vm1")).unwrap();
     }

@@ -154,6 +154,8 @@ impl Drop for OldMember {
 fn a_member_too_old_for_an_option_is_not_searched() {
     let mut fleet = Fleet::new(2);
     fleet[1].settings.set_search(nix::unistd::getegid(), &["files = ['/a']"]);
+    // It asks the old member for nothing else.
+    fleet[1].settings.logs.push("copies = 0".to_owned());
     fleet[1].start();
     assert!(fleet[1].ctl(&["join"]).status.success());
     let old = OldMember::new(fleet[2].settings.address, fleet[1].settings.address);

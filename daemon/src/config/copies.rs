@@ -25,6 +25,8 @@ const LEAST_RATE: u64 = 256 << 10;
 pub struct Copies {
     /// How many members keep copies of this machine's logs. With 0, nothing is sent nor kept.
     pub count: u8,
+    /// Whether the settings say so. If not, members that keep no copies are no problem.
+    pub is_set: bool,
     /// The files that are not copied: globs as for `memberctl grep --exclude`.
     pub but_not: Vec<String>,
     /// The most bytes that the copies of one member take here.
@@ -40,7 +42,8 @@ pub struct Copies {
 impl Default for Copies {
     fn default() -> Self {
         let Limits { source_bytes, total_bytes, age, .. } = Limits::default();
-        Copies { count: 0, but_not: Vec::new(), source_bytes, total_bytes, age, rate: 32 << 20 }
+        let (count, is_set, but_not, rate) = (2, false, Vec::new(), 32 << 20);
+        Copies { count, is_set, but_not, source_bytes, total_bytes, age, rate }
     }
 }
 
@@ -89,6 +92,7 @@ pub(super) fn copies(logs: &raw::Logs, problems: &mut Problems) -> Copies {
     let rate = bytes(logs.copies_rate.as_ref(), "logs.copies_rate", LEAST_RATE, problems);
     Copies {
         count: logs.copies.as_ref().map_or(default.count, |set| *set.get_ref()),
+        is_set: logs.copies.is_some(),
         but_not: but_not(logs, problems),
         source_bytes,
         total_bytes,

@@ -169,7 +169,7 @@ fn shared(group: &GroupSettings) -> Vec<(&'static str, Option<String>)> {
 }
 
 fn copies_of(copies: &Copies) -> [(&'static str, Option<String>); 6] {
-    let Copies { count, but_not, source_bytes, total_bytes, age, rate } = copies;
+    let Copies { count, is_set: _, but_not, source_bytes, total_bytes, age, rate } = copies;
     [
         ("logs.copies", Some(count.to_string())),
         ("logs.no_copies", Some(list(but_not))),

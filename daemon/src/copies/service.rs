@@ -166,6 +166,7 @@ fn source_settings(config: &Config) -> anyhow::Result<SourceSettings> {
     let exposed = config.offer().context("[logs] files")?;
     Ok(SourceSettings {
         copies: config.copies.count.into(),
+        is_by_default: !config.copies.is_set,
         rate: config.copies.rate,
         offer: Offer::new(exposed, &config.copies.but_not),
     })

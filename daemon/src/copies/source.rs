@@ -29,6 +29,8 @@ use tokio::runtime::Builder;
 pub(crate) struct SourceSettings {
     /// How many members keep copies.
     pub(crate) copies: usize,
+    /// Whether that is the default. Then members that keep none, or have no room, are no problem.
+    pub(crate) is_by_default: bool,
     /// How many bytes are sent a second at most, to all keepers together.
     pub(crate) rate: u64,
     /// What is copied.

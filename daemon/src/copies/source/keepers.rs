@@ -1,6 +1,7 @@
 //! Who keeps the copies of this machine's files. It owns the keepers, and who is passed over for a
 //! while.
 
+use super::SourceSettings;
 use super::file::Followed;
 use super::files::{FileKey, Files};
 use super::link::{FromLink, Link, LinkEvent, LinkId, Opening};
@@ -30,6 +31,23 @@ const AVOIDED: Duration = Duration::from_secs(120);
 /// The pause before the next connection to the same keeper.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Why a member is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PassedOver {
+    /// It keeps no copies, or has no room for them.
+    Excused,
+    /// It should keep them, and cannot.
+    Failed,
+}
+
+/// A member that is passed over.
+struct Avoided {
+    until: Instant,
+    why: String,
+    /// It keeps no copies, or has no room for them. Nothing has failed.
+    is_excused: bool,
+}
+
 /// The keepers.
 pub(super) struct Keepers {
     source: Name,
@@ -38,8 +56,10 @@ pub(super) struct Keepers {
     keepers: Vec<Keeper>,
     /// Keepers that are not up, and since when.
     away: BTreeMap<Name, Instant>,
-    /// Members that are passed over, until when, and why.
-    avoided: BTreeMap<Name, (Instant, String)>,
+    /// Members that are passed over.
+    avoided: BTreeMap<Name, Avoided>,
+    /// Why members were passed over last, so that the log says it once.
+    logged: BTreeMap<Name, String>,
     links: u64,
     /// Whose turn it is.
     turn: usize,
@@ -56,6 +76,7 @@ impl Keepers {
             keepers: Vec::new(),
             away: BTreeMap::new(),
             avoided: BTreeMap::new(),
+            logged: BTreeMap::new(),
             links: 0,
             turn: 0,
             wanted: 0,
@@ -63,16 +84,28 @@ impl Keepers {
     }
 
     /// Chooses the keepers among those that are up, and connects to them.
-    pub(super) fn choose(&mut self, peers: Option<&[Peer]>, copies: usize, now: Instant) {
+    pub(super) fn choose(
+        &mut self,
+        peers: Option<&[Peer]>,
+        settings: &SourceSettings,
+        now: Instant,
+    ) {
+        let SourceSettings { copies, is_by_default, .. } = *settings;
         let Some(peers) = peers else {
             // Out of the group there is nobody.
             self.keepers.clear();
             self.wanted = 0;
             return;
         };
-        self.avoided.retain(|_, (until, _)| *until > now);
+        self.avoided.retain(|_, avoided| avoided.until > now);
+        self.logged.retain(|name, _| peers.iter().any(|peer| peer.name == *name));
         self.note_away(peers, now);
-        self.wanted = copies.min(peers.iter().filter(|peer| peer.name != self.source).count());
+        let is_excused =
+            |name: &Name| self.avoided.get(name).is_some_and(|avoided| avoided.is_excused);
+        let may_keep = peers
+            .iter()
+            .filter(|peer| peer.name != self.source && !(is_by_default && is_excused(&peer.name)));
+        self.wanted = copies.min(may_keep.count());
         let zone_of = |name: &Name| {
             let peer = peers.iter().find(|peer| peer.name == *name);
             peer.and_then(|peer| peer.zone.as_deref())
@@ -109,7 +142,8 @@ impl Keepers {
                 self.away.remove(&keeper.name);
                 if !keeper.is_going() && now - keeper.apart_since >= APART {
                     let why = keeper.trouble.clone().unwrap_or_else(|| "no answer".to_owned());
-                    self.avoided.insert(keeper.name.clone(), (now + AVOIDED, why));
+                    let avoided = Avoided { until: now + AVOIDED, why, is_excused: false };
+                    self.avoided.insert(keeper.name.clone(), avoided);
                 }
             } else {
                 self.away.entry(keeper.name.clone()).or_insert(now);
@@ -140,7 +174,7 @@ impl Keepers {
         let is_here = |keeper: &&Keeper| !self.away.contains_key(&keeper.name);
         let retries = self.keepers.iter().filter(is_here).filter_map(|keeper| keeper.retry_at);
         let away = self.away.values().map(|since| *since + AWAY);
-        let avoided = self.avoided.values().map(|(until, _)| *until);
+        let avoided = self.avoided.values().map(|avoided| avoided.until);
         retries.chain(away).chain(avoided).min()
     }
 
@@ -162,7 +196,8 @@ impl Keepers {
             LinkEvent::Said(said) => said,
             LinkEvent::Ended { why, is_no_keeper } => {
                 debug!(keeper = %keeper.name, why, "a connection for copies has ended");
-                return self.lose(link, why, is_no_keeper, now);
+                let passed_over = is_no_keeper.then_some(PassedOver::Excused);
+                return self.lose(link, why, passed_over, now);
             }
         };
         match said {
@@ -174,31 +209,40 @@ impl Keepers {
                     keeper.disconnect(now + RETRY, now);
                 } else {
                     info!(keeper = %keeper.name, "copies of this machine's logs are kept there");
+                    self.logged.remove(&keeper.name);
                 }
             }
             FromKeeper::Kept(kept) => keeper.note_kept(&kept),
             FromKeeper::Refused { stream, reason } => {
                 debug!(keeper = %keeper.name, ?stream, %reason, "a keeper of copies refuses");
-                let is_final =
-                    matches!(reason, Refused::Full | Refused::TooMany | Refused::Failed(_));
-                self.lose(link, reason.to_string(), is_final, now);
+                let passed_over = match reason {
+                    Refused::Full | Refused::TooMany => Some(PassedOver::Excused),
+                    Refused::Failed(_) => Some(PassedOver::Failed),
+                    _ => None,
+                };
+                self.lose(link, reason.to_string(), passed_over, now);
             }
-            FromKeeper::Stopped { reason } => self.lose(link, reason, true, now),
+            FromKeeper::Stopped { reason } => {
+                self.lose(link, reason, Some(PassedOver::Failed), now);
+            }
         }
     }
 
     /// The conversation over this connection has ended. One with whom none makes sense is passed
     /// over.
-    fn lose(&mut self, link: LinkId, why: String, avoid: bool, now: Instant) {
+    fn lose(&mut self, link: LinkId, why: String, passed_over: Option<PassedOver>, now: Instant) {
         let Some(keeper) = self.keepers.iter_mut().find(|keeper| keeper.has_link(link)) else {
             return;
         };
         keeper.disconnect(now + RETRY, now);
         keeper.trouble = Some(why.clone());
-        if avoid {
-            warn!(keeper = %keeper.name, why, "copies of this machine's logs are not kept there");
-            self.avoided.insert(keeper.name.clone(), (now + AVOIDED, why));
+        let Some(passed_over) = passed_over else { return };
+        let name = keeper.name.clone();
+        if self.logged.insert(name.clone(), why.clone()).as_ref() != Some(&why) {
+            warn!(keeper = %name, why, "copies of this machine's logs are not kept there");
         }
+        let is_excused = passed_over == PassedOver::Excused;
+        self.avoided.insert(name, Avoided { until: now + AVOIDED, why, is_excused });
     }
 
     /// The offer is another.
@@ -285,6 +329,51 @@ impl Keepers {
 
     /// Who is passed over, and why.
     pub(super) fn avoided(&self) -> Vec<(Name, String)> {
-        self.avoided.iter().map(|(name, (_, why))| (name.clone(), why.clone())).collect()
+        self.avoided.iter().map(|(name, avoided)| (name.clone(), avoided.why.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::copies::source::Offer;
+    use memberd_search::ExposedFiles;
+    use memberd_transport::Seal;
+
+    fn name(name: &str) -> Name {
+        Name::new(name).unwrap()
+    }
+
+    /// Older members, and those without room, are no problem where nobody has asked for copies.
+    #[tokio::test]
+    async fn by_default_only_those_count_that_may_keep_copies() {
+        let (address, bind) = (([127, 0, 0, 1], 1).into(), [127, 0, 0, 1].into());
+        let caller = Caller { address, bind, seal: Seal::plain() };
+        let (events, _events) = mpsc::channel(10);
+        let mut keepers = Keepers::new(name("vm1"), caller, events);
+        let peers: Vec<Peer> =
+            ["vm1", "vm2", "vm3"].map(|of| Peer { name: name(of), address, zone: None }).into();
+        let settings = |is_by_default| SourceSettings {
+            copies: 2,
+            is_by_default,
+            rate: 1,
+            offer: Offer::new(ExposedFiles::new::<&str>(&[]).unwrap(), &[]),
+        };
+        let now = Instant::now();
+        let wanted = |keepers: &mut Keepers, is_by_default| {
+            keepers.choose(Some(&peers), &settings(is_by_default), now);
+            keepers.wanted()
+        };
+        assert_eq!(wanted(&mut keepers, true), 2);
+        let refuse = |keepers: &mut Keepers, of: &str, why| {
+            let keeper = keepers.keepers.iter().find(|keeper| keeper.name == name(of)).unwrap();
+            let link = LinkId(if keeper.has_link(LinkId(1)) { 1 } else { 2 });
+            keepers.lose(link, "no".to_owned(), Some(why), now);
+        };
+        refuse(&mut keepers, "vm2", PassedOver::Excused);
+        refuse(&mut keepers, "vm3", PassedOver::Failed);
+        assert_eq!(wanted(&mut keepers, true), 1, "one has failed");
+        assert_eq!(wanted(&mut keepers, false), 2, "the settings ask for them");
+        assert_eq!(keepers.logged.len(), 2);
     }
 }

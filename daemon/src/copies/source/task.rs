@@ -148,7 +148,7 @@ impl Source {
     fn choose(&mut self, now: Instant) {
         self.choose_at = now + CHOOSE;
         let peers = self.parts.peers.borrow().clone();
-        self.keepers.choose(peers.as_deref().map(Vec::as_slice), self.settings.copies, now);
+        self.keepers.choose(peers.as_deref().map(Vec::as_slice), &self.settings, now);
     }
 
     async fn wake(&mut self) -> Wake {
