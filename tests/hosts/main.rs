@@ -10,6 +10,7 @@ mod group;
 mod hooks;
 mod install;
 mod journal;
+mod leading;
 mod logs;
 mod made;
 mod memory;
