@@ -7,9 +7,11 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// What the package is made of, below the workspace.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "daemon/Cargo.toml",
     "daemon/src",
+    "daemon/copies/src",
+    "daemon/council/src",
     "daemon/membership/src",
     "daemon/search/src",
     "daemon/control/src",
