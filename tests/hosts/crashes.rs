@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const WATCHDOG: Duration = Duration::from_secs(25);
 
 /// Waits until the host's daemon is in the group under a larger incarnation, and in every list.
-fn wait_until_back(hosts: &Hosts, number: usize, old: &str, limit: Duration) {
+pub(crate) fn wait_until_back(hosts: &Hosts, number: usize, old: &str, limit: Duration) {
     let host = hosts.host(number);
     wait_until(&format!("{} is back", host.name()), limit, || {
         let new =

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod clock;
+mod copies;
 mod crashes;
 mod group;
 mod hooks;
@@ -107,6 +108,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     });
     story("four plugs pulled at once are noticed in time", || {
         crashes::plugs_pulled(&mut hosts, &[2, 3, 5, 6], |_| ());
+    });
+    story("what a host wrote is found while its plug is pulled", || {
+        copies::found_while_the_plug_is_pulled(&mut hosts);
     });
     story("the service's memory is far below its bound", || memory::below_its_bound(&hosts));
     story("costly greps at once do not end the service", || {
