@@ -3,12 +3,16 @@
 //! What was read is recognised by its beginning and by the last bytes before the place up to which
 //! it was read. A file of which either has changed was written anew.
 
+mod same;
+mod stamp;
+
 use super::text::{bytes_at, has, line_start, read_block};
-use memberd_copies::standing::{Mark, Standing};
 use memberd_copies::stream::{FINGERPRINT_BYTES, Fingerprint};
 use memberd_search::{ExposedFile, FileIdentity};
+pub(super) use same::Alike;
+use stamp::{Stamp, is_settled, modified_ms};
 use std::collections::VecDeque;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -46,24 +50,6 @@ pub(super) enum Place {
     Truncated(Instant),
 }
 
-/// What the system says of a file. While it stays the same, so does the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Stamp {
-        Stamp {
-            size: metadata.len(),
-            written: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// What a look at a file has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
@@ -73,15 +59,6 @@ pub(super) enum Look {
     Changed,
     /// It was written anew: what was read of it is no longer there.
     Anew,
-}
-
-/// Whether a file is a copy of another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alike {
-    Yes,
-    No,
-    /// They begin alike, but nothing was read of the other one yet. It may be truncated before.
-    Unread,
 }
 
 /// A file that is copied.
@@ -386,87 +363,6 @@ impl Followed {
         Fingerprint::of(&self.head)
     }
 
-    /// Whether `other` begins as this one does, as far as this one was read, or `other` goes.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn begins_like(&self, other: &File) -> io::Result<Alike> {
-        let (head, alike) = match &self.file {
-            Some(file) if self.head.is_empty() => {
-                if other.metadata()?.len() > file.metadata()?.len() {
-                    // A copy is not longer.
-                    return Ok(Alike::No);
-                }
-                (&bytes_at(file, 0, FINGERPRINT_BYTES)?, Alike::Unread)
-            }
-            _ => (&self.head, Alike::Yes),
-        };
-        let begins = bytes_at(other, 0, head.len())?;
-        if begins.is_empty() || !head.starts_with(&begins) {
-            return Ok(Alike::No);
-        }
-        let Some(file) = self.file.as_ref().filter(|_| alike == Alike::Yes) else {
-            return Ok(alike);
-        };
-        // Many logs begin alike. The last bytes that both have tell more.
-        let shared = other.metadata()?.len().min(self.size);
-        let from = shared.saturating_sub(TAIL_BYTES as u64);
-        let tail = bytes_at(other, from, TAIL_BYTES)?;
-        let tail = tail.get(..usize::try_from(shared - from).unwrap_or(0)).unwrap_or(&tail);
-        Ok(if has(file, from, tail)? { Alike::Yes } else { Alike::No })
-    }
-
-    /// Whether `other` holds what was read of this one.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn is_in(&self, other: &File) -> io::Result<bool> {
-        let before = self.seen - self.tail.len() as u64;
-        let begins = self.seen > 0 && has(other, 0, &self.head)?;
-        Ok(begins && has(other, before, &self.tail)?)
-    }
-
-    /// Whether a keeper's copy is of this file.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn is_kept_as(&self, standing: &Standing) -> io::Result<bool> {
-        let Some(file) = &self.file else { return Ok(false) };
-        let head = bytes_at(file, 0, FINGERPRINT_BYTES)?;
-        if standing.end > self.size || !standing.head.fingerprint.is_of(&head) {
-            return Ok(false);
-        }
-        standing.last.map_or(Ok(true), |last| holds(file, &last.into()))
-    }
-
-    /// Up to where this file has what a keeper's copy has, as far as that can be proven.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn has_of(&self, standing: &Standing) -> io::Result<Option<u64>> {
-        let Some(file) = &self.file else { return Ok(None) };
-        let head = bytes_at(file, 0, FINGERPRINT_BYTES)?;
-        if !standing.head.fingerprint.is_of(&head) {
-            return Ok(None);
-        }
-        // Many logs have the same first line, and are not the same.
-        let is_full = usize::from(standing.head.fingerprint.bytes) == FINGERPRINT_BYTES;
-        let marks = standing.marks.iter().filter(|_| is_full);
-        for mark in standing.last.map(Mark::from).iter().chain(marks) {
-            if mark.end() <= self.size && holds(file, mark)? {
-                return Ok(Some(mark.end()));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether it begins as the file of a keeper's copy does.
-    pub(super) fn is_beginning_of(&self, standing: &Standing) -> bool {
-        let kept = &standing.head.fingerprint;
-        let head = self.file.as_ref().and_then(|file| bytes_at(file, 0, FINGERPRINT_BYTES).ok());
-        usize::from(kept.bytes) == FINGERPRINT_BYTES && head.is_some_and(|head| kept.is_of(&head))
-    }
-
     /// Where a keeper that has nothing of it begins, if it takes at most this many bytes.
     ///
     /// # Errors
@@ -497,25 +393,4 @@ impl Followed {
         let metadata = self.file.as_ref().and_then(|file| file.metadata().ok());
         metadata.is_some_and(|metadata| metadata.nlink() == 0)
     }
-}
-
-/// Whether a file has the text of this block.
-fn holds(file: &File, block: &Mark) -> io::Result<bool> {
-    let length = usize::try_from(block.text_bytes).unwrap_or(usize::MAX);
-    let text = bytes_at(file, block.offset, length)?;
-    Ok(text.len() == length && *blake3::hash(&text).as_bytes() == block.hash)
-}
-
-fn modified_ms(metadata: &Metadata) -> i64 {
-    metadata.mtime().saturating_mul(1_000).saturating_add(metadata.mtime_nsec() / 1_000_000)
-}
-
-/// Whether a later change would get another time: file systems tell times to a tick of the kernel,
-/// of 10 ms at most.
-fn is_settled(metadata: &Metadata) -> bool {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.map_or(0, |now| now.as_millis().cast_signed());
-    let changed =
-        i128::from(metadata.ctime()) * 1_000 + i128::from(metadata.ctime_nsec()) / 1_000_000;
-    (now - changed).abs() > 100
 }
