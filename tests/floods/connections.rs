@@ -21,9 +21,9 @@ const CROWD: usize = 10_000;
 /// How many connections a member serves at once. Serving that many is what presses it.
 const SERVED: usize = 256;
 
-/// Descriptors that the member may open meanwhile for the group itself, to exchange lists and to
-/// resolve hosts.
-const OWN: usize = 16;
+/// Descriptors that the member may open meanwhile for the group itself: to exchange lists, to
+/// resolve hosts, and for copies of those that choose it instead of the dead.
+const OWN: usize = 32;
 
 /// The number of slow clients of each kind, over TCP and at the control socket. All together they
 /// are more than are served at once.

@@ -69,7 +69,9 @@ pub fn soak(fleet: &mut Fleet, seed: u64, span: Duration) -> Soaked {
     let (mut chance, mut soaked, mut down) =
         (Chance::new(seed), Soaked::default(), Down::default());
     wait_until_searched_once(fleet, 1);
-    let before: Vec<_> = (1..=STEADY).map(|number| held(fleet, number)).collect();
+    fleet.wait_until_kept();
+    let before: Vec<_> =
+        (1..=STEADY).map(|number| held(fleet, number).expect("its metrics")).collect();
     let start = Instant::now();
     while start.elapsed() < span {
         let what = step(fleet, &mut chance, &mut down, &mut soaked);
@@ -88,7 +90,7 @@ pub fn soak(fleet: &mut Fleet, seed: u64, span: Duration) -> Soaked {
         let name = format!("vm{number}");
         let (kib_after, open_after) =
             wait_until(&format!("{name} holds no more than before"), SOON, || {
-                let after = held(fleet, number);
+                let after = held(fleet, number)?;
                 holds(after.1 <= open && after.0 <= kib + GROWTH_KIB, || {
                     format!("{open} descriptors, {kib} KiB before: {after:?}")
                 })?;
@@ -104,10 +106,10 @@ pub fn soak(fleet: &mut Fleet, seed: u64, span: Duration) -> Soaked {
     soaked
 }
 
-/// What a member holds: memory in KiB, and descriptors.
-fn held(fleet: &Fleet, number: usize) -> (u64, usize) {
-    let pid = fleet[number].pid();
-    (proc::resident_kib(pid), proc::open_files(pid).len())
+/// What a member holds: memory in KiB, and descriptors, but for those of copies.
+fn held(fleet: &Fleet, number: usize) -> Result<(u64, usize), String> {
+    let daemon = &fleet[number];
+    Ok((proc::resident_kib(daemon.pid()), daemon.descriptors_but_copies()?))
 }
 
 /// All lists are the truth, and a quiet second later they still are, without waiting.
@@ -214,7 +216,7 @@ fn flood(fleet: &Fleet, number: usize) -> String {
 
 fn grep(fleet: &Fleet) -> String {
     let members = fleet.running().count();
-    let output = fleet[1].ctl(&["grep", "-c", "memberd starting", "machine.*.log"]);
+    let output = fleet[1].ctl(&["grep", "--no-copies", "-c", "memberd starting", "machine.*.log"]);
     let answers = String::from_utf8_lossy(&output.stdout).lines().count();
     assert_eq!(answers, members, "{output:?}");
     format!("a grep was answered by {answers}")
