@@ -10,6 +10,7 @@
 mod append;
 mod check;
 mod disk;
+mod dropped;
 mod durable;
 mod files;
 mod limits;
@@ -37,6 +38,7 @@ use super::standing::Standing;
 use super::stream::StreamHead;
 use check::Checker;
 use disk::{Disk, RealDisk};
+use dropped::Dropped;
 use files::Files;
 use memberd_membership::Name;
 use scrub::Scrub;
@@ -60,6 +62,7 @@ pub struct Store {
     limits: Limits,
     state: StoreState,
     streams: Streams,
+    dropped: Dropped,
     files: Files,
     checker: Checker,
     /// The streams with something that is not durable.
@@ -110,6 +113,7 @@ impl Store {
             limits,
             state: StoreState::Open,
             streams: loaded.streams,
+            dropped: loaded.dropped,
             files: Files::default(),
             checker: Checker::new().map_err(at)?,
             dirty: BTreeSet::new(),

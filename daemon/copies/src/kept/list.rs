@@ -5,7 +5,7 @@ use super::{KeptSegment, KeptStream, Part};
 use crate::segment::names::{self, Form};
 use crate::segment::open_block::{HEAD_BYTES, OpenHead};
 use crate::segment::{head, index, recover};
-use crate::stream::StreamId;
+use crate::stream::{StreamHead, StreamId};
 use memberd_membership::Name;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -34,6 +34,8 @@ pub struct KeptList {
     pub streams: Vec<KeptStream>,
     /// The others. What file they are of is not known.
     pub unlisted: Vec<Unlisted>,
+    /// How many bytes of text the offered streams had of which all was dropped for lack of room.
+    pub dropped_bytes: u64,
 }
 
 /// A stream of which nothing can be read. `Display` says it in words for standard error.
@@ -64,15 +66,18 @@ pub fn list(directory: &Path, source: &Name) -> io::Result<Vec<KeptStream>> {
 pub fn list_all(directory: &Path, source: &Name) -> io::Result<KeptList> {
     let of_source = directory.join(source.as_str());
     let mut list = KeptList::default();
+    let mut dropped = Vec::new();
     for id in names_in(&of_source)?.iter().filter_map(|name| names::stream_id(name)) {
         match look_at(source, &of_source, id) {
-            Ok(stream) => list.streams.extend(stream),
+            Ok(Some(stream)) => list.streams.push(stream),
+            Ok(None) => dropped.extend(look_at_dropped(&of_source, id)),
             Err(error) => {
                 let directory = names::stream_directory(Path::new(source.as_str()), id);
                 list.unlisted.push(Unlisted { directory, error });
             }
         }
     }
+    list.dropped_bytes = dropped_bytes(&dropped, &list.streams);
     list.streams = join(list.streams);
     list.streams.sort_by(|one, other| {
         let order = |of: &KeptStream| (of.head.id.begun_ms, of.head.id);
@@ -92,6 +97,28 @@ fn names_in(directory: &Path) -> io::Result<Vec<String>> {
         Err(error) => Some(Err(error)),
     });
     names.collect()
+}
+
+/// What a stream was that was dropped for lack of room, and where its text ended. What cannot be
+/// read is nothing that a search misses.
+fn look_at_dropped(of_source: &Path, id: StreamId) -> Option<(StreamHead, u64)> {
+    let directory = names::stream_directory(of_source, id);
+    let names = names_in(&directory).ok()?;
+    let (name, (end, _)) = names.iter().find_map(|name| Some((name, names::dropped(name)?)))?;
+    Some((head::read_file(&directory.join(name), id).ok()??, end))
+}
+
+/// How much text was dropped with whole streams. One that its source began to send again counts by
+/// where that begins.
+fn dropped_bytes(dropped: &[(StreamHead, u64)], streams: &[KeptStream]) -> u64 {
+    let is_same = |one: &StreamHead, other: &StreamHead| {
+        let file = |head: &StreamHead| (head.id.device, head.id.inode, head.fingerprint);
+        file(one) == file(other)
+    };
+    let is_missing = |(head, _): &&(StreamHead, u64)| {
+        head.offered && !streams.iter().any(|stream| is_same(head, &stream.head))
+    };
+    dropped.iter().filter(is_missing).fold(0, |sum, (_, end)| sum.saturating_add(*end))
 }
 
 /// Looks at a stream. None if it has no head yet, or if all of it was dropped.

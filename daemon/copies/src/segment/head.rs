@@ -42,8 +42,16 @@ pub(crate) fn decode(id: StreamId, bytes: &[u8]) -> Option<StreamHead> {
 /// # Errors
 /// When it cannot be read, or is not there.
 pub(crate) fn read(stream: &Path, id: StreamId) -> io::Result<Option<StreamHead>> {
+    read_file(&stream.join(names::HEAD), id)
+}
+
+/// Reads a file that was the head of a stream. None if it is damaged.
+///
+/// # Errors
+/// When it cannot be read, or is not there.
+pub(crate) fn read_file(path: &Path, id: StreamId) -> io::Result<Option<StreamHead>> {
     let mut bytes = Vec::new();
-    File::open(stream.join(names::HEAD))?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(decode(id, &bytes))
 }
 

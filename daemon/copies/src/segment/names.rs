@@ -9,6 +9,9 @@ pub(crate) const HEAD: &str = "head";
 /// What a file is while it is written.
 pub(crate) const TEMPORARY: &str = "tmp";
 
+/// What the head of a stream becomes that was dropped for lack of room.
+const DROPPED: &str = "dropped";
+
 /// Whether blocks are appended to a segment, or it is rewritten with an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
@@ -49,6 +52,18 @@ pub(crate) fn temporary_segment(stream: &Path, begin: u64) -> PathBuf {
     stream.join(format!("{begin:020}.{TEMPORARY}"))
 }
 
+/// What is left of a stream that was dropped for lack of room, in the directory of the stream: its
+/// head, with where its text ended, and when that was last written.
+pub(crate) fn dropped_file(stream: &Path, end: u64, written_ms: u64) -> PathBuf {
+    stream.join(format!("{end}-{written_ms}.{DROPPED}"))
+}
+
+/// Where the text ended that the file with this name stands for, and when it was last written.
+pub(crate) fn dropped(name: &str) -> Option<(u64, u64)> {
+    let (end, written_ms) = name.strip_suffix(DROPPED)?.strip_suffix('.')?.split_once('-')?;
+    Some((number(end)?, number(written_ms)?))
+}
+
 /// Where the text of the segment with this name begins.
 pub(crate) fn segment(name: &str) -> Option<(u64, Form)> {
     let (digits, ending) = name.split_once('.')?;
@@ -67,7 +82,10 @@ fn number(digits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, is_temporary, segment, segment_file, stream_directory, stream_id};
+    use super::{
+        Form, dropped, dropped_file, is_temporary, segment, segment_file, stream_directory,
+        stream_id,
+    };
     use crate::stream::StreamId;
     use std::path::Path;
 
@@ -90,6 +108,12 @@ mod tests {
             assert_eq!(segment(other), None, "{other}");
         }
         assert!(is_temporary("head.tmp") && is_temporary("00000000000000000077.tmp"));
+        let file = dropped_file(Path::new(""), 7, u64::MAX);
+        assert_eq!(file.to_str(), Some("7-18446744073709551615.dropped"));
+        assert_eq!(dropped("7-18446744073709551615.dropped"), Some((7, u64::MAX)));
+        for other in ["7.dropped", "7-1-2.dropped", "-1.dropped", "7-1dropped", "7-1.open"] {
+            assert_eq!(dropped(other), None, "{other}");
+        }
         assert!(!is_temporary("head") && !is_temporary("tmp"));
     }
 }

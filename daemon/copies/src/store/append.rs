@@ -2,6 +2,7 @@
 
 use super::check::Checked;
 use super::disk::is_full;
+use super::dropped::Why;
 use super::streams::{Key, Segment, Stream, Tail};
 use super::{Refused, Store};
 use crate::block::Block;
@@ -47,7 +48,7 @@ impl Store {
         let one_too_many = (of_source >= self.limits.streams_of_source).then_some(&key.source);
         if one_too_many.is_some() || self.streams.sums().streams >= self.limits.streams {
             let least = self.streams.least_recent(one_too_many);
-            least.map_or(Ok(()), |least| self.drop_stream(&least))?;
+            least.map_or(Ok(()), |least| self.drop_stream(&least, Why::Room))?;
         }
         let of_source = self.directory.join(key.source.as_str());
         let directory = key.directory(&self.directory);
@@ -61,6 +62,7 @@ impl Store {
         self.directories.extend([self.directory.clone(), of_source]);
         let stream = Stream { written_ms: self.now_ms, ends_line: true, ..Stream::default() };
         self.streams.insert(key.clone(), stream);
+        self.forget_dropped(key)?;
         Ok(())
     }
 
@@ -79,7 +81,7 @@ impl Store {
                 Err(Refused::Full) => {
                     let oldest = self.streams.oldest(None, Some(&key));
                     let oldest = oldest.ok_or(Refused::Full)?;
-                    self.drop_segment(&oldest)?;
+                    self.drop_segment(&oldest, Why::Room)?;
                 }
                 written => return written,
             }

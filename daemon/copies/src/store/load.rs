@@ -2,6 +2,7 @@
 
 use super::OpenError;
 use super::disk::{Disk, absent_is_fine, forget_cached};
+use super::dropped::Dropped;
 use super::streams::{Key, Segment, Stream, Streams, Tail};
 use crate::segment::names::{self, Form};
 use crate::segment::recover::{Recovered, Rest, recover};
@@ -17,6 +18,8 @@ use std::time::UNIX_EPOCH;
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) streams: Streams,
+    /// What is left of others.
+    pub(super) dropped: Dropped,
     /// What is damaged: a sentence each.
     pub(super) notes: Vec<String>,
 }
@@ -34,8 +37,9 @@ pub(super) fn load(disk: &dyn Disk, root: &Path) -> Result<Loaded, OpenError> {
             let key = Key { source: source.clone(), id };
             let loading = Loading { disk, key: &key, directory: &directory };
             let stream = loading.load(&mut loaded.notes).map_err(at(&directory))?;
-            if let Some(stream) = stream {
-                loaded.streams.insert(key, stream);
+            match stream {
+                Some(stream) => loaded.streams.insert(key, stream),
+                None => loaded.dropped.load(key, &directory).map_err(at(&directory))?,
             }
         }
         if loaded.streams.of_source(&source).streams == 0 {

@@ -1,6 +1,7 @@
 //! Holds the bounds on what is kept: the oldest segments go first.
 
 use super::disk::absent_is_fine;
+use super::dropped::Why;
 use super::streams::Key;
 use super::{Failed, Pruned, Refused, Store};
 use crate::segment::names;
@@ -21,13 +22,13 @@ impl Store {
             > self.limits.source_bytes
         {
             let oldest = self.streams.oldest(Some(&key.source), Some(key));
-            self.drop_segment(&oldest.ok_or(Refused::Full)?)?;
+            self.drop_segment(&oldest.ok_or(Refused::Full)?, Why::Room)?;
         }
         while self.streams.sums().bytes.saturating_add(bytes) > self.limits.total_bytes
             || self.streams.sums().segments > self.limits.segments
         {
             let oldest = self.streams.oldest(None, Some(key));
-            self.drop_segment(&oldest.ok_or(Refused::Full)?)?;
+            self.drop_segment(&oldest.ok_or(Refused::Full)?, Why::Room)?;
         }
         if self.free_left < bytes {
             self.ask_free_space(bytes, Some(key))?;
@@ -45,7 +46,7 @@ impl Store {
         while free.saturating_add(freed) < wanted {
             let before = self.streams.sums().bytes;
             let Some(oldest) = self.streams.oldest(None, except) else { break };
-            self.drop_segment(&oldest)?;
+            self.drop_segment(&oldest, Why::Room)?;
             freed = freed.saturating_add(before - self.streams.sums().bytes);
         }
         let left = free.saturating_add(freed).saturating_sub(self.limits.free_bytes);
@@ -64,22 +65,22 @@ impl Store {
         for source in sources {
             while self.streams.of_source(&source).bytes > self.limits.source_bytes {
                 let Some(oldest) = self.streams.oldest(Some(&source), None) else { break };
-                self.drop_segment(&oldest)?;
+                self.drop_segment(&oldest, Why::Room)?;
             }
             while self.streams.of_source(&source).streams > self.limits.streams_of_source {
                 let Some(least) = self.streams.least_recent(Some(&source)) else { break };
-                self.drop_stream(&least)?;
+                self.drop_stream(&least, Why::Room)?;
             }
         }
         while self.streams.sums().bytes > self.limits.total_bytes
             || self.streams.sums().segments > self.limits.segments
         {
             let Some(oldest) = self.streams.oldest(None, None) else { break };
-            self.drop_segment(&oldest)?;
+            self.drop_segment(&oldest, Why::Room)?;
         }
         while self.streams.sums().streams > self.limits.streams {
             let Some(least) = self.streams.least_recent(None) else { break };
-            self.drop_stream(&least)?;
+            self.drop_stream(&least, Why::Room)?;
         }
         self.ask_free_space(0, None)?;
         let segments = self.pruned_segments - segments;
@@ -111,21 +112,23 @@ impl Store {
         for key in old {
             while let Some(stream) = self.streams.get(&key) {
                 match stream.segments.front() {
-                    Some(front) if front.written_ms < before => self.drop_segment(&key)?,
-                    None if stream.written_ms < before => self.drop_stream(&key)?,
+                    Some(front) if front.written_ms < before => {
+                        self.drop_segment(&key, Why::Age)?;
+                    }
+                    None if stream.written_ms < before => self.drop_stream(&key, Why::Age)?,
                     _ => break,
                 }
             }
         }
-        Ok(())
+        self.forget_dropped_before(before)
     }
 
     /// Drops the oldest segment of a stream. The stream goes with its last one.
-    pub(super) fn drop_segment(&mut self, key: &Key) -> Result<(), Failed> {
+    pub(super) fn drop_segment(&mut self, key: &Key, why: Why) -> Result<(), Failed> {
         let Some(stream) = self.streams.get(key) else { return Ok(()) };
         let Some(segment) = stream.segments.front().copied() else { return Ok(()) };
         if stream.segments.len() == 1 {
-            return self.drop_stream(key);
+            return self.drop_stream(key, why);
         }
         self.abandon_sealing(key, Some(segment.begin))?;
         let directory = key.directory(&self.directory);
@@ -141,7 +144,7 @@ impl Store {
     }
 
     /// Drops a stream with all that is kept of it.
-    pub(super) fn drop_stream(&mut self, key: &Key) -> Result<(), Failed> {
+    pub(super) fn drop_stream(&mut self, key: &Key, why: Why) -> Result<(), Failed> {
         self.abandon_sealing(key, None)?;
         let Some(stream) = self.streams.remove(key) else { return Ok(()) };
         self.files.remove(key);
@@ -151,7 +154,8 @@ impl Store {
         // The head goes first: without it, a restart after a crash removes the rest.
         let segments = stream.segments.iter();
         let files = segments.map(|of| names::segment_file(&directory, of.begin, of.form));
-        for path in [directory.join(names::HEAD)].into_iter().chain(files) {
+        self.drop_head(key, &stream, why)?;
+        for path in files {
             if let Err(error) = absent_is_fine(self.disk.remove(&path)) {
                 return Err(self.fail(&path, &error));
             }
@@ -160,6 +164,7 @@ impl Store {
         let _ = self.disk.remove_directory(&directory);
         let of_source = self.directory.join(key.source.as_str());
         if self.streams.of_source(&key.source).streams == 0 {
+            self.forget_dropped_of(&key.source)?;
             self.directories.remove(&of_source);
             let _ = self.disk.remove_directory(&of_source);
         }

@@ -125,12 +125,14 @@ fn look_at(copies: &KeptCopies, member: &Name) -> Option<KeptAnswer> {
     };
     let mut answer =
         KeptAnswer { member: member.to_string(), whole_ms, is_behind, ..KeptAnswer::default() };
-    let KeptList { streams, unlisted } = match kept::list_all(&copies.directory, member) {
-        Ok(list) => list,
-        // The search tells why.
-        Err(_) => return Some(KeptAnswer { unread: 1, ..answer }),
-    };
+    let KeptList { streams, unlisted, dropped_bytes } =
+        match kept::list_all(&copies.directory, member) {
+            Ok(list) => list,
+            // The search tells why.
+            Err(_) => return Some(KeptAnswer { unread: 1, ..answer }),
+        };
     answer.unread = unlisted.len() as u64;
+    answer.dropped_bytes = dropped_bytes;
     for stream in streams {
         if stream.head.offered {
             answer.read_ms = answer.read_ms.max(stream.read_ms);

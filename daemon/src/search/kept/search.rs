@@ -25,7 +25,7 @@ impl LocalSearcher {
         }
         let copies = self.kept_copies().ok_or("copies of logs are switched off there")?;
         let name = Name::new(member).map_err(|error| error.to_string())?;
-        let KeptList { streams, unlisted } = kept::list_all(copies.directory(), &name)
+        let KeptList { streams, unlisted, .. } = kept::list_all(copies.directory(), &name)
             .map_err(|error| format!("cannot read the copies: {error}"))?;
         for problem in unlisted.iter().filter(|_| !request.printing.no_messages) {
             if output.message(format!(" {problem}")).is_err() {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::kept;
 use crate::store::{Limits, Refused, Store};
+use crate::stream::{StreamHead, StreamId};
 use std::time::Duration;
 
 /// Appends to a stream, which may be new.
@@ -83,6 +84,72 @@ fn old_text_goes() {
     assert_eq!(store.append(&name("vm1"), &next), Err(Refused::Unknown));
     append(&mut store, "vm1", 1, 14_000..15_000);
     assert_kept(directory.path(), id(1), 14_000..15_000);
+}
+
+/// A stream of one segment is dropped whole for lack of room. What a search misses is told, until
+/// the text would be too old, or its source sends it again. It survives a restart.
+#[test]
+fn a_stream_that_is_dropped_for_lack_of_room_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path(), SMALL);
+    let start_ms = store.now_ms;
+    let dropped = || kept::list_all(directory.path(), &name("vm1")).unwrap().dropped_bytes;
+    append(&mut store, "vm1", 1, 0..5_000);
+    store.now_ms += 1;
+    append(&mut store, "vm1", 2, 0..200);
+    assert_eq!(dropped(), 0);
+    store.now_ms += 1;
+    let limits = Limits { total_bytes: store.counts().bytes + 100, ..SMALL };
+    store.set_limits(limits);
+    append(&mut store, "vm2", 3, 0..3_000);
+    assert!(copy_of(directory.path(), "vm1", id(1)).is_none());
+    assert_eq!((dropped(), store.counts().streams), (5_000, 2));
+    drop(store);
+    let mut store = open(directory.path(), limits);
+    assert_eq!((dropped(), store.counts().streams), (5_000, 2));
+    assert_eq!(store.standings(&name("vm1")).unwrap().len(), 1);
+
+    let again = StreamId { begun_ms: 2_000, ..id(1) };
+    store.head(&name("vm1"), StreamHead { id: again, ..head_of(id(1)) }).unwrap();
+    store.append(&name("vm1"), &block_of(again, 0, &text_of(id(1), 0..500))).unwrap();
+    store.sync().unwrap();
+    assert_eq!(dropped(), 0, "its source has sent it again");
+    let withdrawn = StreamHead { id: again, offered: false, ..head_of(id(2)) };
+    store.head(&name("vm1"), withdrawn).unwrap();
+    store.sync().unwrap();
+    assert_eq!(dropped(), 5_000);
+
+    store.now_ms = start_ms + 999_000;
+    append(&mut store, "vm1", 2, 200..300);
+    store.prune(start_ms + 1_000_001);
+    assert_eq!(dropped(), 0, "it would be gone by now");
+    assert_kept(directory.path(), id(2), 0..300);
+    store.prune(start_ms + 3_000_000);
+    assert_eq!(kept::sources(directory.path()).unwrap(), []);
+}
+
+/// A stream that is sent again under its name is one stream, and of one that is not offered nothing
+/// is missed.
+#[test]
+fn a_dropped_stream_may_come_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path(), Limits { streams_of_source: 2, ..SMALL });
+    let dropped = || kept::list_all(directory.path(), &name("vm1")).unwrap().dropped_bytes;
+    append(&mut store, "vm1", 1, 0..500);
+    for stream in 2..5 {
+        store.now_ms += 1;
+        store.head(&name("vm1"), StreamHead { offered: false, ..head_of(id(stream)) }).unwrap();
+        store.append(&name("vm1"), &block_of(id(stream), 0, &text_of(id(stream), 0..70))).unwrap();
+        store.sync().unwrap();
+    }
+    assert_eq!((dropped(), store.counts().streams), (500, 2));
+    append(&mut store, "vm1", 1, 500..600);
+    assert_eq!(dropped(), 0, "where it begins is told");
+    assert_kept(directory.path(), id(1), 500..600);
+    drop(store);
+    let store = open(directory.path(), SMALL);
+    assert_eq!((dropped(), store.counts().streams), (0, 2));
+    assert_kept(directory.path(), id(1), 500..600);
 }
 
 /// A clock that is a year ahead for a moment costs nothing. If it stays there, it is believed.

@@ -8,6 +8,7 @@ use super::{
 use crate::kept;
 use crate::needs::Needs;
 use crate::segment::names::{Form, segment_file, stream_directory};
+use crate::store::dropped::Why;
 use crate::store::{Failed, Limits, Refused, Store, StoreState};
 use crate::stream::{StreamHead, StreamId};
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ impl Story {
             }
             if number == 15 {
                 let key = store.streams.iter(Some(&name("vm2"))).next().unwrap().0.clone();
-                store.drop_stream(&key)?;
+                store.drop_stream(&key, Why::Room)?;
             }
         }
         store.seal_all(&mut FakeSpans::default())?;

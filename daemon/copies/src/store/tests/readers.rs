@@ -4,6 +4,7 @@ use super::{FakeSpans, SMALL, blocks_of, head_of, id, name, open, text_of};
 use crate::kept::{self, BlockReader, KeptError};
 use crate::needs::Needs;
 use crate::store::Limits;
+use crate::store::dropped::Why;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -83,7 +84,7 @@ fn a_dropped_segment_is_told() {
     let mut store = super::store_with(directory.path(), 30_000);
     let stream = kept::list(directory.path(), &name("vm1")).unwrap().remove(0);
     let key = store.streams.iter(None).next().unwrap().0.clone();
-    store.drop_segment(&key).unwrap();
+    store.drop_segment(&key, Why::Room).unwrap();
     let blocks: Vec<_> = stream.blocks(&Needs::Anything).collect();
     let error = blocks[0].as_ref().unwrap_err().to_string();
     assert_eq!(error, "the copy from byte 0 on was dropped while it was read");

@@ -5,6 +5,7 @@ use crate::block::BLOCK_BYTES;
 use crate::kept::{self, KeptBlock};
 use crate::needs::{Literal, Needs};
 use crate::segment::names::{Form, segment_file, stream_directory};
+use crate::store::dropped::Why;
 use crate::store::{Limits, Span, Store};
 use crate::stream::StreamHead;
 use std::fs;
@@ -116,7 +117,7 @@ fn a_segment_may_be_dropped_while_it_is_sealed() {
     store.seal_step(&mut spans).unwrap();
     let is_first = store.sealing.as_ref().is_some_and(|sealing| sealing.begin == 0);
     if is_first {
-        store.drop_segment(&key).unwrap();
+        store.drop_segment(&key, Why::Room).unwrap();
     }
     while store.seal_step(&mut spans).unwrap() {}
     let directory = stream_directory(&directory.path().join("vm1"), id(1));
