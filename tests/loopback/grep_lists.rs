@@ -22,6 +22,8 @@ fn address(number: usize) -> String {
 /// A log with an address and a word in each line. Some are of the list, and others only contain
 /// one.
 fn offer(daemon: &mut Daemon) {
+    // Who has it open is counted.
+    daemon.settings.logs.push("copies = 0".to_owned());
     let mut text = String::new();
     for line in 0..4_000 {
         let listed = address(line * 7 % LISTED);
