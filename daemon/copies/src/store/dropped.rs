@@ -1,5 +1,5 @@
-//! What is left of streams that were dropped for lack of room: the head of each, under another name.
-//! By it a search knows that text is missing. It owns the list of them.
+//! What is left of streams that were dropped for lack of room: the head of each, under another
+//! name. By it a search knows that text is missing. It owns the list of them.
 //!
 //! It is no new file, since a full disk may take none.
 
