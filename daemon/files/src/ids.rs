@@ -31,3 +31,16 @@ pub struct Generation(pub u64);
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Token(pub u64);
+
+impl Generation {
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Generation {
+        Generation(self.0 + 1)
+    }
+}
+
+impl Epoch {
+    /// Before any view.
+    pub const NONE: Epoch = Epoch(0);
+}

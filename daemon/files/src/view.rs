@@ -23,9 +23,54 @@ pub struct MemberOfView {
     pub zone: Option<String>,
 }
 
-/// The keepers of a share: up to three, sticky. The first that is no newcomer is the primary.
+/// The keepers of a share: up to three, sticky. The first that has the whole catalog is primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareKeepers {
+    /// The number of the view that added the share. A share that is added again is another one.
+    pub added: Epoch,
+    /// The number of the view in which the keepers last changed.
+    pub since: Epoch,
     /// Them, the oldest first.
     pub keepers: Vec<Name>,
+}
+
+impl ShareKeepers {
+    /// The most keepers of a share.
+    pub const MAX: usize = 3;
+
+    /// Whether these are the keepers with which the share was added. No others found its catalog.
+    #[must_use]
+    pub fn may_found(&self) -> bool {
+        self.since == self.added
+    }
+}
+
+impl FilesView {
+    /// How many copies a file has that wants this many: no more than there are members.
+    #[must_use]
+    pub fn copies(&self, wanted: usize) -> usize {
+        wanted.min(self.members.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_keepers_found_a_catalog() {
+        let keepers = vec![Name::new("a").unwrap()];
+        let mut share = ShareKeepers { added: Epoch(3), since: Epoch(3), keepers };
+        assert!(share.may_found());
+        share.since = Epoch(4);
+        assert!(!share.may_found());
+    }
+
+    #[test]
+    fn a_small_group_has_fewer_copies() {
+        let member = |name: &str| (Name::new(name).unwrap(), MemberOfView::default());
+        let members = BTreeMap::from([member("a"), member("b")]);
+        let view = FilesView { members, ..FilesView::default() };
+        assert_eq!((view.copies(3), view.copies(1)), (2, 1));
+    }
 }
