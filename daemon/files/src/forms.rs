@@ -43,6 +43,22 @@ impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
     }
 }
 
+/// Bytes of a field: `#[serde(with = "forms::bytes")]`, at most the largest piece.
+pub(crate) mod bytes {
+    use super::{Bytes, Deserialize, Deserializer, Serializer};
+
+    /// The most of any field.
+    pub(crate) const MAX: usize = 256 << 10;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        Bytes::<MAX>::deserialize(from).map(|bytes| bytes.0)
+    }
+}
+
 /// A hash of 32 bytes.
 pub(crate) mod hash {
     use super::{Bytes, Deserialize, Deserializer, Error, Serializer};
@@ -55,6 +71,23 @@ pub(crate) mod hash {
         let bytes = Bytes::<32>::deserialize(from)?.0;
         let length = bytes.len();
         bytes.try_into().map_err(|_| D::Error::invalid_length(length, &"32 bytes"))
+    }
+}
+
+/// The name of a member, or none.
+pub(crate) mod optional_name {
+    use super::{Deserialize, Deserializer, Name, Serialize, Serializer};
+
+    // Its signature is serde's.
+    #[allow(clippy::ref_option)]
+    pub(crate) fn serialize<S: Serializer>(name: &Option<Name>, to: S) -> Result<S::Ok, S::Error> {
+        name.as_ref().map(Name::as_str).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Name>, D::Error> {
+        Option::<Name>::deserialize(from)
     }
 }
 

@@ -5,6 +5,7 @@ mod catalog;
 mod content;
 mod forms;
 mod ids;
+mod keeper;
 mod path;
 mod view;
 
@@ -15,6 +16,11 @@ pub use catalog::{
 };
 pub use content::{Content, ExtentRef, HolderSet};
 pub use ids::{Epoch, ExtentId, Generation, InodeId, OperationId, Token};
+pub use keeper::{
+    Body as KeeperBody, DiskId, Durable, ImageAt, Keeper, KeeperRole, KeeperStatus, Level, Mark,
+    Message as KeeperMessage, Mutant as KeeperMutant, Output as KeeperOutput, Record, Reply,
+    Report, RequestId, Settings as KeeperSettings,
+};
 pub use memberd_council::{BootTime, Now};
 pub use memberd_membership::Name;
 pub use path::{FilePath, PathError, ShareName};
