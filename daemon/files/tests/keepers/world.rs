@@ -310,7 +310,7 @@ impl World {
             Happening::Wake { at, process } => {
                 if self.machines[at].process == process {
                     self.machines[at].woken_for = None;
-                    self.give(at, |keeper, now| keeper.handle_timeout(now));
+                    self.give(at, Keeper::handle_timeout);
                 }
             }
             Happening::View { at, process, view } if self.is_cut_off(at) => {
@@ -351,7 +351,8 @@ impl World {
     fn carry_out(&mut self, at: usize) {
         let Some(keeper) = self.machines[at].keeper.as_mut() else { return };
         let outputs: Vec<KeeperOutput> = std::iter::from_fn(|| keeper.poll_output()).collect();
-        let (role, applied) = (keeper.status().role, keeper.catalog().map(|it| it.applied()));
+        let (role, applied) =
+            (keeper.status().role, keeper.catalog().map(memberd_files::Catalog::applied));
         let primary_of = keeper.reign();
         if let Some(applied) = applied {
             let new = self.machines[at].seen + 1..=applied.index;
@@ -511,10 +512,10 @@ impl World {
                 self.history.answered(operation, answer, index);
                 self.check_copies(at, index);
             }
-            (Asked::Mutation(client), Reply::NotPrimary { primary: Some(primary) }) => {
-                if self.clients[client].request == request.0 && self.rng.random_bool(0.5) {
-                    self.send_operation(client, Some(index(&primary)));
-                }
+            (Asked::Mutation(client), Reply::NotPrimary { primary: Some(primary) })
+                if self.clients[client].request == request.0 && self.rng.random_bool(0.5) =>
+            {
+                self.send_operation(client, Some(index(&primary)));
             }
             (Asked::Read { acked }, Reply::Found { found, index, is_newest }) => {
                 self.history.read(acked, index, is_newest, &found);
