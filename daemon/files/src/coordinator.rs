@@ -1,4 +1,5 @@
-//! What the local daemon does for a client: [`Writer`] writes a file or a large append, [`Reader`] reads.
+//! What the local daemon does for a client: [`Writer`] writes a file or a large append, and
+//! [`Reader`] reads.
 //! Each is one operation and owns its state.
 
 mod reader;

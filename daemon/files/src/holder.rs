@@ -188,8 +188,8 @@ impl Holder {
         self.tick();
     }
 
-    /// The number of the newest agreed view, and whether this member was not in the one before: then
-    /// the catalogs are asked what is in use.
+    /// The number of the newest agreed view, and whether this member was not in the one before.
+    /// Then the catalogs are asked what is in use.
     pub fn handle_view(&mut self, now: BootTime, epoch: Epoch, is_new_here: bool) {
         self.now = now;
         self.epoch = self.epoch.max(epoch);

@@ -20,7 +20,7 @@ struct Total {
     events: u64,
 }
 
-/// Clients and faults for a minute, quiet, reads of all, and that twice: see FILES 5.
+/// Clients and faults for a minute, quiet, reads of all, and that twice.
 fn story(seed: u64, mutant: Option<ExtentMutant>) -> World {
     let settings = ExtentSettings { mutant, ..ExtentSettings::default() };
     let mut world = World::new(5 + (seed % 4) as usize, (seed % 5) as usize, seed, settings);

@@ -1,4 +1,4 @@
-//! A simulated disk: what is not sealed is lost in part at a crash, and it may be full, dead or rot.
+//! A simulated disk: what is not sealed is lost at a crash, and it may be full, dead or rotten.
 
 use memberd_files::{
     ExtentDone, ExtentFault, ExtentHasher, ExtentHashes, ExtentId, ExtentJob, HolderSet, Piece,
