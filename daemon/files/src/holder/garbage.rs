@@ -97,7 +97,11 @@ impl Holder {
         let due: Vec<ExtentId> = due.map(|(_, extent)| *extent).collect();
         let mut asked: BTreeMap<ShareName, Vec<ExtentId>> = BTreeMap::new();
         for extent in due {
-            let Some(held) = self.held.get(&extent) else { continue };
+            let Some(held) = self.held.get(&extent) else {
+                // It went while a question was under way.
+                self.garbage.forget(extent);
+                continue;
+            };
             if self.garbage.questions.contains_key(&held.share) {
                 // One question of a share at a time.
                 self.garbage.ask_at(extent, now + UNANSWERED);

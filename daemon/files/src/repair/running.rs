@@ -17,6 +17,8 @@ const STREAM: u64 = 64;
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long one repair may take, before another target is tried.
 const LIMIT: Duration = Duration::from_secs(600);
+/// How long an extent waits that every target has refused, or could not fetch.
+const ALL_REFUSED: Duration = Duration::from_secs(300);
 /// How long an extent without a target waits.
 pub(super) const LATER: Duration = Duration::from_secs(10);
 
@@ -63,9 +65,10 @@ impl Repairer {
                     self.record_early(extent);
                 }
                 None => {
-                    // Who refused it may have room again.
-                    self.avoid.remove(&extent);
-                    self.queue.insert(self.now + LATER, (left, length, extent));
+                    // Who refused it may have room again, but not at once.
+                    let refused = self.avoid.remove(&extent).is_some();
+                    let wait = if refused { ALL_REFUSED } else { LATER };
+                    self.queue.insert(self.now + wait, (left, length, extent));
                 }
             }
         }
