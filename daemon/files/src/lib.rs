@@ -3,10 +3,18 @@
 
 mod catalog;
 mod content;
+mod coordinator;
+mod disk;
+mod extent;
 mod forms;
+mod holder;
 mod ids;
 mod keeper;
 mod path;
+mod placement;
+mod repair;
+mod settings;
+mod transfer;
 mod view;
 
 pub use catalog::{
@@ -15,6 +23,13 @@ pub use catalog::{
     RenameHow, Status, StatusKind, Tail, Totals, Truncate, Usage, Version,
 };
 pub use content::{Content, ExtentRef, HolderSet};
+pub use coordinator::{
+    FileContent, Publish, PublishAnswer, Reader, ReaderError, ReaderOutput, Writer, WriterError,
+    WriterOutput, Written,
+};
+pub use disk::{ExtentDone, ExtentFault, ExtentJob, StoredExtent};
+pub use extent::{BadGroup, ExtentHasher, ExtentHashes, GROUP_BYTES, PIECE_BYTES};
+pub use holder::{ExtentUse, Holder, HolderOutput};
 pub use ids::{Epoch, ExtentId, Generation, InodeId, OperationId, Token};
 pub use keeper::{
     Body as KeeperBody, DiskId, Durable, ImageAt, Keeper, KeeperRole, KeeperStatus, Level, Mark,
@@ -24,4 +39,13 @@ pub use keeper::{
 pub use memberd_council::{BootTime, Now};
 pub use memberd_membership::Name;
 pub use path::{FilePath, PathError, ShareName};
+pub use placement::{Hints, choose, rank};
+pub use repair::{RepairOutput, Repairer, SetAnswer, SetChange};
+#[doc(hidden)]
+pub use settings::ExtentMutant;
+pub use settings::ExtentSettings;
+pub use transfer::{
+    CopyOrder, Piece, PullOrder, ReadError, ReadOrder, ReadPurpose, RefusalReason, Transfer,
+    TransferError,
+};
 pub use view::{FilesView, MemberOfView, ShareKeepers};
