@@ -4,6 +4,7 @@
 mod content;
 mod ids;
 mod path;
+pub mod store;
 mod view;
 
 pub use content::{Content, ExtentRef, HolderSet};
