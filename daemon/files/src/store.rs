@@ -34,6 +34,7 @@ pub use job::{
 };
 pub use space::Room;
 
+use crate::ids::ExtentId;
 use catalogs::Catalogs;
 use disk::is_full;
 use extents::Extents;
@@ -158,8 +159,8 @@ impl<D: Disk> Store<D> {
         self.done.pop_front()
     }
 
-    /// Does a little of what can wait: it verifies what lies here, and makes the reserve again. Call
-    /// it when nothing else is to do, and every second. `now_ms` is a clock that only goes forward.
+    /// Does a little of what can wait: it verifies what lies here, and makes the reserve again.
+    /// Call it when nothing else is to do, and every second. `now_ms` only grows.
     pub fn idle_step(&mut self, now_ms: u64) {
         if self.state == StoreState::Open {
             self.refill_reserve();
@@ -204,6 +205,11 @@ impl<D: Disk> Store<D> {
     /// Sentences for the log since the last call: what is damaged, and why the store failed.
     pub fn take_notes(&mut self) -> Vec<String> {
         mem::take(&mut self.notes)
+    }
+
+    /// The damaged extents that reads, the scrub or the start found since the last call.
+    pub fn take_bad(&mut self) -> Vec<ExtentId> {
+        self.extents.index.take_bad()
     }
 
     fn used_bytes(&self) -> u64 {

@@ -1,5 +1,5 @@
-//! The checkpoint: what was done up to a frame of the write-ahead log, so that the log before it can
-//! go. The index of the extents is a file of its own, and can be lost.
+//! The checkpoint: what was done up to a frame of the write-ahead log, so that what is before it
+//! can go. The index of the extents is a file of its own, and can be lost.
 
 use super::OpenError;
 use super::catalogs::Catalogs;

@@ -28,8 +28,8 @@ pub trait Disk: fmt::Debug + Send {
     fn length(&self, file: &Self::File) -> io::Result<u64>;
     /// Reads exactly so many bytes.
     fn read_at(&self, file: &Self::File, bytes: &mut [u8], place: u64) -> io::Result<()>;
-    /// Reads exactly so many bytes from the disk, and not from the page cache. `place` is a multiple
-    /// of 64 KiB, and the file is durable.
+    /// Reads exactly so many bytes from the disk, and not from the page cache. `place` is a
+    /// multiple of 64 KiB, and the file is durable.
     fn read_uncached(&self, path: &str, bytes: &mut [u8], place: u64) -> io::Result<()>;
     /// Writes all bytes.
     fn write_at(&self, file: &Self::File, bytes: &[u8], place: u64) -> io::Result<()>;

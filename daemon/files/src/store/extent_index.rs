@@ -30,6 +30,7 @@ pub(super) struct ExtentIndex {
     names: Numbers<Name>,
     shares: Numbers<ShareName>,
     bytes: u64,
+    found_bad: Vec<ExtentId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,10 +156,17 @@ impl ExtentIndex {
         }
     }
 
+    /// Notes that an extent is damaged.
     pub(super) fn mark_bad(&mut self, id: ExtentId) {
-        if let Some(slot) = self.slots.get_mut(&id) {
+        if let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.flags & BAD == 0) {
             slot.flags |= BAD;
+            self.found_bad.push(id);
         }
+    }
+
+    /// The damaged extents that were found since the last call.
+    pub(super) fn take_bad(&mut self) -> Vec<ExtentId> {
+        std::mem::take(&mut self.found_bad)
     }
 
     pub(super) fn bad(&self) -> usize {

@@ -1,5 +1,5 @@
-//! The log of one catalog, in files of about 16 MiB. Entries come here from the write-ahead log, and
-//! are durable here after a checkpoint.
+//! The log of one catalog, in files of about 16 MiB. Entries come here from the write-ahead log,
+//! and are durable here after a checkpoint.
 
 use super::codec::{Reader, Writer};
 use super::disk::{Disk, is_absent};

@@ -61,7 +61,7 @@ impl<D: Disk> Store<D> {
                 if *from <= self.applied(share) {
                     return Err(Refused::Outdated);
                 }
-                let first = self.catalogs.get(share)?.log.first();
+                let first = self.catalogs.get(share).map_or(1, |of| of.log.first());
                 let is_empty = is_empty || *from <= first;
                 batch.ends.insert(share.clone(), (end.min(*from), is_empty));
                 Ok(batch.add(Record::Cut { share: share.clone(), from: *from }))

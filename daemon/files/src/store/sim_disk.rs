@@ -70,6 +70,11 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (mixed ^ (mixed >> 31)) % limit.max(1)
     }
+
+    /// An index below a limit.
+    pub fn index(&mut self, limit: usize) -> usize {
+        usize::try_from(self.below(limit as u64)).unwrap_or(0)
+    }
 }
 
 impl SimDisk {
@@ -253,7 +258,7 @@ impl Disk for SimDisk {
             inode.write(place, bytes);
             return Ok(());
         }
-        // What fails half way leaves its first half. After the power went, the rest may be there too.
+        // What fails half way leaves its first half.
         if !was_off {
             inode.write(place, &bytes[..bytes.len() / 2]);
         }

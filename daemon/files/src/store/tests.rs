@@ -11,7 +11,7 @@ mod rot;
 use super::sim_disk::SimDisk;
 use super::*;
 use crate::content::HolderSet;
-use crate::ids::{Epoch, ExtentId, InodeId};
+use crate::ids::{Epoch, InodeId};
 use crate::path::ShareName;
 use memberd_membership::Name;
 
@@ -47,12 +47,13 @@ pub(super) fn facts() -> ExtentFacts {
 
 /// Bytes that differ, and are the same for the same seed.
 pub(super) fn bytes(seed: u64, length: usize) -> Vec<u8> {
-    let mut random = super::sim_disk::Random(seed);
+    let mut random = sim_disk::Random(seed);
     (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect()
 }
 
 pub(super) fn entries(first: u64, count: u64) -> Vec<Vec<u8>> {
-    (first..first + count).map(|index| bytes(index, 20 + index as usize % 700)).collect()
+    let bytes_of = |index| bytes(index, 20 + usize::try_from(index % 700).unwrap());
+    (first..first + count).map(bytes_of).collect()
 }
 
 pub(super) fn append(name: &str, first: u64, count: u64) -> Job {

@@ -66,7 +66,7 @@ fn random_stories_survive_random_crashes() {
         let mut model = Model::default();
         for round in 0..4 {
             disk.fail_at(Which::Changes, 1 + random.below(150), Fault::Power);
-            let mut told = Story { acknowledged: model.clone(), ..Story::default() };
+            let mut told = Story::of(model.clone());
             if let Ok(mut store) = Store::open(disk.clone(), SETTINGS) {
                 let steps = random_steps(&mut random, &mut store, &mut next);
                 told.run(&mut store, &steps);
@@ -91,7 +91,7 @@ fn random_steps<D: Disk>(random: &mut Random, store: &mut Store<D>, next: &mut u
     let mut ids: Vec<_> = Model::of(store).extents.into_keys().collect();
     let mut steps = Vec::new();
     for _ in 0..30 {
-        let name = share(["a", "b"][random.below(2) as usize]);
+        let name = share(["a", "b"][random.index(2)]);
         let end = ends.entry(name.clone()).or_insert(1);
         let applied = applied.entry(name.clone()).or_insert(0);
         match random.below(10) {
@@ -121,7 +121,7 @@ fn random_steps<D: Disk>(random: &mut Random, store: &mut Store<D>, next: &mut u
                 ids.push(id);
             }
             8 if !ids.is_empty() => {
-                let id = ids.swap_remove(random.below(ids.len() as u64) as usize);
+                let id = ids.swap_remove(random.index(ids.len()));
                 steps.extend([Step::Commit, Step::Job(Job::Drop { id })]);
             }
             9 if random.below(3) == 0 => steps.push(Step::Checkpoint),
@@ -140,7 +140,7 @@ fn a_torn_end_is_cut() {
     for index in 1..4 {
         ask(&mut store, append("a", index, 1)).unwrap();
     }
-    let wal = crate::store::wal::path(store.wal.segment);
+    let wal = wal::path(store.wal.segment);
     let whole = disk.bytes(&wal).unwrap();
     let position = (store.wal.segment, store.wal.sequence - 3);
     let mut ends = std::collections::BTreeSet::new();
@@ -152,7 +152,7 @@ fn a_torn_end_is_cut() {
         let mut count = 0;
         let (segment, sequence) = position;
         let salt = SETTINGS.salt;
-        let end = crate::store::wal::replay(&disk, salt, segment, sequence, &mut |_, _| {
+        let end = wal::replay(&disk, salt, segment, sequence, &mut |_, _| {
             count += 1;
             Ok(())
         });
@@ -171,7 +171,7 @@ fn damage_is_not_taken_for_a_crash() {
     for index in 1..4 {
         ask(&mut store, append("a", index, 1)).unwrap();
     }
-    let wal = crate::store::wal::path(store.wal.segment);
+    let wal = wal::path(store.wal.segment);
     let last = disk.bytes(&wal).unwrap().len() - 1_000;
     for place in [0, 5, 9, 600] {
         disk.rot(&wal, place);
@@ -191,8 +191,9 @@ fn a_frame_in_user_bytes_is_none() {
     let disk = SimDisk::default();
     let mut store = open(disk.clone());
     ask(&mut store, append("a", 1, 1)).unwrap();
-    let wal = crate::store::wal::path(store.wal.segment);
-    let ours = disk.bytes(&wal).unwrap();
+    let wal = wal::path(store.wal.segment);
+    ask(&mut store, append("a", 2, 1)).unwrap();
+    let second = disk.bytes(&wal).unwrap().split_off(512);
     let other = SimDisk::default();
     let settings = StoreSettings { salt: 78, ..SETTINGS };
     let mut store = Store::open(other.clone(), settings).unwrap();
@@ -200,6 +201,6 @@ fn a_frame_in_user_bytes_is_none() {
     // A frame that is torn, with a frame of another store behind it.
     let file = other.open(&wal).unwrap();
     other.write_at(&file, &[0; 100], 0).unwrap();
-    other.write_at(&file, &ours, ours.len() as u64).unwrap();
+    other.write_at(&file, &second, 512).unwrap();
     assert!(Store::open(other, settings).is_ok());
 }

@@ -119,11 +119,16 @@ pub(super) struct Story {
     pub(super) acknowledged: Model,
     pieces: Pieces,
     /// The jobs of which it is not known.
-    maybe: Vec<Job>,
+    pub(super) maybe: Vec<Job>,
     pub(super) full: usize,
 }
 
 impl Story {
+    /// A story that begins with what a store has.
+    pub(super) fn of(acknowledged: Model) -> Story {
+        Story { acknowledged, ..Story::default() }
+    }
+
     /// Does all steps, also after a failure.
     pub(super) fn run<D: Disk>(&mut self, store: &mut Store<D>, steps: &[Step]) {
         let mut jobs = BTreeMap::new();
@@ -243,5 +248,5 @@ pub(super) fn story() -> Vec<Step> {
 /// The content of an extent: one of several groups, others of less than a sector.
 pub(super) fn content(number: u128) -> Vec<u8> {
     let number = u64::try_from(number).unwrap();
-    bytes(number, if number % 3 == 1 { 70_001 } else { 300 + number as usize })
+    bytes(number, if number % 3 == 1 { 70_001 } else { 300 })
 }

@@ -82,7 +82,7 @@ fn a_small_ext4_gets_full_and_can_delete() {
     assert_eq!(store.status().room, Room::Full);
     let filler = root.join("filler");
     let mut file = fs::File::create(&filler).unwrap();
-    while std::io::Write::write_all(&mut file, &content).is_ok() {}
+    while io::Write::write_all(&mut file, &content).is_ok() {}
     for index in 1..200 {
         assert_eq!(ask(&mut store, append("a", index, 1)), Ok(Done::Durable), "{index}");
     }

@@ -11,7 +11,8 @@ fn room_has_three_levels() {
     let chunk = bytes(1, 1 << 20);
     let mut levels = Vec::new();
     for number in 0..100 {
-        match ask(&mut store, piece(id(1 + number / 60), (number % 60 << 20) as u64, &chunk)) {
+        let id = id(1 + u128::from(number / 60_u32));
+        match ask(&mut store, piece(id, u64::from(number % 60) << 20, &chunk)) {
             Ok(Done::Taken) => levels.push(store.status().room),
             answer => {
                 assert_eq!(answer, Err(Refused::Full));
@@ -45,15 +46,16 @@ fn a_full_disk_can_still_delete() {
     let disk = SimDisk::default();
     disk.set_total(Some(4 << 30));
     let mut store = open(disk.clone());
+    let content = bytes(1, 3 << 20);
     for number in 1..20 {
-        put(&mut store, id(number), &bytes(1, 3 << 20));
+        put(&mut store, id(number), &content);
     }
     // Nothing is free but what the reserve gives back.
     disk.set_total(Some(disk.used() + (1 << 20)));
     assert_eq!(ask(&mut store, piece(id(99), 0, b"more")), Err(Refused::Full));
     let mut random = Random(1);
     for index in 1..500 {
-        let length = 1 + random.below(3_000) as usize;
+        let length = 1 + random.index(3_000);
         let entries = vec![bytes(index, length)];
         let job = Job::Append { share: share("a"), first: index, entries };
         assert_eq!(ask(&mut store, job), Ok(Done::Durable), "{index}");
