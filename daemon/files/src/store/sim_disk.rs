@@ -175,7 +175,9 @@ impl Sim {
     }
 
     fn used(&self) -> u64 {
-        self.inodes.values().map(Inode::space).sum()
+        // What is removed is free at once, though a crash may bring it back.
+        let seen = self.names.seen();
+        seen.filter_map(|number| self.inodes.get(&number)).map(Inode::space).sum()
     }
 
     fn check_space(&self, more: u64) -> io::Result<()> {

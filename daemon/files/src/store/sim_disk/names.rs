@@ -72,6 +72,11 @@ impl Names {
         self.seen.values().chain(self.durable.values()).copied().chain(added).collect()
     }
 
+    /// The inodes that have a name now.
+    pub(super) fn seen(&self) -> impl Iterator<Item = u64> + '_ {
+        self.seen.values().copied()
+    }
+
     pub(super) fn files(&self) -> Vec<String> {
         self.seen.keys().cloned().collect()
     }

@@ -172,8 +172,7 @@ fn damage_is_not_taken_for_a_crash() {
         ask(&mut store, append("a", index, 1)).unwrap();
     }
     let wal = wal::path(store.wal.segment);
-    let last = disk.bytes(&wal).unwrap().len() - 1_000;
-    for place in [0, 5, 9, 600] {
+    for place in [0, 5, 9, 540] {
         disk.rot(&wal, place);
         let before = disk.bytes(&wal);
         let error = Store::open(disk.clone(), SETTINGS).unwrap_err();
@@ -181,7 +180,6 @@ fn damage_is_not_taken_for_a_crash() {
         assert_eq!(disk.bytes(&wal), before);
         disk.rot(&wal, place);
     }
-    assert!(last > 0);
     assert_eq!(log(&mut open(disk), "a", 0).1, entries(1, 3));
 }
 
