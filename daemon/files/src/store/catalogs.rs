@@ -122,7 +122,7 @@ impl<D: Disk> Catalogs<D> {
             }
             Record::Append { share: name, first, entries } => {
                 let directory = directory(name);
-                if !self.shares.get(name).is_some_and(|share| !share.log.is_empty()) {
+                if self.shares.get(name).is_none_or(|share| share.log.is_empty()) {
                     disk.create_directory(&directory)?;
                 }
                 let share = self.shares.entry(name.clone()).or_default();

@@ -29,7 +29,7 @@ impl Hashing {
             let (now, rest) = bytes.split_at(take);
             self.group.update(now);
             self.length += take as u64;
-            if self.length % GROUP_BYTES == 0 {
+            if self.length.is_multiple_of(GROUP_BYTES) {
                 self.groups.push(self.group.finalize().into());
                 self.group.reset();
             }
@@ -43,7 +43,7 @@ impl Hashing {
 
     pub(super) fn finish(&self) -> Hashed {
         let mut groups = self.groups.clone();
-        if self.length % GROUP_BYTES != 0 {
+        if !self.length.is_multiple_of(GROUP_BYTES) {
             groups.push(self.group.finalize().into());
         }
         Hashed { length: self.length, root: self.whole.finalize().into(), groups }

@@ -155,16 +155,14 @@ impl Sim {
         }
         if kinds.contains(&self.which) {
             self.operations += 1;
-            if let Some((number, fault)) = self.fault {
-                if number == self.operations {
-                    return match fault {
-                        Fault::Power => {
-                            self.is_off = true;
-                            Err(io::Error::other("the power goes"))
-                        }
-                        Fault::Fail(kind) => Err(kind.into()),
-                    };
+            let fault = self.fault.filter(|(number, _)| *number == self.operations);
+            match fault.map(|(_, fault)| fault) {
+                Some(Fault::Power) => {
+                    self.is_off = true;
+                    return Err(io::Error::other("the power goes"));
                 }
+                Some(Fault::Fail(kind)) => return Err(kind.into()),
+                None => {}
             }
         }
         Ok(())

@@ -109,6 +109,9 @@ impl<D: Disk> Wal<D> {
     }
 }
 
+/// Takes a batch, by the number of its frame.
+type Take<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), OpenError>;
+
 /// Reads the batches of a segment, from frame `sequence` on. Returns the number after the last.
 ///
 /// # Errors
@@ -118,7 +121,7 @@ pub(super) fn replay<D: Disk>(
     salt: u64,
     segment: u64,
     mut sequence: u64,
-    take: &mut dyn FnMut(u64, &[u8]) -> Result<(), OpenError>,
+    take: Take,
 ) -> Result<u64, OpenError> {
     let path = path(segment);
     let file = match disk.open(&path) {

@@ -55,7 +55,7 @@ impl RealDisk {
             let count = file.read_at(&mut buffer[filled..], place + filled as u64)?;
             filled += count;
             // Only the end of a file cuts a direct read at another place.
-            if count % ALIGN != 0 || count == 0 {
+            if !count.is_multiple_of(ALIGN) || count == 0 {
                 break;
             }
         }
