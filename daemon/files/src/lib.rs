@@ -14,6 +14,7 @@ mod path;
 mod placement;
 mod repair;
 mod settings;
+pub mod store;
 mod transfer;
 mod view;
 
