@@ -48,6 +48,8 @@ impl Agreement {
                 }
             }
             Event::ClaimSettled { token, claim } => self.settle_claim(token, claim),
+            // No command asks for it.
+            Event::ShareSettled { .. } => {}
             Event::Released { in_view } => {
                 if !in_view {
                     info!("no view without this machine came in time");
