@@ -10,7 +10,6 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 #[path = "../tests/webhdfs/memory.rs"]
-#[allow(clippy::cast_possible_truncation, clippy::expect_used, reason = "it is for tests")]
 mod memory;
 
 #[tokio::main]

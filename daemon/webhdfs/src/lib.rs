@@ -1,8 +1,8 @@
 //! WebHDFS: Hadoop's own interface to a file system, over HTTP/1.1 on loopback. So Hadoop, Spark,
 //! fsspec and OpenDAL use it with nothing to install.
 //!
-//! A [`Server`] answers requests by calls of a [`FileSystem`], a trait that this crate owns. `WEBHDFS.md`
-//! says what is answered, and where that differs from Hadoop's own server.
+//! A [`Server`] answers requests by calls of a [`FileSystem`], a trait that this crate owns.
+//! `WEBHDFS.md` says what is answered, and where that differs from Hadoop's own server.
 
 mod access;
 mod answer;

@@ -1,5 +1,13 @@
 //! A file system in memory, for tests and for the example. It owns all files, and can be told to
 //! fail.
+#![allow(
+    dead_code,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test; each user needs a part"
+)]
 
 use bytes::Bytes;
 use memberd_webhdfs::{
@@ -64,13 +72,11 @@ impl Memory {
     }
 
     /// Makes things go wrong.
-    #[allow(dead_code, reason = "the example does without")]
     pub(crate) fn fail(&self, faults: Faults) {
         self.lock().faults = faults;
     }
 
     /// All paths with their lengths.
-    #[allow(dead_code, reason = "the example does without")]
     pub(crate) fn paths(&self) -> Vec<String> {
         self.lock().nodes.keys().cloned().collect()
     }
