@@ -7,10 +7,11 @@ use crate::file_system::{Create, FileSystem, Kind};
 use crate::metadata::Metadata;
 use crate::operation::{Asked, Operation};
 use crate::repeats::Repeats;
+use crate::transfer::Upload;
 use crate::watched::Watched;
 use crate::{guard, listing, redirect, transfer};
 use hyper::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::EXPECT;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -164,27 +165,24 @@ impl Server {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let (head, mut body) = request.into_parts();
-        let waits_to_send = head.headers.contains_key(EXPECT);
+        let (head, body) = request.into_parts();
+        let mut upload = Upload::new(body, head.headers.contains_key(EXPECT));
         let request = Request::from_parts(head, ());
-        let answer = match self.carry_out(&request, &mut body).await {
+        let answer = match self.carry_out(&request, &mut upload).await {
             Ok(answer) => answer,
             Err(error) => {
                 debug!(%error, "a request of WebHDFS failed");
                 answer::error(&error)
             }
         };
-        // What a client sends without asking is read, or it would not read the answer.
-        if !waits_to_send && !body.is_end_stream() {
-            transfer::drain(&mut body).await;
-        }
+        upload.drain().await;
         answer
     }
 
     async fn carry_out(
         self: &Arc<Self>,
         request: &Request<()>,
-        body: &mut Incoming,
+        upload: &mut Upload,
     ) -> Result<Answer, FileError> {
         let host = guard::host(request)?;
         let uri = request.uri();
@@ -197,7 +195,7 @@ impl Server {
         }
         match asked.operation {
             Operation::Open { .. } | Operation::Create { .. } | Operation::Append => {
-                self.transfer(asked, body).await
+                self.transfer(asked, upload).await
             }
             Operation::ListStatus => {
                 let place = self.place(&self.requests).await?;
@@ -252,7 +250,7 @@ impl Server {
         }
     }
 
-    async fn transfer(&self, asked: Asked, body: &mut Incoming) -> Result<Answer, FileError> {
+    async fn transfer(&self, asked: Asked, upload: &mut Upload) -> Result<Answer, FileError> {
         let place = self.place(&self.transfers).await?;
         let Asked { path, operation, user, .. } = asked;
         let creates = matches!(operation, Operation::Create { .. });
@@ -267,7 +265,7 @@ impl Server {
             }
             _ => self.in_time(self.files.append(&path)).await?,
         };
-        let received = transfer::receive(body, writer, self.settings.limits.answer_within).await;
+        let received = transfer::receive(upload, writer, self.settings.limits.answer_within).await;
         self.repeats.touch(&path);
         received.map(|()| transfer::committed(creates))
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use std::io;
 use std::time::Duration;
@@ -55,17 +55,57 @@ async fn pump(mut reader: Box<dyn Reader>, mut sender: Sender<Bytes, io::Error>)
     }
 }
 
+/// The body of a request.
+pub(crate) struct Upload {
+    body: Incoming,
+    /// Whether the client waits for leave to send it (`Expect`). It gets that with the first read.
+    waits: bool,
+}
+
+impl Upload {
+    /// A body of which nothing is read.
+    pub(crate) fn new(body: Incoming, waits: bool) -> Upload {
+        Upload { body, waits }
+    }
+
+    /// Its next bytes.
+    async fn next(&mut self) -> Result<Option<Bytes>, FileError> {
+        self.waits = false;
+        while let Some(frame) = self.body.frame().await {
+            let broken = |error| FileError::Io(format!("the body broke off: {error}"));
+            if let Ok(piece) = frame.map_err(broken)?.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what is left, within bounds: a client that sends would not read the answer before.
+    pub(crate) async fn drain(mut self) {
+        if self.waits || self.body.is_end_stream() {
+            return;
+        }
+        let drained = async {
+            let mut drained = 0;
+            while let Ok(Some(piece)) = self.next().await {
+                drained += piece.len();
+                if drained > MOST_DRAINED {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(DRAIN_LIMIT, drained).await;
+    }
+}
+
 /// Takes the body of a request, and commits it within a time.
 pub(crate) async fn receive(
-    body: &mut Incoming,
+    upload: &mut Upload,
     mut writer: Box<dyn Writer>,
     commit_limit: Duration,
 ) -> Result<(), FileError> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| FileError::Io(format!("the body broke off: {error}")))?;
-        if let Ok(piece) = frame.into_data() {
-            writer.write(piece).await?;
-        }
+    while let Some(piece) = upload.next().await? {
+        writer.write(piece).await?;
     }
     // It is not taken back when the client goes now.
     let committing = tokio::spawn(writer.commit());
@@ -85,18 +125,4 @@ pub(crate) fn unknown() -> FileError {
 /// The answer to an upload that was committed.
 pub(crate) fn committed(creates: bool) -> Answer {
     empty(if creates { StatusCode::CREATED } else { StatusCode::OK })
-}
-
-/// Reads what is left of a body, within bounds.
-pub(crate) async fn drain(body: &mut Incoming) {
-    let _ = timeout(DRAIN_LIMIT, async {
-        let mut drained = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            drained += frame.data_ref().map_or(0, Bytes::len);
-            if drained > MOST_DRAINED {
-                return;
-            }
-        }
-    })
-    .await;
 }

@@ -15,7 +15,7 @@ mod run;
 
 use run::Client;
 
-const SMALL: &[&str] = &["fsspec==2026.9.0", "hdfs==2.7.3", "opendal==0.47.12", "requests"];
+const SMALL: &[&str] = &["fsspec==2026.9.0", "hdfs==2.7.3", "opendal==0.47.12", "requests==2.34.2"];
 
 #[test]
 fn fsspec_finds_the_same() {

@@ -150,6 +150,21 @@ async fn a_refused_upload_is_told_why() {
     assert!(heard.text().contains("the quota of s is used up"));
 }
 
+/// So does it reach one that waited for leave and got it.
+#[tokio::test]
+async fn a_refused_upload_with_leave_is_told_why() {
+    let served = Served::new().await;
+    let location = served.ask("PUT", "/s/file?op=CREATE").await.location();
+    let full = FileError::NoSpace("full".to_owned());
+    served.files.fail(Faults { write_fails: Some(full), ..Faults::default() });
+    let headers = "Content-Length: 8388608\r\nExpect: 100-continue\r\n";
+    let mut stream = served.connect().await;
+    stream.write_all(&served.head("PUT", &location, headers)).await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 100);
+    stream.write_all(&vec![1; 8 << 20]).await.unwrap();
+    assert_eq!(hear(&mut stream).await.status, 403);
+}
+
 /// Java sends names raw, others escape them, and both mean the same file.
 #[tokio::test]
 async fn names_survive_raw_and_escaped() {
