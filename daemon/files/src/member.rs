@@ -7,5 +7,7 @@
 mod operation;
 mod output;
 
-pub use operation::{ClientError, ClientId, Operation, Outcome, Store, Write, WriteTo};
+pub use operation::{
+    ClientError, ClientId, FilesStatus, Operation, Outcome, Store, Write, WriteTo,
+};
 pub use output::{FilesMessage, MemberNote, MemberOutput};
