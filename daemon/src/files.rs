@@ -63,7 +63,12 @@ struct Begin {
 #[derive(Debug)]
 enum Told {
     /// So many bytes follow.
-    Length(u64),
+    Length {
+        /// How many.
+        length: u64,
+        /// Whether they are the newest.
+        is_newest: bool,
+    },
     /// The next of them.
     Data(Piece),
     /// The end.

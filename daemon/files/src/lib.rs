@@ -39,8 +39,9 @@ pub use keeper::{
     Report, RequestId, Settings as KeeperSettings,
 };
 pub use member::{
-    ClientError, ClientId, FilesMessage, FilesStatus, MemberNote, MemberOutput, Operation, Outcome,
-    Store, Write, WriteTo,
+    ClientError, ClientId, FilesMessage, FilesMessageError, FilesStatus, Member, MemberNote,
+    MemberOutput, MemberSettings, OnDisk, Operation, Outcome, ShareStatus, StoredPage, Write,
+    WriteTo,
 };
 pub use memberd_council::{BootTime, Now};
 pub use memberd_membership::Name;

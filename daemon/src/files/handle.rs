@@ -10,7 +10,7 @@ use memberd_council::{ShareChange, ShareError};
 use memberd_files::store::ListedExtent;
 use memberd_files::{
     ClientError, ClientId, Done, FilePath, FilesStatus, Found, Mutation, Operation, OperationId,
-    Outcome, Query, ShareKeepers, ShareName, Store, Token, Write, WriteTo,
+    Outcome, Query, ShareKeepers, ShareName, StoredPage, Token, Write, WriteTo,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,7 +158,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the disk has failed.
-    pub async fn stored(&self, page: Store) -> Result<Vec<ListedExtent>, FilesError> {
+    pub async fn stored(&self, page: StoredPage) -> Result<Vec<ListedExtent>, FilesError> {
         match self.outcome(Operation::Stored(page)).await? {
             Outcome::Stored(extents) => Ok(extents),
             _ => Err(FilesError::Ended),

@@ -132,13 +132,14 @@ impl Writing {
 pub struct Reading {
     running: Running,
     length: u64,
+    is_newest: bool,
 }
 
 impl Reading {
     /// Waits until the file is found.
     pub(super) async fn begin(mut running: Running) -> Result<Reading, FilesError> {
         match running.next().await {
-            Some(Told::Length(length)) => Ok(Reading { running, length }),
+            Some(Told::Length { length, is_newest }) => Ok(Reading { running, length, is_newest }),
             _ => Err(running.error()),
         }
     }
@@ -146,6 +147,11 @@ impl Reading {
     /// How many bytes come in all.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Whether it is the newest content. A minority reads what some keeper had at some time.
+    pub fn is_newest(&self) -> bool {
+        self.is_newest
     }
 
     /// The next bytes; nothing at the end.
