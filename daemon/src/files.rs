@@ -4,6 +4,8 @@
 
 mod convert;
 mod handle;
+/// The requests of control clients.
+pub(crate) mod handlers;
 mod operations;
 mod service;
 
