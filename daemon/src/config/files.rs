@@ -79,7 +79,7 @@ pub(super) fn files(raw: &raw::Files, agreement: &Agreement, problems: &mut Prob
         enabled,
         space: space.unwrap_or(SPACE),
         repair_after: repair_after(raw, problems),
-        webhdfs: webhdfs(raw, enabled, problems),
+        webhdfs: webhdfs(raw, problems),
         webhdfs_may: webhdfs_may(raw, problems),
         webhdfs_shares: webhdfs_shares(raw, problems),
     }
@@ -97,7 +97,7 @@ fn repair_after(raw: &raw::Files, problems: &mut Problems) -> Duration {
 }
 
 /// Whoever reaches it may use it: so only this machine may.
-fn webhdfs(raw: &raw::Files, enabled: bool, problems: &mut Problems) -> Option<SocketAddr> {
+fn webhdfs(raw: &raw::Files, problems: &mut Problems) -> Option<SocketAddr> {
     let (set, key) = (raw.webhdfs.as_ref()?, "files.webhdfs");
     let parsed = set.get_ref().parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
     match parsed {
@@ -116,9 +116,6 @@ fn webhdfs(raw: &raw::Files, enabled: bool, problems: &mut Problems) -> Option<S
                 address.port()
             );
             problems.add(set, key, why);
-        }
-        Some(_) if !enabled => {
-            problems.add(set, key, "there are no files to serve: set files.enabled = true");
         }
         Some(_) => {}
     }
@@ -189,7 +186,6 @@ mod tests {
             ("repair_after = '30'", "files.repair_after", "has no unit: write \"30s\""),
             ("webhdfs = ':9870'", "files.webhdfs", "is not ADDRESS:PORT"),
             ("webhdfs = '0.0.0.0:9870'", "files.webhdfs", "write \"127.0.0.1:9870\""),
-            ("webhdfs = '127.0.0.1:9870'", "files.webhdfs", "set files.enabled = true"),
             ("webhdfs_may = 'all'", "files.webhdfs_may", "not one of \"read\", \"write\""),
             ("webhdfs_shares = ['/a']", "files.webhdfs_shares", "no name of a share"),
         ] {

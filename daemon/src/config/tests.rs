@@ -173,7 +173,7 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
             "verbose = true",
             "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
             control, search, security, metrics, \
-         agreement",
+         agreement, files",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         (
