@@ -7,6 +7,8 @@ mod convert;
 mod disk;
 mod fills;
 mod handle;
+/// The requests of control clients.
+pub(crate) mod handlers;
 pub mod incoming;
 mod links;
 mod members;
