@@ -180,11 +180,11 @@ fn everything_survives_a_restart() {
 #[test]
 fn the_power_goes_while_much_is_written() {
     let mut fleet = Fleet::new(3, 8);
-    for number in 0..150_u64 {
-        let content = bytes(number, 15_000);
-        put(&mut fleet, number as usize % 3, &format!("/s/{number}"), &content).unwrap();
+    for number in 0..150 {
+        let content = bytes(number as u64, 15_000);
+        put(&mut fleet, number % 3, &format!("/s/{number}"), &content).unwrap();
         if number % 40 == 39 {
-            fleet.power(number as usize % 3, number);
+            fleet.power(number % 3, number as u64);
         }
     }
     for number in 0..150_u64 {
@@ -258,6 +258,46 @@ fn a_file_has_as_many_copies_as_it_wants() {
     let Ok(Outcome::Stored(extents)) = stored else { panic!("{stored:?}") };
     assert_eq!(extents.len(), 2);
     assert!(extents.iter().all(|one| one.set.members.len() == 5 && one.set.version == 1));
+    // People find the bytes by the path.
+    assert!(fleet.nodes.iter().all(|node| node.finds("/s/f, from byte 0")));
+    assert!(fleet.nodes.iter().all(|node| node.finds("/s/f, added, from byte 0")));
+}
+
+/// When the disks are full, nothing is written, and what is deleted makes room again.
+#[test]
+fn full_disks_can_still_delete() {
+    // 32 MiB of it are reserved for what must be written on a full disk.
+    const SPACE: u64 = 45 << 20;
+    let mut fleet = Fleet::new(3, 15);
+    put(&mut fleet, 0, "/s/f", &bytes(1, 9_000_000)).unwrap();
+    fleet.set_space(SPACE);
+    let refused = put(&mut fleet, 1, "/s/g", &bytes(2, 100_000));
+    assert_eq!(refused, Err(ClientError::TooFew(3)));
+    put(&mut fleet, 1, "/s/small", b"the catalog has room").unwrap();
+    let delete = Mutation::Delete { path: path("/s/f"), recursive: false, only: None };
+    fleet.change(2, delete).unwrap();
+    fleet.run(26 * 3_600_000);
+    fleet.set_space(SPACE);
+    put(&mut fleet, 1, "/s/g", &bytes(2, 100_000)).unwrap();
+}
+
+/// A member whose disk fails says so once, and serves its clients by the others.
+#[test]
+fn a_failed_disk_serves_by_others() {
+    let mut fleet = Fleet::new(4, 16);
+    let content = bytes(1, 300_000);
+    put(&mut fleet, 0, "/s/f", &content).unwrap();
+    let failed = (fleet.primary() + 1) % 3;
+    fleet.break_disk(failed);
+    // The write that finds it cannot be told from one that happened.
+    let _ = put(&mut fleet, failed, "/s/g", b"x");
+    let notes = fleet.nodes[failed].notes.clone();
+    assert_eq!(notes, [MemberNote::StorageFailed]);
+    fleet.agree(&[failed]);
+    fleet.run(30_000);
+    assert_eq!(fleet.read(failed, "/s/f", 0, None), Ok(content.clone()));
+    put(&mut fleet, failed, "/s/h", &content).unwrap();
+    assert_eq!(fleet.read(3, "/s/h", 0, None), Ok(content));
 }
 
 /// A client that goes away leaves nothing behind.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::OperationId;
-use crate::store::sim_disk::{Random, SimDisk};
+use crate::store::sim_disk::{Fault, Random, SimDisk, Which};
 use crate::store::{Store, StoreSettings};
 use crate::view::{MemberOfView, ShareKeepers};
 use memberd_membership::WallTime;
@@ -17,7 +17,7 @@ pub(super) fn share(text: &str) -> ShareName {
 
 pub(super) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random(seed);
-    (0..length).map(|_| random.below(256) as u8).collect()
+    (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect()
 }
 
 pub(super) struct Node {
@@ -30,6 +30,14 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Whether something beside an extent has these words.
+    pub(super) fn finds(&self, words: &str) -> bool {
+        let heads = self.disk.files().into_iter().filter(|file| file.ends_with(".h"));
+        heads
+            .filter_map(|file| self.disk.bytes(&file))
+            .any(|bytes| bytes.windows(words.len()).any(|window| window == words.as_bytes()))
+    }
+
     pub(super) fn has_image(&self) -> bool {
         self.store.shares().iter().any(|standing| standing.image.is_some())
     }
@@ -177,6 +185,23 @@ impl Fleet {
         self.restart(at);
     }
 
+    /// How many bytes each store may use.
+    pub(super) fn set_space(&mut self, bytes: u64) {
+        let now = self.now();
+        for node in &mut self.nodes {
+            node.store.set_space(bytes);
+            let room = node.store.status().room;
+            node.member.handle_store(now, room, Vec::new());
+        }
+        self.settle();
+    }
+
+    /// The next sync of a disk fails.
+    pub(super) fn break_disk(&mut self, at: usize) {
+        let fault = Fault::Fail(std::io::ErrorKind::Other);
+        self.nodes[at].disk.fail_at(Which::Syncs, 1, fault);
+    }
+
     /// A bit of the only extent changes on a disk.
     pub(super) fn rot(&mut self, at: usize, place: usize) {
         let disk = &self.nodes[at].disk;
@@ -197,7 +222,8 @@ impl Fleet {
         let mail = self.mail.keys().next().map(|(at, _)| *at);
         let timers = self.nodes.iter().filter(|node| node.is_running);
         let timers = timers.filter_map(|node| node.member.poll_timeout()).min();
-        let timer = timers.map(|at| at.since_epoch().as_nanos().div_ceil(1_000_000) as u64);
+        let timer = timers.map(|at| at.since_epoch().as_nanos().div_ceil(1_000_000));
+        let timer = timer.map(|ms| u64::try_from(ms).unwrap());
         let Some(next) = [mail, timer].into_iter().flatten().min() else { return false };
         if next > end {
             return false;
@@ -314,7 +340,7 @@ impl Fleet {
         (at, client)
     }
 
-    fn to_write(&mut self, to: &str, how: WriteTo) -> Operation {
+    fn writes(&mut self, to: &str, how: WriteTo) -> Operation {
         self.next += 1;
         let operation = OperationId(u128::from(self.next) << 64 | 77);
         Operation::Write(Write { path: path(to), operation, token: Token(0), to: how })
@@ -327,7 +353,7 @@ impl Fleet {
         how: WriteTo,
         what: &[u8],
     ) -> (usize, ClientId) {
-        let operation = self.to_write(to, how);
+        let operation = self.writes(to, how);
         self.begin(at, operation, what, true)
     }
 
@@ -339,7 +365,7 @@ impl Fleet {
         how: WriteTo,
         what: &[u8],
     ) -> (usize, ClientId) {
-        let operation = self.to_write(to, how);
+        let operation = self.writes(to, how);
         self.begin(at, operation, what, false)
     }
 
