@@ -276,7 +276,7 @@ fn each_failure_says_what_to_do() {
         ("memberctl file rm /apps/x", 1, "/apps/x: no such file or directory"),
         ("memberctl file mv /apps/x /other/x", 1, "/other/x is in another share: copy it"),
         ("memberctl file mv /apps /b", 1, "/apps: a share keeps its name"),
-        ("memberctl file mkdir '/a b'", 2, "is no name: at most 255 bytes"),
+        ("memberctl file mkdir '/a b'", 2, "the name of a share has 1 to 64 letters, digits"),
         ("memberctl file check other", 1, "there is no share /other"),
         ("memberctl file stat /apps/x", 1, "/apps/x: no such file or directory"),
     ] {
