@@ -27,7 +27,7 @@ mod space;
 mod tests;
 mod wal;
 
-pub use disk::{Disk, DiskSpace, RealDisk};
+pub use disk::{Disk, RealDisk};
 pub use hashing::GROUP_BYTES;
 pub use job::{
     Done, ExtentFacts, ExtentHead, ImageHead, Job, JobId, ListedExtent, Refused, ShareStanding,
@@ -184,12 +184,12 @@ impl<D: Disk> Store<D> {
     /// Figures. It asks the file system for its free space.
     pub fn status(&self) -> StoreStatus {
         let used = self.used_bytes();
-        let disk = self.disk.space().unwrap_or(DiskSpace { free: 0, total: 0 });
+        let free = self.disk.free_bytes().unwrap_or(0);
         StoreStatus {
             state: self.state.clone(),
-            room: space::room(used, self.settings.space_bytes, disk),
+            room: space::room(used, self.settings.space_bytes, free),
             used_bytes: used,
-            capacity_bytes: space::capacity(used, self.settings.space_bytes, disk),
+            capacity_bytes: space::capacity(used, self.settings.space_bytes, free),
             extents: self.extents.index.len(),
             bad_extents: self.extents.index.bad(),
             uploads: self.extents.uploads(),

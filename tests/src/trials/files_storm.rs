@@ -116,11 +116,16 @@ impl Storm {
             begun: Instant::now(),
             stored: Stored::default(),
         };
+        storm.say("the group is whole");
         storm.wait_until_agreed(&all);
+        storm.say("it has agreed");
         storm.put_all();
-        storm.appenders = (1..).zip(storm.fleet.daemons()).map(|(number, daemon)| {
-            Appender::start(daemon, seed.wrapping_add(number << 32))
-        }).collect();
+        storm.say("the files are there");
+        storm.begun = Instant::now();
+        let appenders = (1..)
+            .zip(storm.fleet.daemons())
+            .map(|(number, daemon)| Appender::start(daemon, seed.wrapping_add(number << 32)));
+        storm.appenders = appenders.collect();
         storm
     }
 

@@ -47,17 +47,8 @@ pub trait Disk: fmt::Debug + Send {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Removes an empty directory.
     fn remove_directory(&self, path: &str) -> io::Result<()>;
-    /// The space of the file system.
-    fn space(&self) -> io::Result<DiskSpace>;
-}
-
-/// The space of a file system, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DiskSpace {
-    /// What this user may still write.
-    pub free: u64,
-    /// All of it.
-    pub total: u64,
+    /// What this user may still write to the file system, in bytes.
+    fn free_bytes(&self) -> io::Result<u64>;
 }
 
 /// Whether a write failed for lack of space. Nothing is in doubt then, unlike after a failed fsync.

@@ -219,10 +219,10 @@ impl<D: Disk> Store<D> {
     /// Whether pieces may come.
     fn check_room(&mut self, bytes: usize) -> Result<(), Refused> {
         self.check_piece(bytes)?;
-        let space = self.disk.space();
-        let space = space.map_err(|error| self.refuse("the file system", &error))?;
+        let free = self.disk.free_bytes();
+        let free = free.map_err(|error| self.refuse("the file system", &error))?;
         let used = self.used_bytes() + bytes as u64;
-        match space::room(used, self.settings.space_bytes, space) {
+        match space::room(used, self.settings.space_bytes, free) {
             Room::Full => Err(Refused::Full),
             Room::Plenty | Room::Crowded => Ok(()),
         }

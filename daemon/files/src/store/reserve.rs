@@ -29,8 +29,9 @@ impl<D: Disk> Store<D> {
     pub(super) fn make_room(&mut self, body: u64) -> Result<(), Refused> {
         let needed = body * 2 + SLACK_BYTES;
         loop {
-            let space = self.disk.space().map_err(|error| self.fail("the file system", &error))?;
-            if space.free >= needed {
+            let free = self.disk.free_bytes();
+            let free = free.map_err(|error| self.fail("the file system", &error))?;
+            if free >= needed {
                 match self.wal.reserve(&self.disk, body) {
                     Ok(()) => return Ok(()),
                     Err(error) if is_full(&error) => {}
@@ -66,7 +67,7 @@ impl<D: Disk> Store<D> {
 
     /// Makes the reserve again, when there is room for it twice.
     pub(super) fn refill_reserve(&mut self) {
-        let free = self.disk.space().map_or(0, |space| space.free);
+        let free = self.disk.free_bytes().unwrap_or(0);
         if self.reserve.is_there || free < 2 * BYTES {
             return;
         }

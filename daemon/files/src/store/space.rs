@@ -1,13 +1,10 @@
 //! How much room there is.
 
-use super::disk::DiskSpace;
-
 /// From how many percent on no new copies should come, and from how many on none does.
 const CROWDED_PERCENT: u64 = 85;
 const FULL_PERCENT: u64 = 95;
 
-/// What stays free on the file system: the larger of 5 % and 1 GiB.
-const KEEP_PERCENT: u64 = 5;
+/// What stays free on the file system, as keepers of copied logs leave it.
 const KEEP_BYTES: u64 = 1 << 30;
 
 /// How much room a store has.
@@ -21,9 +18,9 @@ pub enum Room {
     Full,
 }
 
-/// The room of a store that uses `used` bytes, and may use `limit`.
-pub(super) fn room(used: u64, limit: u64, disk: DiskSpace) -> Room {
-    let capacity = capacity(used, limit, disk);
+/// The room of a store that uses `used` bytes, and may use `limit`, with `free` ones on the disk.
+pub(super) fn room(used: u64, limit: u64, free: u64) -> Room {
+    let capacity = capacity(used, limit, free);
     let is = |percent: u64| {
         u128::from(used) * 100 >= u128::from(capacity) * u128::from(percent) || capacity == 0
     };
@@ -35,7 +32,6 @@ pub(super) fn room(used: u64, limit: u64, disk: DiskSpace) -> Room {
 }
 
 /// What it could use in all.
-pub(super) fn capacity(used: u64, limit: u64, disk: DiskSpace) -> u64 {
-    let keep = (disk.total / 100 * KEEP_PERCENT).max(KEEP_BYTES);
-    limit.min(used.saturating_add(disk.free.saturating_sub(keep)))
+pub(super) fn capacity(used: u64, limit: u64, free: u64) -> u64 {
+    limit.min(used.saturating_add(free.saturating_sub(KEEP_BYTES)))
 }

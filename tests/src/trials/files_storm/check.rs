@@ -1,6 +1,6 @@
 //! Compares what the members have with what the clients of the storm wrote.
 
-use super::appender::{Fate, Record};
+use super::appender::{Appender, Fate, Record};
 use super::{APPENDED, Storm, WHOLE};
 use crate::wait::{holds, stretched};
 use crate::wait_until;
@@ -63,11 +63,13 @@ impl Storm {
             }
             assert_eq!(known, places.len(), "{path} has lines that nobody wrote");
         }
-        for record in self.appenders.iter().flat_map(|appender| appender.records()) {
+        let mut said: BTreeMap<&str, usize> = BTreeMap::new();
+        for record in self.appenders.iter().flat_map(Appender::records) {
             if record.fate == Fate::Unsure {
-                println!("not acknowledged: {}", told(record));
+                *said.entry(record.said.as_str()).or_default() += 1;
             }
         }
+        said.iter().for_each(|(said, times)| println!("{times} times not acknowledged: {said}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A directory of the real file system.
 
-use super::{Disk, DiskSpace};
+use super::Disk;
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -160,9 +160,8 @@ impl Disk for RealDisk {
         Ok(rustix::fs::unlinkat(&self.root, path, AtFlags::REMOVEDIR)?)
     }
 
-    fn space(&self) -> io::Result<DiskSpace> {
+    fn free_bytes(&self) -> io::Result<u64> {
         let system = rustix::fs::fstatvfs(&self.root)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
-        Ok(DiskSpace { free: bytes(system.f_bavail), total: bytes(system.f_blocks) })
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 }
