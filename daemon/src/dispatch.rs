@@ -6,6 +6,7 @@ use crate::agreement::handlers::{claim, leader, recover, view};
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::refused;
+use crate::files::handlers as file;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -58,6 +59,7 @@ pub async fn handle(
             };
             handle_agreement(request, client, policy, agreement).await
         }
+        Request::File(request) => file::handle(request, client, services).await,
     }
 }
 

@@ -25,6 +25,7 @@
 mod copies_storm;
 mod crashes;
 mod detector;
+mod files_storm;
 mod interface;
 mod introducer;
 mod links;

@@ -3,6 +3,7 @@
 
 pub mod copies_storm;
 pub mod crashes;
+pub mod files_storm;
 pub mod introducer;
 pub mod loss;
 pub mod rest;

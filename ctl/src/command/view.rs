@@ -295,6 +295,9 @@ fn change(pending: &PendingRecord) -> String {
         ViewOperation::Seat => "seat a new council",
         ViewOperation::Claim => "claim",
         ViewOperation::Leader => "lead:",
+        ViewOperation::AddShare => "add share",
+        ViewOperation::RemoveShare => "remove share",
+        ViewOperation::FillShare => "fill share",
     };
     format!("{verb} {}", format::printable(&pending.name)).trim_end().to_owned()
 }

@@ -18,8 +18,8 @@ fn member() -> ViewMember {
 
 #[test]
 fn every_answer_comes_back() {
-    use ViewOperation::{Add, Claim, Delete, Leader, Seat};
-    let pending = [Add, Delete, Seat, Claim, Leader];
+    use ViewOperation::{Add, AddShare, Claim, Delete, FillShare, Leader, RemoveShare, Seat};
+    let pending = [Add, Delete, Seat, Claim, Leader, AddShare, RemoveShare, FillShare];
     let pending = pending.map(|operation| PendingRecord { operation, name: name() }).to_vec();
     let council = vec![name(); 15];
     let plan = RecoveryPlan {

@@ -27,6 +27,7 @@ use crate::lease::LeasePromise;
 use crate::message::{Body, Message};
 use crate::operation::Proposal;
 use crate::settings::{Mutant, Settings};
+use crate::share::{ShareChange, ShareError};
 use crate::standing::{Standing, StandingState};
 use crate::store::Store;
 use crate::time::{BootTime, Now};
@@ -253,6 +254,28 @@ impl Council {
     /// Waits for a claim no more. It may be granted nevertheless.
     pub fn abandon_claim(&mut self, token: u64) {
         self.wishes.abandon(token);
+    }
+
+    /// Asks for a change of the shares of replicated files. The owner drew `token`.
+    /// [`Event::ShareSettled`] follows once a view has it; it is repeated to each leader until
+    /// then, or until [`Council::abandon_share`].
+    ///
+    /// # Errors
+    /// When this machine is in no view, or 64 changes wait.
+    pub fn change_share(
+        &mut self,
+        now: Now,
+        token: u64,
+        change: ShareChange,
+    ) -> Result<(), ShareError> {
+        let mut result = Ok(());
+        self.step(now, |council| result = council.wish_share(token, change));
+        result
+    }
+
+    /// Waits for a change of the shares no more. It may be done nevertheless.
+    pub fn abandon_share(&mut self, token: u64) {
+        self.wishes.abandon_share(token);
     }
 
     /// Asks the leader to hand over, to this voter or to the next one. A new view shows that it

@@ -3,6 +3,7 @@
 use crate::durable::Durable;
 use crate::message::Message;
 use crate::operation::Operation;
+use crate::share::{Share, ShareError};
 use crate::view::{Claim, Term, View, ViewId, ViewNumber, Voter};
 use memberd_membership::{Identity, Name};
 use std::sync::Arc;
@@ -193,6 +194,13 @@ pub enum Event {
         token: u64,
         /// Who has the key. It was granted here if the tokens are equal.
         claim: Claim,
+    },
+    /// A change of the shares that this machine asked for is decided.
+    ShareSettled {
+        /// What was asked, by its token.
+        token: u64,
+        /// The share, and none of one that was removed.
+        result: Result<Option<Share>, ShareError>,
     },
     /// The answer to [`crate::Council::release`]: the daemon may stop.
     Released {

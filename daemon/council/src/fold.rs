@@ -2,6 +2,7 @@
 
 use crate::operation::{ApplyError, Operation, Proposal};
 use crate::settings::Settings;
+use crate::share::Share;
 use crate::view::{Claim, Lineage, Term, View, ViewHash, ViewId, ViewNumber, Voter, VoterId};
 use memberd_membership::{Identity, Name};
 
@@ -39,6 +40,7 @@ impl View {
             council: names.into_iter().map(|name| Voter { name, id: VoterId::UNKNOWN }).collect(),
             members: Vec::new(),
             claims: Vec::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -66,6 +68,12 @@ impl View {
         feed.count(self.claims.len());
         for claim in &self.claims {
             feed.claim(claim);
+        }
+        if !self.shares.is_empty() {
+            feed.count(self.shares.len());
+            for share in &self.shares {
+                feed.share(share);
+            }
         }
         let mut bytes = [0; 32];
         feed.0.finalize_xof().fill(&mut bytes);
@@ -131,6 +139,7 @@ impl View {
             && operations.len() <= Proposal::MAX_OPERATIONS;
         let excess = next.claims.len().saturating_sub(View::MAX_CLAIMS);
         next.claims.drain(..excess);
+        next.fill_keepers();
         if fits { Ok(next) } else { Err(ApplyError::Bounds) }
     }
 
@@ -149,6 +158,7 @@ impl View {
                 self.council.clone_from(council);
             }
             Operation::Claim { claim, retry } => self.grant(claim, *retry)?,
+            Operation::Share(change) => self.change_share(change),
             Operation::Leader { term, voter } => {
                 if *term <= last_term {
                     return Err(ApplyError::Term);
@@ -216,5 +226,17 @@ impl Feed {
         self.identity(&claim.holder);
         self.number(claim.token);
         self.number(claim.since.0);
+    }
+
+    fn share(&mut self, share: &Share) {
+        self.bytes(share.name.as_str().as_bytes());
+        self.number(share.added.0);
+        self.number(share.changed.0);
+        self.count(share.keepers.len());
+        for keeper in &share.keepers {
+            self.bytes(keeper.name.as_str().as_bytes());
+            self.number(keeper.since.0);
+            self.number(u64::from(keeper.whole));
+        }
     }
 }

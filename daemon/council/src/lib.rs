@@ -18,6 +18,7 @@ mod message;
 mod operation;
 mod quorum;
 mod settings;
+mod share;
 mod standing;
 mod status;
 mod store;
@@ -35,6 +36,7 @@ pub use quorum::Quorum;
 #[doc(hidden)]
 pub use settings::Mutant;
 pub use settings::Settings;
+pub use share::{Epoch, Keeper, Share, ShareChange, ShareError, ShareName, ShareNameError};
 pub use standing::{Standing, StandingState};
 pub use status::{Role, Status};
 pub use time::{BootTime, Now};

@@ -2,6 +2,7 @@
 
 use crate::durable::{Accepted, Ballot, Recovery};
 use crate::operation::Proposal;
+use crate::share::ShareChange;
 use crate::view::{Claim, Lineage, Term, View, ViewHash, ViewNumber, Voter};
 use crate::wire::forms;
 use memberd_membership::{Identity, Name};
@@ -43,6 +44,8 @@ pub enum Wish {
     },
     /// To hand over, to this member or to the next.
     HandOver(#[serde(with = "forms::optional_name")] Option<Name>),
+    /// To have a share of replicated files, or to have it no more.
+    Share(ShareChange),
 }
 
 /// The content of a message.

@@ -1,5 +1,6 @@
 //! What a view may change, and a proposal of the next view. They are plain values.
 
+use crate::share::ShareChange;
 use crate::view::{Claim, Term, ViewHash, ViewNumber, Voter};
 use crate::wire::forms;
 use memberd_membership::Identity;
@@ -22,6 +23,8 @@ pub enum Operation {
         /// Whether it replaces that of one that is no member any more.
         retry: bool,
     },
+    /// A share of replicated files comes or goes.
+    Share(ShareChange),
     /// This is the leader of this term.
     Leader {
         /// The term.

@@ -1,5 +1,6 @@
 //! A numbered view, and the identities in it. They are plain values.
 
+use crate::share::Share;
 use crate::wire::forms;
 use memberd_membership::{Identity, Name};
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,15 @@ pub struct View {
     /// The claims, the oldest first; at most [`View::MAX_CLAIMS`], so that the oldest are dropped.
     #[serde(deserialize_with = "forms::bounded::<_, _, { View::MAX_CLAIMS }>")]
     pub claims: Vec<Claim>,
+    /// The shares of replicated files, in the order of their names; at most
+    /// [`View::MAX_SHARES`]. A view without any has the bytes and the hash of before there were
+    /// shares.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "forms::bounded::<_, _, { View::MAX_SHARES }>"
+    )]
+    pub shares: Vec<Share>,
 }
 
 impl View {

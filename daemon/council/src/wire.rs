@@ -10,8 +10,11 @@ use serde::Deserialize;
 
 /// The version of the messages, and the first element of each.
 const VERSION: u8 = 1;
-/// With what an agreement file begins, and the version of its form.
-const FILE_BEGIN: [u8; 5] = [b'm', b'b', b'a', b'g', 1];
+/// That of messages and files that have shares. A member of before refuses them as a whole, and
+/// does not take a view for one without shares.
+const SHARES_VERSION: u8 = 2;
+/// With what an agreement file begins. The version of its form follows.
+const FILE_BEGIN: [u8; 4] = *b"mbag";
 /// The length of its checksum, which is of all else in it.
 const CHECKSUM: usize = 16;
 
@@ -25,7 +28,7 @@ pub enum DecodeError {
     #[error("{0} bytes are too long")]
     TooLong(usize),
     /// They have another version.
-    #[error("version {0} of the agreement is not {VERSION}")]
+    #[error("version {0} of the agreement is neither {VERSION} nor {SHARES_VERSION}")]
     Version(u8),
     /// They are not CBOR, or do not have the form of a message.
     #[error("malformed")]
@@ -36,7 +39,8 @@ impl Message {
     /// The bytes of the message: an array of the version, the lineage, the sender and the content.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let array = (VERSION, &self.lineage, &self.sender, &self.body);
+        let version = if bounds::has_shares(self) { SHARES_VERSION } else { VERSION };
+        let array = (version, &self.lineage, &self.sender, &self.body);
         let written = ciborium::into_writer(&array, &mut bytes);
         debug_assert!(written.is_ok(), "writing to memory does not fail");
         bytes
@@ -52,7 +56,7 @@ impl Message {
         }
         // An array of four elements, and the version in one byte.
         match bytes {
-            [0x84, VERSION, ..] => {}
+            [0x84, VERSION | SHARES_VERSION, ..] => {}
             [0x80..=0x97, version @ 0..=0x17, ..] if *version != VERSION => {
                 return Err(DecodeError::Version(*version));
             }
@@ -71,7 +75,12 @@ impl Durable {
         let mut record = Vec::new();
         let written = ciborium::into_writer(self, &mut record);
         debug_assert!(written.is_ok(), "writing to memory does not fail");
-        [&FILE_BEGIN[..], &checksum(&FILE_BEGIN, &record), &record].concat()
+        let accepted = self.accepted.as_ref().map(|accepted| &accepted.proposal);
+        let shares = !self.view.shares.is_empty()
+            || accepted.is_some_and(|proposal| bounds::changes_shares(proposal));
+        let version = if shares { SHARES_VERSION } else { VERSION };
+        let begin = [&FILE_BEGIN[..], &[version]].concat();
+        [&begin[..], &checksum(&begin, &record), &record].concat()
     }
 
     /// Reads a file.
@@ -80,12 +89,12 @@ impl Durable {
     /// When it is damaged, or of another version.
     pub fn decode(bytes: &[u8]) -> Result<Self, DurableError> {
         let (begin, rest) =
-            bytes.split_at_checked(FILE_BEGIN.len()).ok_or(DurableError::Damaged)?;
+            bytes.split_at_checked(FILE_BEGIN.len() + 1).ok_or(DurableError::Damaged)?;
         let (sum, record) = rest.split_at_checked(CHECKSUM).ok_or(DurableError::Damaged)?;
-        if sum != checksum(begin, record) || begin[..4] != FILE_BEGIN[..4] {
+        if sum != checksum(begin, record) || begin[..4] != FILE_BEGIN {
             return Err(DurableError::Damaged);
         }
-        if begin[4] != FILE_BEGIN[4] {
+        if ![VERSION, SHARES_VERSION].contains(&begin[4]) {
             return Err(DurableError::Version(begin[4]));
         }
         let durable: Durable = read_all(record).ok_or(DurableError::Malformed)?;

@@ -13,7 +13,7 @@ use world::schedules::{Bias, Plan};
 fn is_found(mutant: Mutant, biases: &[Bias], most: u64, invariants: &[u8]) {
     for seed in 0..most {
         let bias = biases[seed as usize % biases.len()];
-        let plan = Plan { mutant: Some(mutant), ..Plan::of(seed).with(bias) };
+        let plan = Plan { mutant: Some(mutant), shares: false, ..Plan::of(seed).with(bias) };
         let world = plan.run();
         if let Some(violation) = &world.violation
             && invariants.contains(&violation.invariant)

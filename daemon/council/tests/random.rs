@@ -16,6 +16,8 @@ struct Total {
     runs: usize,
     views: usize,
     exclusive_terms: usize,
+    views_with_shares: usize,
+    views_with_new_keepers: usize,
     events: u64,
 }
 
@@ -24,6 +26,9 @@ impl Total {
         self.runs += 1;
         self.views += world.invariants.decided();
         self.exclusive_terms += world.invariants.tokens.len();
+        let (with_shares, with_new_keepers) = world.invariants.shares();
+        self.views_with_shares += with_shares;
+        self.views_with_new_keepers += with_new_keepers;
         self.events += world.events;
     }
 }
@@ -49,4 +54,5 @@ fn drawn_schedules_break_nothing() {
     let many = total.runs > 1;
     assert!(!many || total.views > 4 * total.runs, "the runs agreed on hardly anything");
     assert!(!many || total.exclusive_terms > total.runs, "hardly anybody was exclusive");
+    assert!(!many || total.views_with_new_keepers > 0, "no share ever lost a keeper");
 }

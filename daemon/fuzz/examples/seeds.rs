@@ -45,6 +45,7 @@ fn main() -> io::Result<()> {
     times()?;
     write("compressed", &compressed())?;
     copies()?;
+    write("webhdfs", &WEBHDFS.map(|request| request.as_bytes().to_vec()))?;
     fs::write(SAMPLE_LOG, LOG)
 }
 
@@ -239,6 +240,16 @@ fn compressed() -> Vec<Vec<u8>> {
     seeds.push([&[3], COMPRESS].concat());
     seeds
 }
+
+/// Requests of WebHDFS, with the number of the method before each.
+const WEBHDFS: [&str; 6] = [
+    "0/webhdfs/v1/s/a%20b+c?op=OPEN&offset=3&length=5&user.name=ann",
+    "0/webhdfs/v1/s/d?op=LISTSTATUS_BATCH&startafter=x+y",
+    "1/webhdfs/v1/s/\u{e4}?op=CREATE&overwrite=True&createparent=false&noredirect=true",
+    "1/webhdfs/v1/s/a?op=RENAME&destination=/s/b%2Fc&renameoptions=NONE,overwrite&step=data",
+    "2/webhdfs/v1/s/a?op=CONCAT&sources=/s/b,/s/c&doas=",
+    "3/webhdfs/v1/s/d?op=DELETE&recursive=TRUE",
+];
 
 /// Lines with times in every format of logs.
 const LOG: &[u8] = b"2025-11-21T01:20:33.123Z INFO member failed name=vm3

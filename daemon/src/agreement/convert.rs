@@ -5,7 +5,7 @@ use super::{Shown, Told};
 use memberd_control::message::{
     LeaderRecord, PastViewRecord, PendingRecord, ViewMember, ViewOperation, ViewRecord,
 };
-use memberd_council::{Confirmation, Identity, Name, Operation};
+use memberd_council::{Confirmation, Identity, Name, Operation, ShareChange};
 use memberd_membership::millis;
 
 /// The view, with what the council said of it just now, if it was asked.
@@ -41,6 +41,13 @@ fn pending_record(operation: &Operation) -> PendingRecord {
         Operation::Delete(member) => (ViewOperation::Delete, member.name.to_string()),
         Operation::Seat(_) => (ViewOperation::Seat, String::new()),
         Operation::Claim { claim, .. } => (ViewOperation::Claim, claim.key.clone()),
+        Operation::Share(ShareChange::Add(name)) => (ViewOperation::AddShare, name.to_string()),
+        Operation::Share(ShareChange::Remove { name, .. }) => {
+            (ViewOperation::RemoveShare, name.to_string())
+        }
+        Operation::Share(ShareChange::Fill { name, keeper, .. }) => {
+            (ViewOperation::FillShare, format!("{name} {keeper}"))
+        }
         Operation::Leader { voter, .. } => (ViewOperation::Leader, voter.name.to_string()),
     };
     PendingRecord { operation, name }

@@ -1,7 +1,9 @@
 //! Logs the changes of the agreed views: one line of a fixed form in `machine.i.log`, and fields
 //! and a message id in journald. It owns no state.
 
-use memberd_council::{Identity, LossReason, Name, Operation, Term, View, ViewNumber, Voter};
+use memberd_council::{
+    Identity, LossReason, Name, Operation, ShareChange, Term, View, ViewNumber, Voter,
+};
 use memberd_membership::millis;
 use std::fmt::Display;
 use std::time::Duration;
@@ -130,6 +132,11 @@ fn words(operation: &Operation) -> String {
             format!("seat:{}", names.join("+"))
         }
         Operation::Claim { claim, .. } => format!("claim:{}@{}", claim.key, claim.holder.name),
+        Operation::Share(ShareChange::Add(name)) => format!("add-share:{name}"),
+        Operation::Share(ShareChange::Remove { name, .. }) => format!("remove-share:{name}"),
+        Operation::Share(ShareChange::Fill { name, keeper, .. }) => {
+            format!("fill-share:{name}@{keeper}")
+        }
         Operation::Leader { voter, .. } => format!("leader:{}", voter.name),
     }
 }

@@ -126,6 +126,15 @@ pub enum ViewOperation {
     Claim,
     /// There is a new leader.
     Leader,
+    /// A share of replicated files comes.
+    #[serde(rename = "add-share")]
+    AddShare,
+    /// A share of replicated files goes.
+    #[serde(rename = "remove-share")]
+    RemoveShare,
+    /// A new keeper of a share has its catalog.
+    #[serde(rename = "fill-share")]
+    FillShare,
 }
 
 /// A view of the past, and what it changed.

@@ -8,6 +8,7 @@ use crate::lease::Renewals;
 use crate::message::{Body, News};
 use crate::operation::{Operation, Proposal};
 use crate::settings::Mutant;
+use crate::share::ShareChange;
 use crate::time::BootTime;
 use crate::view::{Claim, Term, ViewHash, ViewNumber, Voter};
 use memberd_membership::{Identity, Name};
@@ -42,6 +43,8 @@ pub(super) struct Lead {
     pub(super) leaving: BTreeSet<Identity>,
     /// Claims that wait for a view, with whether they replace one.
     pub(super) claims: Vec<(Claim, bool)>,
+    /// Changes of the shares that wait for a view.
+    pub(super) shares: Vec<ShareChange>,
     /// When it proposed last.
     pub(super) proposed_at: Option<BootTime>,
     /// Since when a changed council waits.
@@ -91,6 +94,7 @@ impl Lead {
             handing_over: None,
             leaving: BTreeSet::new(),
             claims: Vec::new(),
+            shares: Vec::new(),
             proposed_at: None,
             seats_since: None,
             probe_at: None,
@@ -218,11 +222,15 @@ impl Council {
         let Ok(view) = self.view().apply(&flight.proposal) else { return };
         let mut told: BTreeSet<Name> = self.other_seats().into_iter().collect();
         told.extend(view.council.iter().map(|voter| voter.name.clone()));
+        told.extend(view.keepers_unlike(self.view()).cloned());
         for operation in &flight.proposal.operations {
             match operation {
                 Operation::Delete(member) => drop(told.insert(member.name.clone())),
                 Operation::Claim { claim, .. } => drop(told.insert(claim.holder.name.clone())),
-                Operation::Add(_) | Operation::Seat(_) | Operation::Leader { .. } => {}
+                Operation::Add(_)
+                | Operation::Seat(_)
+                | Operation::Share(_)
+                | Operation::Leader { .. } => {}
             }
         }
         let confirmed_by = flight.accepted.iter().map(|voter| voter.name.clone()).collect();
@@ -296,7 +304,8 @@ impl Council {
     /// When the next changes are due, if a leader has any.
     fn changes_due(&self) -> Option<BootTime> {
         let lead = self.lead.as_ref().filter(|lead| lead.elected && self.may_propose(lead))?;
-        let urgent = !lead.claims.is_empty() || self.any_leaving();
+        let asked = !lead.claims.is_empty() || !lead.shares.is_empty();
+        let urgent = asked || self.any_leaving();
         let listed = self.changes.next_at(self.view(), &lead.leaving, self.now.boot);
         let seats = lead.seats_since.map(|since| since + BATCH);
         let due = [listed, seats, urgent.then_some(self.now.boot)].into_iter().flatten().min()?;
@@ -320,6 +329,7 @@ impl Council {
         self.add_seats(&mut operations);
         let claims = lead.claims.iter().cloned();
         operations.extend(claims.map(|(claim, retry)| Operation::Claim { claim, retry }));
+        operations.extend(lead.shares.iter().cloned().map(Operation::Share));
         operations
     }
 

@@ -321,7 +321,7 @@ impl Council {
         let term = self.largest_term.max(base.term).0.saturating_add(Term::RECOVERY_STEP);
         let lost = recovering.lost.clone();
         let members = base.members.iter().filter(|member| !lost.contains(&member.name));
-        let view = View {
+        let mut view = View {
             lineage,
             number: base.number.next(),
             parent,
@@ -330,7 +330,9 @@ impl Council {
             council: frozen.keys().cloned().collect(),
             members: members.cloned().collect(),
             claims: base.claims.clone(),
+            shares: base.shares.clone(),
         };
+        view.fill_keepers();
         self.begin_recovered_lineage(&Arc::new(view));
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 mod asking;
 mod bounds;
 mod freezing;
+mod shares;
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -1,9 +1,10 @@
-//! What this machine asks of the leader, and what the leader does with it: claims, leaves, and
-//! hand-overs.
+//! What this machine asks of the leader, and what the leader does with it: claims, leaves,
+//! hand-overs, and changes of the shares.
 
 use super::Council;
 use crate::event::Event;
 use crate::message::{Body, Wish};
+use crate::share::{ShareChange, ShareError};
 use crate::time::BootTime;
 use crate::view::{Claim, View, ViewNumber, Voter};
 use memberd_membership::{Identity, Name};
@@ -15,6 +16,8 @@ const REPEAT: Duration = Duration::from_millis(200);
 const RELEASE_TIME: Duration = Duration::from_secs(2);
 /// The most claims of one machine that wait.
 const MAX_CLAIMS: usize = 64;
+/// The most changes of the shares that wait, here and at the leader.
+const MAX_SHARE_CHANGES: usize = View::MAX_SHARES;
 /// The most claims that wait at the leader: as many as a view has.
 const MAX_QUEUE: usize = View::MAX_CLAIMS;
 /// The most members that leave at once.
@@ -52,6 +55,8 @@ pub enum HandOverError {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     claims: Vec<(Claim, bool)>,
+    /// Each by the token of its owner.
+    shares: Vec<(u64, ShareChange)>,
     release: Option<Release>,
     repeat_at: BootTime,
 }
@@ -64,6 +69,10 @@ struct Release {
 impl Wishes {
     pub(super) fn abandon(&mut self, token: u64) {
         self.claims.retain(|(claim, _)| claim.token != token);
+    }
+
+    pub(super) fn abandon_share(&mut self, token: u64) {
+        self.shares.retain(|(waiting, _)| *waiting != token);
     }
 
     pub(super) fn is_releasing(&self) -> bool {
@@ -94,6 +103,19 @@ impl Council {
         self.wishes.claims.push((claim, retry));
         self.wishes.repeat_at = self.now.boot;
         self.settle_wishes();
+        Ok(())
+    }
+
+    pub(super) fn wish_share(&mut self, token: u64, change: ShareChange) -> Result<(), ShareError> {
+        if self.wishes.shares.len() >= MAX_SHARE_CHANGES {
+            return Err(ShareError::TooMany);
+        }
+        if self.own_in_view().is_none() {
+            return Err(ShareError::NotInView);
+        }
+        self.wishes.shares.push((token, change));
+        self.wishes.repeat_at = self.now.boot;
+        self.settle_shares();
         Ok(())
     }
 
@@ -167,6 +189,7 @@ impl Council {
             self.wishes.release = None;
             self.report(Event::Released { in_view: true });
         }
+        self.settle_shares();
         if let Some(lead) = &mut self.lead {
             // One that has returned asks again, by its new identity.
             lead.claims.retain(|(claim, retry)| {
@@ -176,6 +199,23 @@ impl Council {
                 view.member(&left.name).is_some_and(|now| now.incarnation > left.incarnation)
             };
             lead.leaving.retain(|left| !newer(left));
+        }
+    }
+
+    /// What a new view has settled of the shares.
+    fn settle_shares(&mut self) {
+        let view = self.view().clone();
+        let mut settled = Vec::new();
+        self.wishes.shares.retain(|(token, change)| {
+            let outcome = change.outcome(&view);
+            settled.extend(outcome.clone().map(|result| (*token, result)));
+            outcome.is_none()
+        });
+        for (token, result) in settled {
+            self.report(Event::ShareSettled { token, result });
+        }
+        if let Some(lead) = &mut self.lead {
+            lead.shares.retain(|change| change.outcome(&view).is_none());
         }
     }
 
@@ -194,6 +234,15 @@ impl Council {
                 let lead = self.lead.as_mut().filter(|lead| lead.elected && own);
                 if let Some(lead) = lead.filter(|lead| lead.leaving.len() < MAX_LEAVING) {
                     lead.leaving.insert(identity);
+                }
+            }
+            Wish::Share(change) => {
+                if change.outcome(self.view()).is_some() {
+                    return self.send_whole(&sender.name);
+                }
+                let Some(lead) = self.lead.as_mut().filter(|lead| lead.elected) else { return };
+                if !lead.shares.contains(&change) && lead.shares.len() < MAX_SHARE_CHANGES {
+                    lead.shares.push(change);
                 }
             }
             Wish::Claim { claim, retry } => {
@@ -231,7 +280,8 @@ impl Council {
     }
 
     fn any_wish(&self) -> bool {
-        !self.wishes.claims.is_empty() || self.wishes.release.is_some()
+        let Wishes { claims, shares, release, .. } = &self.wishes;
+        !claims.is_empty() || !shares.is_empty() || release.is_some()
     }
 
     pub(super) fn wishes_due(&self) -> Option<BootTime> {
@@ -257,11 +307,13 @@ impl Council {
         for (claim, retry) in &self.wishes.claims {
             wishes.push(Wish::Claim { claim: claim.clone(), retry: *retry });
         }
+        let shares = self.wishes.shares.iter();
+        wishes.extend(shares.map(|(_, change)| Wish::Share(change.clone())));
         let Some(leader) = self.view().leader.clone() else { return };
         for wish in wishes {
             if leader != self.own {
                 self.send(&leader.name, Body::Ask(wish));
-            } else if let Wish::Claim { .. } = wish {
+            } else if let Wish::Claim { .. } | Wish::Share(_) = wish {
                 self.on_ask(&leader, wish);
             }
         }

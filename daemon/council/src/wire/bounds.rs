@@ -33,14 +33,38 @@ pub(super) fn view_fits(view: &View) -> bool {
     view.council.len() <= Settings::MAX_COUNCIL
         && view.members.is_sorted_by(|one, next| one.name < next.name)
         && view.claims.iter().all(key_fits)
+        && view.shares.is_sorted_by(|one, next| one.name < next.name)
 }
 
 fn proposal_fits(proposal: &Proposal) -> bool {
     proposal.operations.iter().all(|operation| match operation {
         Operation::Seat(council) => council.len() <= Settings::MAX_COUNCIL,
         Operation::Claim { claim, .. } => key_fits(claim),
-        Operation::Add(_) | Operation::Delete(_) | Operation::Leader { .. } => true,
+        Operation::Add(_)
+        | Operation::Delete(_)
+        | Operation::Share(_)
+        | Operation::Leader { .. } => true,
     })
+}
+
+/// Whether a message has something of shares, which members of before do not know.
+pub(super) fn has_shares(message: &Message) -> bool {
+    match &message.body {
+        Body::NewLeader { view: Some(view), .. } | Body::NewView(News::Whole(view)) => {
+            !view.shares.is_empty()
+        }
+        Body::NewView(News::Operations(proposal)) | Body::Req { proposal, .. } => {
+            changes_shares(proposal)
+        }
+        Body::Promise { accepted: Some(accepted), .. }
+        | Body::Frozen { accepted: Some(accepted), .. } => changes_shares(&accepted.proposal),
+        Body::Ask(Wish::Share(_)) => true,
+        _ => false,
+    }
+}
+
+pub(super) fn changes_shares(proposal: &Proposal) -> bool {
+    proposal.operations.iter().any(|operation| matches!(operation, Operation::Share(_)))
 }
 
 fn key_fits(claim: &Claim) -> bool {

@@ -4,6 +4,7 @@ use super::*;
 use crate::durable::{Accepted, Ballot};
 use crate::message::{News, Wish};
 use crate::operation::Operation;
+use crate::share::{ShareChange, ShareName};
 use crate::view::{Claim, Term, View, ViewNumber, VoterId};
 use memberd_membership::{Identity, Incarnation, Name};
 use std::sync::Arc;
@@ -88,8 +89,8 @@ fn what_is_cut_or_goes_on_is_malformed() {
 #[test]
 fn another_version_is_told_from_nonsense() {
     let mut bytes = message(Body::Invite).encode();
-    bytes[1] = 2;
-    assert_eq!(Message::decode(&bytes), Err(DecodeError::Version(2)));
+    bytes[1] = 3;
+    assert_eq!(Message::decode(&bytes), Err(DecodeError::Version(3)));
     assert_eq!(Message::decode(b"memberd"), Err(DecodeError::Malformed));
 }
 
@@ -152,4 +153,95 @@ fn a_large_view_takes_fifty_bytes_a_member() {
         .collect();
     let bytes = message(Body::NewView(News::Whole(Arc::new(view)))).encode();
     assert!(bytes.len() < 250_000, "{} bytes", bytes.len());
+}
+
+/// Groups without shares agree with members that know of none: same bytes, same hashes.
+#[test]
+fn views_without_shares_have_the_bytes_of_before() {
+    let hex = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    let whole = message(Body::NewView(News::Whole(view())));
+    let told = [
+        view().hash().to_string(),
+        hex(&whole.encode()),
+        hex(&message(Body::Req { term: Term(8), proposal: proposal() }).encode()),
+        hex(&durable().encode()),
+    ];
+    let before = [
+        "852fcbb5334afa0e9d1709b6658f393ffb0fb2ed3474e5d29ee0a122aacaab71",
+        "dfd9f5e4608b2cc4518cbc4ce41aa83b7b70ff893b97c57e2add33736b638f1b",
+        "51fe0c7a2febb014ea8a4fcfffa734ad42876e3879978fd9f5675822e6be7566",
+        "e108905e34c90fcd008fb5a7429cb065027941a1ae6fcdd0c76701585883cc24",
+    ];
+    assert_eq!(told, before);
+}
+
+/// The same view with shares, and the proposal that makes it.
+fn with_shares() -> (Arc<crate::Proposal>, Arc<View>) {
+    let add = |name| Operation::Share(ShareChange::Add(ShareName::new(name).unwrap()));
+    let proposal = Arc::new(view().propose(vec![add("spark"), add("artifacts")]).unwrap());
+    let view = Arc::new(view().apply(&proposal).unwrap());
+    (proposal, view)
+}
+
+/// They would take a view with shares for one without: its hash would be another one.
+#[test]
+fn members_of_before_refuse_what_has_shares_as_a_whole() {
+    let (proposal, view) = with_shares();
+    let name = view.shares[0].name.clone();
+    let remove = ShareChange::Remove { name: name.clone(), added: view.shares[0].added };
+    let (keeper, since) = (voter(1).name, view.epoch());
+    let fill = ShareChange::Fill { name: name.clone(), keeper, since };
+    let vote = Accepted { proposal: proposal.clone(), ..accepted() };
+    let (term, number, lease_left) = (Term(8), ViewNumber(2), Duration::ZERO);
+    let bodies = [
+        Body::NewLeader { term, number, view: Some(view.clone()) },
+        Body::Promise { term, number, accepted: Some(Box::new(vote.clone())), lease_left },
+        Body::Req { term, proposal: proposal.clone() },
+        Body::NewView(News::Whole(view.clone())),
+        Body::NewView(News::Operations(proposal)),
+        Body::Ask(Wish::Share(ShareChange::Add(name))),
+        Body::Ask(Wish::Share(remove)),
+        Body::Ask(Wish::Share(fill)),
+    ];
+    for body in bodies {
+        let message = message(body);
+        let bytes = message.encode();
+        assert_eq!(bytes[1], 2, "{message:?}");
+        assert_eq!(Message::decode(&bytes), Ok(message));
+    }
+    let (before, after) = (durable(), Durable { view, ..durable() });
+    let pending = Durable { accepted: Some(vote), ..durable() };
+    for (file, version) in [(before, 1), (after, 2), (pending, 2)] {
+        let bytes = file.encode();
+        assert_eq!(bytes[4], version);
+        assert_eq!(Durable::decode(&bytes), Ok(file));
+    }
+}
+
+#[test]
+fn shares_out_of_order_or_bounds_are_malformed() {
+    let view = with_shares().1;
+    let other = |change: fn(&mut View)| {
+        let mut other = View::clone(&view);
+        change(&mut other);
+        message(Body::NewView(News::Whole(Arc::new(other)))).encode()
+    };
+    let bytes = [
+        other(|view| view.shares.reverse()),
+        other(|view| view.shares[1] = view.shares[0].clone()),
+        other(|view| view.shares[0].keepers = vec![view.shares[0].keepers[0].clone(); 4]),
+        other(|view| {
+            let name = |index| ShareName::new(&format!("{index:02}")).unwrap();
+            let share = |index| crate::Share { name: name(index), ..view.shares[0].clone() };
+            view.shares = (0..65).map(share).collect();
+        }),
+    ];
+    for bytes in bytes {
+        assert_eq!(Message::decode(&bytes), Err(DecodeError::Malformed));
+    }
+    let good = message(Body::NewView(News::Whole(view))).encode();
+    let at = good.windows(5).position(|five| five == b"spark").unwrap();
+    let mut bad = good;
+    bad[at] = b'/';
+    assert_eq!(Message::decode(&bad), Err(DecodeError::Malformed));
 }

@@ -3,7 +3,7 @@
 
 use super::process::name;
 use super::{Happening, World};
-use memberd_council::{Council, Name, Now, Term, View, Voter};
+use memberd_council::{Council, Name, Now, ShareChange, ShareName, Term, View, Voter};
 use rand::RngExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,6 +11,15 @@ use std::time::Duration;
 
 /// How long a daemon that has left the ring runs on.
 const GOODBYE: Duration = Duration::from_millis(100);
+
+/// What a member wants of a share.
+#[derive(Debug, Clone, Copy)]
+pub enum ShareWish {
+    Add,
+    Remove,
+    /// To have it noted that the first keeper that is not whole has become so.
+    Fill,
+}
 
 /// An action on the world.
 #[derive(Debug, Clone)]
@@ -48,6 +57,8 @@ pub enum Fault {
     /// Its lineage was recovered without it.
     SetAside(usize, Arc<View>),
     Claim(usize, String),
+    /// It wants this of the share of this name.
+    Share(usize, String, ShareWish),
     HandOver(usize, Option<usize>),
     /// Nothing runs under this term any more on a machine.
     LetGo(usize, Term),
@@ -114,6 +125,7 @@ impl World {
                 let token = self.rng.random();
                 self.ask(i, |council, now| council.claim(now, &key, token, false).is_ok());
             }
+            Fault::Share(i, name, wish) => self.wish_share(i, &name, wish),
             Fault::HandOver(i, to) => {
                 self.ask(i, |council, now| council.hand_over(now, to.map(name)).is_ok());
             }
@@ -135,6 +147,28 @@ impl World {
                 question(council, now);
             });
         }
+    }
+
+    fn wish_share(&mut self, i: usize, name: &str, wish: ShareWish) {
+        let name = ShareName::new(name).unwrap();
+        let token = self.rng.random();
+        self.ask(i, |council, now| {
+            let share = council.view().share(&name).cloned();
+            let change = match (wish, share) {
+                (ShareWish::Add, _) => ShareChange::Add(name),
+                (_, None) => return false,
+                (ShareWish::Remove, Some(share)) => {
+                    ShareChange::Remove { name, added: share.added }
+                }
+                (ShareWish::Fill, Some(share)) => {
+                    let Some(one) = share.keepers.into_iter().find(|one| !one.whole) else {
+                        return false;
+                    };
+                    ShareChange::Fill { name, keeper: one.name, since: one.since }
+                }
+            };
+            council.change_share(now, token, change).is_ok()
+        });
     }
 
     /// The process is gone. Of its writes on the way the first `survive` became durable.

@@ -1,4 +1,5 @@
-//! What must hold at every moment, in true time: the twelve invariants. It owns what it has seen of
+//! What must hold at every moment, in true time: twelve invariants of the agreement, and the
+//! thirteenth, that somebody knows each share's catalog. It owns what it has seen of
 //! views, proposals, durable acceptances and exclusive leaders.
 //!
 //! It is told of facts alone (what a machine installs, what its disk holds, what it sends, who is
@@ -6,7 +7,8 @@
 
 use super::fold::fold;
 use memberd_council::{
-    Body, Durable, Lineage, Message, Name, Proposal, Term, View, ViewHash, ViewId, Voter, VoterId,
+    Body, Durable, Keeper, Lineage, Message, Name, Proposal, Share, Term, View, ViewHash, ViewId,
+    Voter, VoterId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -99,6 +101,30 @@ pub fn seats(view: &View, voter: &Voter) -> bool {
     view.council
         .iter()
         .any(|seat| seat == voter || seat.id == VoterId::UNKNOWN && seat.name == voter.name)
+}
+
+/// A keeper of before that is whole, maybe since now, is among those of now. If one of the whole is
+/// a member, all keepers are, and there are as many as there can be. If none is, who they are has
+/// not changed.
+fn kept(share: &Share, view: &View, parent: &View) -> Result<(), Violation> {
+    let names = |share: &Share| share.keepers.iter().map(|one| one.name.clone()).collect();
+    let (number, now): (_, BTreeSet<Name>) = (view.number, names(share));
+    let up = now.iter().filter(|name| view.member(name).is_some()).count();
+    let full = up == share.keepers.len() && up == view.members.len().min(3);
+    let opens = share.keepers.iter().any(|one| one.whole && view.member(&one.name).is_some());
+    let old = parent.share(&share.name).filter(|old| old.added == share.added);
+    let stays = old.is_none_or(|old| {
+        let of_before = |one: &Keeper| {
+            old.keepers.iter().any(|was| was.name == one.name && was.since == one.since)
+        };
+        old.keepers.is_empty() || share.keepers.iter().any(|one| one.whole && of_before(one))
+    });
+    let same = old.is_some_and(|old| names(old) == now && old.changed == share.changed);
+    let fits = if opens { full } else { same || view.members.is_empty() };
+    if now.len() == share.keepers.len() && stays && fits {
+        return Ok(());
+    }
+    broken(13, format!("view {number} makes {share:?} of {old:?}, with {:?}", view.members))
 }
 
 impl Invariants {
@@ -248,7 +274,23 @@ impl Invariants {
             );
         }
         self.chosen(machine, view, id.hash, &parent)?;
-        self.folded(view, id.hash, &parent)
+        self.folded(view, id.hash, &parent)?;
+        view.shares.iter().try_for_each(|share| kept(share, view, &parent))
+    }
+
+    /// How many views have shares, and in how many of them a share has another keeper than before.
+    pub fn shares(&self) -> (usize, usize) {
+        let views = self.views.values().map(|(view, _)| view);
+        let with = views.filter(|view| !view.shares.is_empty());
+        let moved = |view: &&Arc<View>| {
+            let parent = view.number.0.checked_sub(1);
+            let parent = parent.and_then(|parent| self.view(view.lineage, parent));
+            view.shares.iter().any(|share| {
+                let old = parent.and_then(|parent| parent.share(&share.name));
+                old.is_some_and(|old| old.added == share.added && old.changed != share.changed)
+            })
+        };
+        (with.clone().count(), with.filter(moved).count())
     }
 
     /// One leader for each term.

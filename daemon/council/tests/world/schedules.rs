@@ -1,7 +1,7 @@
 //! Draws the faults of a run, biased towards the worst moments: uniform ones do not find broken
 //! leases. Then faults end, and the run must come to rest. It owns the plan of a seed.
 
-use super::faults::Fault;
+use super::faults::{Fault, ShareWish};
 use super::invariants::majority;
 use super::process::{Setup, index};
 use super::{SECOND, World, ms};
@@ -64,6 +64,8 @@ pub struct Plan {
     pub mutant: Option<Mutant>,
     /// How often a machine or a link that is gone refuses connections.
     pub refusals: f64,
+    /// Whether shares of files come and go meanwhile.
+    pub shares: bool,
 }
 
 impl Plan {
@@ -83,6 +85,7 @@ impl Plan {
             unordered: rng.random_bool(0.2),
             mutant: None,
             refusals: *[0.0, 0.5, 1.0].choose(&mut rng).unwrap(),
+            shares: (seed / ALL.len() as u64) % 2 == 1,
         };
         plan.with(bias)
     }
@@ -111,7 +114,9 @@ impl Plan {
 
     /// Runs both phases in this world.
     pub fn run_in(&self, world: &mut World) {
-        let mut run = Run { rng: SmallRng::seed_from_u64(self.seed ^ 0xfa_017), plan: self, world };
+        let rng = SmallRng::seed_from_u64(self.seed ^ 0xfa_017);
+        let shares = SmallRng::seed_from_u64(self.seed ^ 0x5a_4e);
+        let mut run = Run { rng, shares, plan: self, world };
         run.faults();
         run.quiet();
     }
@@ -119,6 +124,8 @@ impl Plan {
 
 struct Run<'a> {
     rng: SmallRng,
+    /// Draws the changes of shares: the faults of a seed are the same with and without them.
+    shares: SmallRng,
     plan: &'a Plan,
     world: &'a mut World,
 }
@@ -168,6 +175,7 @@ impl Run<'_> {
             if !self.ok() {
                 return;
             }
+            self.change_shares();
             let biased = self.rng.random_bool(0.8);
             match self.plan.bias {
                 Bias::IsolateLeader if biased => self.isolate_leader(),
@@ -180,6 +188,23 @@ impl Run<'_> {
                 Bias::Growth if biased => self.grow(),
                 _ => self.uniform(),
             }
+        }
+    }
+
+    /// Somebody wants a share, or wants it no more. There are few names, so that wishes meet.
+    fn change_shares(&mut self) {
+        if !self.plan.shares {
+            return;
+        }
+        for _ in 0..self.shares.random_range(0..=3) {
+            let i = self.shares.random_range(0..self.world.machines.len());
+            let name = format!("share-{}", self.shares.random_range(0..4));
+            let wish = match self.shares.random_range(0..7) {
+                0 => ShareWish::Remove,
+                1..=3 => ShareWish::Add,
+                _ => ShareWish::Fill,
+            };
+            self.world.act(Fault::Share(i, name, wish));
         }
     }
 

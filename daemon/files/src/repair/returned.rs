@@ -1,0 +1,111 @@
+//! Members that are back: do they still have what they had? Owns the questions to them.
+
+use super::Repairer;
+use crate::ids::ExtentId;
+use crate::transfer::Transfer;
+use memberd_council::BootTime;
+use memberd_membership::Name;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// After how long a question is said again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// When a member that has just started asks all others, and how often all are asked.
+pub(super) const AFTER_START: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// What a member is still asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Verifying {
+    /// The batch under way.
+    asked: BTreeSet<ExtentId>,
+    rest: Vec<ExtentId>,
+    said: BootTime,
+}
+
+impl Verifying {
+    pub(super) fn due(&self) -> BootTime {
+        self.said + AGAIN
+    }
+}
+
+impl Repairer {
+    /// A member has begun anew, and may have lost what it had.
+    pub fn handle_restarted(&mut self, now: BootTime, member: &Name) {
+        self.now = now;
+        self.verify(member);
+        self.tick();
+    }
+
+    /// Asks a member for all for which this one is the first beside it.
+    pub(super) fn verify(&mut self, member: &Name) {
+        if *member == self.own {
+            return;
+        }
+        let Some(extents) = self.by_member.get(member) else { return };
+        let is_first = |extent: &&ExtentId| {
+            let others = self.known.get(extent).map(|known| &known.set.members);
+            let mut others = others
+                .into_iter()
+                .flatten()
+                .filter(|name| *name != member && self.view.members.contains_key(*name));
+            others.next() == Some(&self.own)
+        };
+        let rest: Vec<ExtentId> = extents.iter().filter(is_first).copied().collect();
+        let verifying = Verifying { asked: BTreeSet::new(), rest, said: self.now };
+        self.verifying.insert(member.clone(), verifying);
+        self.verify_on(member);
+    }
+
+    fn verify_on(&mut self, member: &Name) {
+        let Some(verifying) = self.verifying.get_mut(member) else { return };
+        if verifying.asked.is_empty() {
+            let at = verifying.rest.len().saturating_sub(Transfer::MAX_VERIFY);
+            verifying.asked = verifying.rest.split_off(at).into_iter().collect();
+        }
+        verifying.asked.retain(|extent| self.known.contains_key(extent));
+        if verifying.asked.is_empty() && verifying.rest.is_empty() {
+            self.verifying.remove(member);
+            return;
+        }
+        verifying.said = self.now;
+        let facts = |extent: &ExtentId| Some((*extent, self.known.get(extent)?.length));
+        let extents = verifying.asked.iter().filter_map(facts).collect();
+        self.send(member, Transfer::Verify { extents });
+    }
+
+    pub(super) fn on_lacks(&mut self, from: &Name, extents: &[ExtentId]) {
+        let Some(verifying) = self.verifying.get_mut(from) else { return };
+        let asked = std::mem::take(&mut verifying.asked);
+        for extent in &asked {
+            if let Some(lacking) = self.lacking.get_mut(extent) {
+                lacking.remove(from);
+            }
+        }
+        self.lacking.retain(|_, lacking| !lacking.is_empty());
+        for extent in extents.iter().filter(|extent| asked.contains(*extent)) {
+            self.lacking.entry(*extent).or_default().insert(from.clone());
+            self.consider(*extent);
+        }
+        self.verify_on(from);
+    }
+
+    pub(super) fn tick_verifying(&mut self) {
+        if self.verify_all_at <= self.now {
+            self.verify_all_at = self.now + EVERY;
+            let members: Vec<Name> = self.by_member.keys().cloned().collect();
+            members.iter().for_each(|member| self.verify(member));
+        }
+        self.verifying.retain(|member, _| self.view.members.contains_key(member));
+        let due: Vec<Name> = self
+            .verifying
+            .iter()
+            .filter(|(_, one)| one.due() <= self.now)
+            .map(|(member, _)| member.clone())
+            .collect();
+        for member in due {
+            self.verify_on(&member);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Repairs under way: a target fetches, then the catalog records it.
+
+use super::{RepairOutput, Repairer, SetAnswer, SetChange};
+use crate::ids::ExtentId;
+use crate::placement::choose;
+use crate::settings::ExtentMutant;
+use crate::transfer::{PullOrder, Transfer};
+use memberd_council::BootTime;
+use memberd_membership::Name;
+use std::time::Duration;
+
+/// How much runs at once: four extents of 1 MiB or more, or 256 small ones.
+const STREAMS: u64 = 4 * STREAM;
+/// What a large extent counts; a small one counts by its bytes, at least one.
+const STREAM: u64 = 64;
+/// After how long a question is said again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long one repair may take, before another target is tried.
+const LIMIT: Duration = Duration::from_secs(600);
+/// How long an extent waits that every target has refused, or could not fetch.
+const ALL_REFUSED: Duration = Duration::from_secs(300);
+/// How long an extent without a target waits.
+pub(super) const LATER: Duration = Duration::from_secs(10);
+
+/// A repair under way.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    target: Name,
+    started: BootTime,
+    said: BootTime,
+    weight: u64,
+    is_urgent: bool,
+    /// The change that the catalog is asked for, once the target has the extent.
+    change: Option<SetChange>,
+}
+
+impl Running {
+    pub(super) fn target(&self) -> &Name {
+        &self.target
+    }
+
+    pub(super) fn due(&self) -> BootTime {
+        self.said + AGAIN
+    }
+}
+
+impl Repairer {
+    /// Starts what is due, as much as may run.
+    pub(super) fn start_due(&mut self) {
+        loop {
+            let running: u64 = self.running.values().map(|one| one.weight).sum();
+            let Some((left, length, extent)) = self.queue.first(self.now) else { return };
+            let weight = ((length * STREAM) >> 20).clamp(1, STREAM);
+            if running + weight > STREAMS {
+                return;
+            }
+            self.queue.remove(extent);
+            match self.target(extent) {
+                Some(target) => {
+                    let is_urgent = left <= 1;
+                    let (started, said, change) = (self.now, self.now, None);
+                    let one = Running { target, started, said, weight, is_urgent, change };
+                    self.running.insert(extent, one);
+                    self.say_pull(extent);
+                    self.record_early(extent);
+                }
+                None => {
+                    // Who refused it may have room again, but not at once.
+                    let refused = self.avoid.remove(&extent).is_some();
+                    let wait = if refused { ALL_REFUSED } else { LATER };
+                    self.queue.insert(self.now + wait, (left, length, extent));
+                }
+            }
+        }
+    }
+
+    /// The broken rule of a mutant.
+    fn record_early(&mut self, extent: ExtentId) {
+        if self.settings.mutant != Some(ExtentMutant::RecordEarly) {
+            return;
+        }
+        let Some(target) = self.running.get(&extent).map(|one| one.target.clone()) else { return };
+        let Some(facts) = self.known.get(&extent).map(|one| (one.length, one.root)) else { return };
+        self.on_sealed(&target, extent, facts);
+    }
+
+    /// Who is to have it: the holder that lacks it, or the next by rank.
+    fn target(&self, extent: ExtentId) -> Option<Name> {
+        let known = self.known.get(&extent)?;
+        let mut without = self.avoid.get(&extent).cloned().unwrap_or_default();
+        let lacking = self.lacking.get(&extent);
+        let is_able = |name: &&Name| {
+            !without.contains(*name)
+                && self.view.members.contains_key(*name)
+                && !self.hints.dead.contains(*name)
+        };
+        let own_again = lacking.into_iter().flatten().find(is_able);
+        if let Some(name) = own_again {
+            return Some(name.clone());
+        }
+        without.extend(known.set.members.iter().cloned());
+        let keep = known.survivors(self, extent);
+        choose(&self.view, extent, 1, &self.hints, &keep, &without).pop()
+    }
+
+    fn say_pull(&mut self, extent: ExtentId) {
+        let Some(known) = self.known.get(&extent) else { return };
+        let from = known.survivors(self, extent);
+        let (share, length, root) = (known.share.clone(), known.length, known.root);
+        let Some(running) = self.running.get_mut(&extent) else { return };
+        running.said = self.now;
+        let (to, urgent) = (running.target.clone(), running.is_urgent);
+        let order = PullOrder { extent, share, length, root, from, urgent };
+        self.send(&to, Transfer::Pull(order));
+    }
+
+    pub(super) fn tick_running(&mut self) {
+        let due = |running: &Running| running.due() <= self.now;
+        let due: Vec<ExtentId> =
+            self.running.iter().filter(|(_, one)| due(one)).map(|(extent, _)| *extent).collect();
+        for extent in due {
+            let Some(running) = self.running.get_mut(&extent) else { continue };
+            if self.now.since(running.started) >= LIMIT {
+                let target = running.target.clone();
+                self.give_up(extent, target);
+            } else if let Some(change) = running.change.clone() {
+                running.said = self.now;
+                self.outputs.push_back(RepairOutput::AskSet(change));
+            } else {
+                self.say_pull(extent);
+            }
+        }
+    }
+
+    /// The target has the extent: it is recorded, or was before.
+    pub(super) fn on_sealed(&mut self, from: &Name, extent: ExtentId, facts: (u64, [u8; 32])) {
+        let Some(known) = self.known.get(&extent) else { return };
+        let Some(running) = self.running.get_mut(&extent) else { return };
+        if running.target != *from || running.change.is_some() {
+            return;
+        }
+        if facts != (known.length, known.root) {
+            self.give_up(extent, from.clone());
+            return;
+        }
+        let mut members = known.set.members.clone();
+        if members.contains(from) {
+            // It has its own copy again.
+            self.running.remove(&extent);
+            if let Some(lacking) = self.lacking.get_mut(&extent) {
+                lacking.remove(from);
+            }
+            self.lacking.retain(|_, lacking| !lacking.is_empty());
+            self.consider(extent);
+            return;
+        }
+        let since = |name: &Name| self.gone.get(name).map(|gone| gone.since);
+        let longest = members
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| {
+                !self.view.members.contains_key(*name) || self.hints.dead.contains(*name)
+            })
+            .min_by_key(|(_, name)| since(name).unwrap_or(self.now));
+        match longest.map(|(i, _)| i) {
+            Some(i) => {
+                members.remove(i);
+                members.push(from.clone());
+            }
+            None => members.push(from.clone()),
+        }
+        let (share, version) = (known.share.clone(), known.set.version);
+        let change = SetChange { share, extent, version, members };
+        running.change = Some(change.clone());
+        running.said = self.now;
+        self.outputs.push_back(RepairOutput::AskSet(change));
+    }
+
+    pub(super) fn on_refused(&mut self, from: &Name, extent: ExtentId) {
+        let is_target = |one: &Running| one.target == *from && one.change.is_none();
+        if self.running.get(&extent).is_some_and(is_target) {
+            self.give_up(extent, from.clone());
+        }
+    }
+
+    fn give_up(&mut self, extent: ExtentId, target: Name) {
+        self.running.remove(&extent);
+        self.avoid.entry(extent).or_default().insert(target);
+        self.consider(extent);
+    }
+
+    pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
+        let Some(running) = self.running.remove(&extent) else { return };
+        match answer {
+            SetAnswer::Is(set) => {
+                // All that are concerned hear of it, this member among them. What is lost of it,
+                // they ask for.
+                let mut members = set.members.clone();
+                members.extend([running.target, self.own.clone()]);
+                members.sort_unstable();
+                members.dedup();
+                if let Some(known) = self.known.get(&extent).cloned() {
+                    let known = super::Known { set: set.clone(), ..known };
+                    self.replace_known(extent, known);
+                }
+                for member in members {
+                    self.send(&member, Transfer::SetIs { extent, set: set.clone() });
+                }
+            }
+            // Its file was deleted. The holder finds out by its own question.
+            SetAnswer::Unknown => self.forget(extent),
+        }
+    }
+
+    fn replace_known(&mut self, extent: ExtentId, known: super::Known) {
+        let super::Known { share, length, root, set } = known;
+        let set = Some(set);
+        let stored = crate::disk::StoredExtent { extent, share, length, root, set };
+        self.handle_held(self.now, stored);
+    }
+}

@@ -1,0 +1,153 @@
+//! One repairer, by hand: who repairs, when, in which order, and what a returned member is asked.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's values are known")]
+
+use super::{RepairOutput, Repairer, SetAnswer};
+use crate::content::HolderSet;
+use crate::disk::StoredExtent;
+use crate::ids::{Epoch, ExtentId};
+use crate::path::ShareName;
+use crate::placement::Hints;
+use crate::settings::ExtentSettings;
+use crate::transfer::Transfer;
+use crate::view::{FilesView, MemberOfView};
+use memberd_council::BootTime;
+use memberd_membership::Name;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn name(i: usize) -> Name {
+    Name::new(&format!("vm{i}")).unwrap()
+}
+
+fn at(seconds: u64) -> BootTime {
+    BootTime::from_epoch(Duration::from_secs(1_000 + seconds))
+}
+
+/// A view of all of `size` but these, two in a zone.
+fn view(epoch: u64, size: usize, gone: &[usize]) -> Arc<FilesView> {
+    let member = |i: usize| (name(i), MemberOfView { zone: Some(format!("z{}", i / 2)) });
+    let members = (0..size).filter(|i| !gone.contains(i)).map(member).collect();
+    Arc::new(FilesView { epoch: Epoch(epoch), members, ..FilesView::default() })
+}
+
+fn stored(id: u128, length: u64, members: &[usize]) -> StoredExtent {
+    let members = members.iter().map(|i| name(*i)).collect();
+    let set = Some(HolderSet { version: 1, members });
+    let share = ShareName::new("share").unwrap();
+    StoredExtent { extent: ExtentId(id), share, length, root: [7; 32], set }
+}
+
+/// vm0 in a view of `size` at second 0, with these extents.
+fn repairer(size: usize, extents: &[StoredExtent]) -> Repairer {
+    let mut repairer = Repairer::new(name(0), ExtentSettings::default(), at(0));
+    show(&mut repairer, 0, view(1, size, &[]));
+    for extent in extents {
+        repairer.handle_held(at(0), extent.clone());
+    }
+    repairer
+}
+
+fn show(repairer: &mut Repairer, seconds: u64, view: Arc<FilesView>) {
+    repairer.handle_view(at(seconds), view, Hints::default(), &BTreeSet::new());
+}
+
+/// The extents that are being fetched from now on, in their order, and by whom.
+fn pulls(repairer: &mut Repairer) -> Vec<(Name, u128)> {
+    let mut pulls = Vec::new();
+    while let Some(output) = repairer.poll_output() {
+        if let RepairOutput::Send { to, message: Transfer::Pull(order) } = output {
+            pulls.push((to, order.extent.0));
+        }
+    }
+    pulls
+}
+
+/// With two copies left it waits 30 s. The target is neither a holder nor in their zones.
+#[test]
+fn two_copies_wait_and_then_a_third_is_recorded() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(34));
+    assert_eq!(pulls(&mut repairer), []);
+    repairer.handle_timeout(at(35));
+    let [(target, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    assert!([5, 6, 7].map(name).contains(target), "{target} shares a zone");
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(36), &name(3), &sealed);
+    assert_eq!(repairer.poll_output(), None, "somebody else does not count");
+    repairer.handle_message(at(36), target, &sealed);
+    let Some(RepairOutput::AskSet(change)) = repairer.poll_output() else {
+        panic!("the catalog is not asked")
+    };
+    let members = vec![name(0), name(2), target.clone()];
+    assert_eq!((change.version, &change.members), (1, &members));
+    let set = HolderSet { version: 2, members };
+    repairer.handle_set(at(37), ExtentId(1), SetAnswer::Is(set.clone()));
+    let told = std::iter::from_fn(|| repairer.poll_output()).filter(|output| {
+        matches!(output, RepairOutput::Send { message: Transfer::SetIs { set: one, .. }, .. }
+            if *one == set)
+    });
+    assert_eq!(told.count(), 3);
+    assert_eq!(repairer.work(), (0, 0));
+}
+
+/// One copy left goes at once and first; then the small ones.
+#[test]
+fn the_last_copy_goes_first_then_small_ones() {
+    let extents = [
+        stored(1, 900, &[0, 2, 4]),
+        stored(2, 100, &[0, 2, 4]),
+        stored(3, 64 << 20, &[0, 4, 6]),
+        stored(4, 10, &[2, 0, 4]),
+    ];
+    let mut repairer = repairer(10, &extents);
+    show(&mut repairer, 5, view(2, 10, &[4, 6]));
+    let now = pulls(&mut repairer);
+    assert_eq!(now.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [3]);
+    repairer.handle_timeout(at(35));
+    let later: Vec<u128> = pulls(&mut repairer).into_iter().map(|(_, id)| id).collect();
+    // The fourth has another first member. The third is asked for again.
+    assert_eq!(later, [3, 2, 1]);
+}
+
+/// A member that is back in time costs nothing but a question.
+#[test]
+fn a_member_that_is_back_is_asked_and_nothing_moves() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4]), stored(2, 9, &[2, 0, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    while repairer.poll_output().is_some() {}
+    show(&mut repairer, 25, view(3, 8, &[]));
+    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500)] };
+    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: verify }));
+    repairer.handle_message(at(26), &name(4), &Transfer::Lacks { extents: vec![] });
+    repairer.handle_timeout(at(60));
+    assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
+}
+
+/// What a member that is back has lost, it fetches itself, at once.
+#[test]
+fn a_member_that_is_back_without_its_disk_fetches() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(7), &name(4), &sealed);
+    assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
+}
+
+/// A rack is gone: what has two copies left waits for ten minutes, what has one does not.
+#[test]
+fn the_brake_holds_after_the_loss_of_a_rack() {
+    let extents = [stored(1, 500, &[0, 2, 4]), stored(2, 500, &[0, 4, 5])];
+    let mut repairer = repairer(12, &extents);
+    show(&mut repairer, 5, view(2, 12, &[4]));
+    show(&mut repairer, 9, view(3, 12, &[4, 5]));
+    assert_eq!(pulls(&mut repairer).iter().map(|(_, id)| *id).collect::<Vec<_>>(), [2]);
+    repairer.handle_timeout(at(300));
+    assert!(pulls(&mut repairer).iter().all(|(_, id)| *id == 2));
+    repairer.handle_timeout(at(609));
+    assert!(pulls(&mut repairer).iter().any(|(_, id)| *id == 1));
+}
