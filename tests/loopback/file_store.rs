@@ -107,6 +107,18 @@ fn files_are_put_read_renamed_and_removed() {
     said(vm2, "memberctl file mv /apps/small /apps/a");
     said(vm3, "memberctl file mv /apps/a /apps/c");
     assert_eq!(said(vm1, "memberctl file ls /apps/c"), "b/\nsmall\n");
+    // A file is listed by itself, and replaced by a rename only if that is wanted.
+    assert_eq!(said(vm2, "memberctl file ls /apps/c/small"), "small\n");
+    said(vm2, "printf new | memberctl file put - /apps/c/new");
+    fails(vm3, "memberctl file mv /apps/c/new /apps/c/small", 1, "exists already");
+    said(vm3, "memberctl file mv --force /apps/c/new /apps/c/small");
+    said(vm3, "memberctl file mv --force /apps/c/small /apps/c/other");
+    said(
+        vm3,
+        "memberctl file mv -f /apps/c/other /apps/c/b && memberctl file mv /apps/c/b/other \
+               /apps/c/small",
+    );
+    assert_eq!(said(vm1, "memberctl file cat /apps/c/small"), "new");
     fails(vm1, "memberctl file rm /apps/c", 1, "rm -r removes all below it");
     said(vm1, "memberctl file rm /apps/c/small && memberctl file rm -r /apps/c");
     assert_eq!(said(vm2, "memberctl file ls /apps"), "");
@@ -199,7 +211,7 @@ fn a_holder_is_killed_while_its_file_is_read() {
     said(&fleet[1], "memberctl file put large /apps/large");
     let holders = holders(&fleet[1], "/apps/large");
     let reader = (1..=5).find(|number| !holders.contains(number)).unwrap();
-    // The reader of the pipe waits, so that the copy is under way for as long as it takes.
+    // The pipe is not read meanwhile, so the copy is under way.
     let mut command = fleet[reader].memberctl(&["file", "get", "/apps/large", "-"]);
     let mut getting = process::Running::start(command.stdout(Stdio::piped()));
     let mut output = getting.child().stdout.take().unwrap();
@@ -212,17 +224,43 @@ fn a_holder_is_killed_while_its_file_is_read() {
     assert!(getting.wait(SOON).success());
     assert!(got == bytes);
     let third = holders[2];
-    wait_until("the loss is known", SOON, || {
-        let output = run(&fleet[third], "memberctl file stat --json /apps/large");
+    // Two of five are more than a quarter, so the third copy waits; the second one does not.
+    wait_until("there are two copies again", SOON, || {
+        let output = run(&fleet[third], "memberctl file check");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        holds(said.contains("\"copies\":1") || said.contains("\"copies\":3"), || said)
+        let two = said.contains("/apps/large: 2 of 3 copies, on ");
+        holds(two && output.status.code() == Some(1), || said)
     });
-    wait_until_checked(&fleet[third]);
-    assert_eq!(self::holders(&fleet[third], "/apps/large").len(), 3);
-    let list = said(&fleet[reader], "memberctl file ls -l /apps");
-    assert!(list.lines().last().unwrap().starts_with("3/3 "), "{list}");
     fleet.restart(&holders[..2]);
     wait_until_checked(&fleet[holders[0]]);
+    let list = said(&fleet[reader], "memberctl file ls -l /apps");
+    assert!(list.lines().last().unwrap().starts_with("3/3 "), "{list}");
+    said(&fleet[holders[0]], "memberctl file get /apps/large again");
+    assert!(fs::read(fleet[holders[0]].directory().join("again")).unwrap() == bytes);
+}
+
+/// One of five is less than a quarter. Its copy is made again by itself.
+#[test]
+fn the_copies_of_a_killed_holder_are_made_again() {
+    let mut fleet = fleet(5);
+    for number in 1..=5 {
+        local(&fleet[1], "x", 100_000 * number);
+        said(&fleet[1], &format!("memberctl file put x /apps/{number}"));
+    }
+    let gone = holders(&fleet[1], "/apps/1")[0];
+    fleet[gone].kill();
+    let other = 1 + gone % 5;
+    wait_until("the loss is known", SOON, || {
+        let list = run(&fleet[other], "memberctl list");
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        holds(!list.contains(&format!("vm{gone} ")), || list)
+    });
+    wait_until_checked(&fleet[other]);
+    for number in 1..=5 {
+        let path = format!("/apps/{number}");
+        let holders = holders(&fleet[other], &path);
+        assert!(holders.len() == 3 && !holders.contains(&gone), "{path}: {holders:?}");
+    }
 }
 
 /// The third is no majority: it reads, and says so, and changes nothing.

@@ -71,7 +71,7 @@ pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
 /// Everything is typed on vm2. vm1 leads. vm4 has crashed. vm5 has settings, and does not run. The
 /// examples are of a group without copies of logs.
 fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
-    let mut fleet = Fleet::agree_with(4, &[], |daemon| {
+    let mut fleet = Fleet::store_files(4, &[], |daemon| {
         daemon.settings.tags = tags.to_vec();
         daemon.settings.logs.push("copies = 0".to_owned());
     });
