@@ -31,6 +31,8 @@ pub struct Directory {
 pub enum Target {
     List(usize, usize),
     Names(usize, usize),
+    /// A file that is made before all else.
+    First,
 }
 
 /// An operation under way.
@@ -124,8 +126,9 @@ impl World {
 
     /// Hands the operation of a session to some member that runs.
     fn submit(&mut self, session: usize) {
-        let up: Vec<usize> =
-            (0..self.machines.len()).filter(|i| self.machines[*i].runs()).collect();
+        let can =
+            |i: &usize| self.machines[*i].runs() && self.machines[*i].stopped_until <= self.now;
+        let up: Vec<usize> = (0..self.machines.len()).filter(can).collect();
         if up.is_empty() {
             return self.at(ms(500), Happening::Session(session));
         }
@@ -166,9 +169,6 @@ impl World {
         let Some((_, at)) = doing.client else { return };
         let (bytes, fed) = (doing.bytes.clone(), doing.fed);
         let Some(member) = self.machines[at].member.as_ref() else { return };
-        if self.machines[at].stopped_until > self.now {
-            return;
-        }
         let rest = bytes.len() - fed;
         let most = member.room(client).min(rest).min(most);
         if rest == 0 {
@@ -314,6 +314,11 @@ impl World {
         match doing.target {
             Target::List(list, call) => self.list_heard(list, call, &doing, heard),
             Target::Names(directory, call) => self.names_heard(directory, call, &doing, heard),
+            Target::First => {
+                if !matches!(heard, Some(Heard::Done(0))) {
+                    self.break_it(format!("the first file: {heard:?}"));
+                }
+            }
         }
         let after = self.micros(20_000, 700_000);
         self.at(after, Happening::Session(session));

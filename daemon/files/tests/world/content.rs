@@ -13,7 +13,8 @@ pub struct Found {
 }
 
 fn word(number: u64, place: u64) -> [u8; 8] {
-    let mut mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let mut mixed =
+        number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place.wrapping_mul(0xD6E8_FEB8_6659_FD93);
     mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (mixed ^ (mixed >> 29)).to_be_bytes()
 }
@@ -46,9 +47,9 @@ pub fn records(bytes: &[u8]) -> Result<Vec<Found>, usize> {
             return Err(begin);
         }
         let mut words = (0..).map(|place| word(number, place));
-        let fits = rest[HEAD..length].chunks(8).all(|chunk| {
-            words.next().is_some_and(|word| chunk == &word[..chunk.len()])
-        });
+        let fits = rest[HEAD..length]
+            .chunks(8)
+            .all(|chunk| words.next().is_some_and(|word| chunk == &word[..chunk.len()]));
         if !fits {
             return Err(begin);
         }
@@ -68,7 +69,8 @@ pub fn is_beginning(bytes: &[u8]) -> bool {
             let (number, length) = head.split_at(8);
             let number = u64::from_be_bytes(number.try_into().expect("eight bytes"));
             let length = u64::from_be_bytes(length.try_into().expect("eight bytes"));
-            length > rest.len() as u64 && record(number, rest.len().max(HEAD))[HEAD..] == rest[HEAD..]
+            length > rest.len() as u64
+                && record(number, rest.len().max(HEAD))[HEAD..] == rest[HEAD..]
         }
     }
 }

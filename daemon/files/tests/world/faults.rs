@@ -104,6 +104,7 @@ impl World {
             return;
         }
         self.note(|| format!("fault {fault:?}"));
+        self.harm(&fault);
         match fault {
             Fault::Crash(i, power) => self.crash(i, power),
             Fault::Start(i) => self.start(i),
@@ -119,7 +120,6 @@ impl World {
                 if self.may_lose(i) {
                     let failed = DiskFault::Fail(ErrorKind::Other);
                     self.machines[i].disk.fail_at(Which::Syncs, number, failed);
-                    self.failing.insert(i);
                 }
             }
             Fault::Rot(i) => self.rot(i),
@@ -150,12 +150,24 @@ impl World {
     /// Two at once may be away or lose their disks, and nothing is lost. Of more, none may lose a
     /// disk that alone has something.
     fn may_lose(&self, at: usize) -> bool {
-        let gone = |i: &usize| {
-            let machine = &self.machines[*i];
-            *i == at || !machine.runs() || self.failing.contains(i) || self.lost.contains(i)
-        };
-        let gone = (0..self.machines.len()).filter(gone).count();
-        gone <= 2 && self.was_whole || self.can_lose(at)
+        let others = self.harmed.iter().filter(|other| **other != at).count();
+        others <= 1 && self.was_whole || self.can_lose(at)
+    }
+
+    /// Whom a fault takes away.
+    fn harm(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Crash(i, _)
+            | Fault::Power(i, _)
+            | Fault::Wipe(i)
+            | Fault::Sync(i, _)
+            | Fault::Rot(i)
+            | Fault::Full(i, true)
+            | Fault::Stop(i, _)
+            | Fault::OneWay(i, _) => drop(self.harmed.insert(*i)),
+            Fault::Split(side) => self.harmed.extend(side),
+            _ => {}
+        }
     }
 
     fn rot(&mut self, at: usize) {
@@ -173,6 +185,7 @@ impl World {
         let place = self.rng.random_range(0..length);
         self.machines[at].disk.rot(&file, place);
         self.machines[at].facts.rotten.insert(extent);
+        self.lost_bytes += length as u64;
         self.check_kept(extent, "a bit changed");
     }
 
@@ -199,8 +212,7 @@ impl World {
             }
             self.start(i);
         }
-        self.failing.clear();
-        self.lost.clear();
+        self.harmed.clear();
     }
 
     /// The scrub of each machine comes by.

@@ -15,14 +15,18 @@ impl World {
             .filter(|i| self.machines[*i].runs() && self.machines[*i].stopped_until <= self.now)
             .collect();
         let around = |one: &usize| {
-            up.iter().copied().filter(|other| other == one || self.network.joins(*one, *other)).collect()
+            up.iter()
+                .copied()
+                .filter(|other| other == one || self.network.joins(*one, *other))
+                .collect()
         };
         up.iter().map(around).collect()
     }
 
     /// The leader looks who is there, and agrees on a view if it has a majority.
     pub fn group(&mut self) {
-        let after = if self.is_calm { ms(1_000) } else { self.micros(80_000, 250_000) };
+        let pause = if self.is_long { 60_000 } else { 1_000 };
+        let after = if self.is_calm { ms(pause) } else { self.micros(80_000, 250_000) };
         self.at(after, Happening::Group);
         let sides = self.sides();
         let most = sides.into_iter().filter(|side| self.views.is_majority(side));
@@ -52,6 +56,7 @@ impl World {
         let before = self.views.newest().epoch;
         self.views.follow(members);
         if self.views.newest().epoch != before {
+            self.count_gone();
             let view = self.views.newest().clone();
             self.note(|| {
                 let members: Vec<_> = view.members.keys().map(Name::as_str).collect();
@@ -61,6 +66,38 @@ impl World {
         for i in side {
             self.hear_of_views(i);
         }
+    }
+
+    /// What is copied again is counted against what was lost, or away for so long that it counts.
+    fn count_gone(&mut self) {
+        let newest = self.views.newest().clone();
+        for i in 0..self.machines.len() {
+            let is_member = newest.members.contains_key(&name(i));
+            match (is_member, self.gone.get(&i).copied()) {
+                (false, None) => drop(self.gone.insert(i, (self.now, false))),
+                (true, Some((since, is_counted))) => {
+                    self.gone.remove(&i);
+                    if !is_counted && since + 25 * SECOND < self.now {
+                        self.count_lost(i);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // With two away, one copy may be left: that is repaired at once.
+        if self.gone.len().max(self.harmed.len()) > 1 {
+            let uncounted: Vec<usize> =
+                self.gone.iter().filter(|(_, (_, counted))| !counted).map(|(i, _)| *i).collect();
+            for i in uncounted {
+                self.count_lost(i);
+                self.gone.insert(i, (self.now, true));
+            }
+        }
+    }
+
+    pub fn count_lost(&mut self, at: usize) {
+        let sealed = self.machines[at].facts.sealed.values();
+        self.lost_bytes += sealed.map(|(length, _)| length).sum::<u64>();
     }
 
     /// A machine hears of views late, and not of all.
@@ -80,7 +117,8 @@ impl World {
 
     /// What each machine takes the others for: right after a while, or wrong.
     pub fn ring(&mut self) {
-        let after = if self.is_calm { ms(2_000) } else { ms(400) };
+        let pause = if self.is_long { 60_000 } else { 2_000 };
+        let after = if self.is_calm { ms(pause) } else { ms(400) };
         self.at(after, Happening::Ring);
         for at in 0..self.machines.len() {
             if !self.machines[at].runs() || self.machines[at].stopped_until > self.now {

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub enum Action {
     /// A record, under a condition on the length, with a token.
-    Append { number: u64, length: usize, only: Option<u64>, token: u64 },
+    Append { number: u64, only: Option<u64>, token: u64 },
     /// Appends with smaller tokens fail from now on.
     Fence { token: u64 },
     /// All of it.
@@ -63,7 +63,9 @@ type Places = BTreeMap<u64, (usize, u64, u64)>;
 /// Nobody appended what nobody asked for.
 fn check_known(calls: &[Call], places: &Places) -> Result<(), String> {
     let asked = |number: u64| {
-        calls.iter().any(|call| matches!(call.action, Action::Append { number: own, .. } if own == number))
+        calls
+            .iter()
+            .any(|call| matches!(call.action, Action::Append { number: own, .. } if own == number))
     };
     match places.keys().find(|number| !asked(**number)) {
         Some(number) => Err(format!("append {number} was never asked for here")),
@@ -131,7 +133,9 @@ fn check_fences(calls: &[Call], places: &Places) -> Result<(), String> {
     }
     let fenced = |call: &&Call| matches!(call.until, Some((_, Heard::Fenced)));
     for call in calls.iter().filter(fenced) {
-        let (Action::Append { token, .. } | Action::Fence { token }) = &call.action else { continue };
+        let (Action::Append { token, .. } | Action::Fence { token }) = &call.action else {
+            continue;
+        };
         let until = call.until.as_ref().map_or(Duration::MAX, |(at, _)| *at);
         let may = calls.iter().any(|other| {
             matches!(other.action, Action::Fence { token: least } if least > *token)
@@ -215,7 +219,7 @@ mod tests {
     }
 
     fn append(number: u64, only: Option<u64>, token: u64) -> Action {
-        Action::Append { number, length: 20, only, token }
+        Action::Append { number, only, token }
     }
 
     #[test]

@@ -81,12 +81,6 @@ impl Machine {
     pub fn runs(&self) -> bool {
         self.member.is_some()
     }
-
-    /// Whether its disk takes nothing more.
-    pub fn is_dead(&self) -> bool {
-        let state = self.store.as_ref().map(|store| store.status().state);
-        matches!(state, Some(StoreState::Failed(_)))
-    }
 }
 
 impl World {
@@ -117,7 +111,7 @@ impl World {
         if let Err(what) = compare(&mut self.machines[at].facts, &mut store) {
             return self.break_it(format!("vm{at} lost what it had said to be durable: {what}"));
         }
-        let on_disk = match memberd_files::load(&mut store) {
+        let on_disk = match OnDisk::load(&mut store) {
             Ok(on_disk) => on_disk,
             Err(refused) => return self.break_it(format!("the store of vm{at}: {refused}")),
         };
@@ -165,6 +159,7 @@ impl World {
 
     /// The machine loses its disk.
     pub fn wipe(&mut self, at: usize) {
+        self.count_lost(at);
         self.crash(at, true);
         self.note(|| format!("vm{at} loses its disk"));
         let newest = self.views.newest().epoch;
@@ -289,7 +284,8 @@ impl World {
     /// What a daemon does each second.
     pub fn idle(&mut self, at: usize) {
         let process = self.machines[at].process;
-        let pause = if self.is_calm { ms(20_000) } else { ms(1_000) };
+        let pause = if self.is_long { 300_000 } else { 20_000 };
+        let pause = if self.is_calm { ms(pause) } else { ms(1_000) };
         self.at(pause, Happening::Idle { at, process });
         let now_ms = self.now.as_millis() as u64;
         let machine = &mut self.machines[at];
@@ -308,7 +304,12 @@ impl World {
         let status = store.status();
         let told = (status.room, matches!(status.state, StoreState::Failed(_)));
         if told != machine.told || !bad.is_empty() {
+            let has_failed = told.1 && !machine.told.1;
             machine.told = told;
+            if has_failed {
+                self.count_lost(at);
+                self.check_all_kept("a disk failed");
+            }
             self.give(at, |member, now| member.handle_store(now, told.0, bad));
         }
     }

@@ -35,25 +35,25 @@ use setup::{Mutant, Setup};
 use std::time::Duration;
 use story::story;
 
-pub const SECOND: Duration = Duration::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
 
-pub const fn ms(milliseconds: u64) -> Duration {
+const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-pub fn name(i: usize) -> Name {
+fn name(i: usize) -> Name {
     Name::new(&format!("vm{i}")).unwrap()
 }
 
-pub fn index(name: &Name) -> usize {
+fn index(name: &Name) -> usize {
     name.as_str()[2..].parse().unwrap()
 }
 
-pub fn share() -> ShareName {
+fn share() -> ShareName {
     ShareName::new("s").unwrap()
 }
 
-pub fn path(text: &str) -> FilePath {
+fn path(text: &str) -> FilePath {
     FilePath::parse(text).unwrap()
 }
 

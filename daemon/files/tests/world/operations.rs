@@ -24,11 +24,18 @@ pub fn directory_path(directory: usize) -> FilePath {
 }
 
 impl World {
-    pub fn add_list(&mut self) -> usize {
-        let list = self.clients.lists.len();
-        let path = path(&format!("/s/list{list}"));
-        self.clients.lists.push(List { path, calls: Vec::new(), length: 0, token: 0 });
-        list
+    /// An empty file that will only grow.
+    pub fn new_list(&mut self) -> Doing {
+        let path = path(&format!("/s/list{}", self.clients.lists.len()));
+        let calls = Vec::new();
+        self.clients.lists.push(List { path: path.clone(), calls, length: 0, token: 0 });
+        let operation = Operation::Write(Write {
+            path,
+            operation: self.new_operation_id(),
+            token: Token(0),
+            to: WriteTo::Put { condition: PutIf::Absent, copies: 3, mode: 0o644, parents: true },
+        });
+        Doing::new(Target::First, operation, Vec::new(), self.now)
     }
 
     pub fn draw_operation(&mut self) -> Doing {
@@ -77,7 +84,7 @@ impl World {
             token: Token(token),
             to: WriteTo::Append { length: only },
         });
-        let action = lists::Action::Append { number, length, only, token };
+        let action = lists::Action::Append { number, only, token };
         self.list_call(list, action, operation, content::record(number, length))
     }
 
@@ -212,6 +219,7 @@ impl World {
                         return self.break_it(format!("no record at {at} of {length} in {path}"));
                     }
                 };
+                self.last_read.clone_from(&bytes);
                 if is_newest {
                     file.length = bytes.len() as u64;
                 } else {
@@ -231,7 +239,13 @@ impl World {
         file.calls[call].until = Some((until, answer));
     }
 
-    pub fn names_heard(&mut self, directory: usize, call: usize, doing: &Doing, heard: Option<Heard>) {
+    pub fn names_heard(
+        &mut self,
+        directory: usize,
+        call: usize,
+        doing: &Doing,
+        heard: Option<Heard>,
+    ) {
         let Some(heard) = heard else { return };
         let action = self.clients.directories[directory].calls[call].action;
         let answer = match (action, heard) {
@@ -258,7 +272,8 @@ impl World {
                 names::Heard::SawNames([false; NAMES])
             }
             (names::Action::List, Heard::Found(Found::Listing(listing), _)) => {
-                let has = |at: usize| listing.entries.iter().any(|one| *one.name == *format!("n{at}"));
+                let has =
+                    |at: usize| listing.entries.iter().any(|one| *one.name == *format!("n{at}"));
                 names::Heard::SawNames(std::array::from_fn(has))
             }
             (names::Action::List, Heard::Refused(Refusal::NotFound)) => {

@@ -4,7 +4,7 @@ use super::clients::Target;
 use super::names::NAMES;
 use super::sim::World;
 use super::{SECOND, lists, ms, name, names, share};
-use memberd_files::{Catalog, Content, ExtentRef, KeeperRole, Operation, Query};
+use memberd_files::{Catalog, Content, ExtentRef, KeeperRole};
 use rand::RngExt;
 use std::collections::BTreeSet;
 
@@ -37,9 +37,8 @@ impl World {
             one.as_ref().is_some_and(|(status, _)| status.role == KeeperRole::Primary)
         });
         let applied = Some(self.truth.catalog.applied());
-        let level = statuses
-            .iter()
-            .all(|(_, one)| one.as_ref().is_some_and(|(_, own)| *own == applied));
+        let level =
+            statuses.iter().all(|(_, one)| one.as_ref().is_some_and(|(_, own)| *own == applied));
         let whole = self.views.whole(&share()).len() == keepers.len();
         let is_fine = primaries.count() == 1 && level && whole;
         (!is_fine).then(|| {
@@ -72,7 +71,8 @@ impl World {
             let set: BTreeSet<usize> =
                 super::machine::indices(&extent.set.members).into_iter().collect();
             let equal = set.iter().all(|i| {
-                self.machines[*i].facts.sealed.get(&extent.id) == Some(&(extent.length, extent.root))
+                self.machines[*i].facts.sealed.get(&extent.id)
+                    == Some(&(extent.length, extent.root))
             });
             if set.len() != wanted || !equal || set.iter().any(|i| !intact.contains(i)) {
                 return Some(format!("{extent:?} is intact on {intact:?}"));
@@ -97,12 +97,78 @@ impl World {
         }
         self.check_images();
         self.check_histories();
+        self.check_traffic();
         self.was_whole = true;
         self.is_calm = false;
     }
 
     pub fn are_clients_done(&self) -> bool {
         self.clients.sessions.iter().all(|session| session.doing.is_none())
+    }
+
+    /// Repair copies what was lost, and little more.
+    fn check_traffic(&mut self) {
+        let (repaired, lost) = (self.repaired_bytes, self.lost_bytes);
+        if repaired > 2 * lost + (4 << 20) {
+            self.break_it(format!("{repaired} bytes were copied for {lost} that were lost"));
+        }
+        (self.repaired_bytes, self.lost_bytes) = (0, 0);
+    }
+
+    /// A machine restarts in quiet: nothing is copied, and after a while hardly anything is said.
+    pub fn restart_in_quiet(&mut self) {
+        self.is_calm = true;
+        let at = self.rng.random_range(0..self.machines.len());
+        let power = self.rng.random_bool(0.5);
+        self.crash(at, power);
+        let away = self.rng.random_range(1..15);
+        self.run(away * SECOND);
+        self.start(at);
+        if !self.run_until(120 * SECOND, |world| world.unrest().is_none()) {
+            let unrest = self.unrest();
+            return self.break_it(format!("not whole after a restart in quiet: {unrest:?}"));
+        }
+        if self.repaired_bytes > 0 {
+            let bytes = self.repaired_bytes;
+            self.break_it(format!("{bytes} bytes were copied because of a restart"));
+        }
+        self.is_long = true;
+        self.run(1_200 * SECOND);
+        let before = self.messages;
+        self.run(3_600 * SECOND);
+        let (said, size) = (self.messages - before, self.machines.len() as u64);
+        if said > 200 * size {
+            self.break_it(format!("{said} messages in an hour of quiet"));
+        }
+        self.check_rest();
+    }
+
+    /// Nothing is under way any more, so nothing holds memory.
+    fn check_rest(&mut self) {
+        for i in 0..self.machines.len() {
+            let Some(member) = self.machines[i].member.as_ref() else { continue };
+            let status = member.status();
+            let busy = status.writes + status.reads + status.asks;
+            if busy + status.repairs_waiting + status.repairs_running > 0 {
+                self.break_it(format!("vm{i} has something under way in quiet: {status:?}"));
+            }
+        }
+    }
+
+    /// After more than a day what was deleted or given up is gone.
+    pub fn wait_for_garbage(&mut self) {
+        self.run(27 * 3_600 * SECOND);
+        let used: BTreeSet<_> = self.truth.in_use().into_iter().collect();
+        for i in 0..self.machines.len() {
+            let sealed = self.machines[i].facts.sealed.keys();
+            let garbage: Vec<_> = sealed.filter(|extent| !used.contains(extent)).collect();
+            let spool = self.machines[i].disk.files();
+            let spool = spool.iter().filter(|file| file.starts_with("spool/")).count();
+            if !garbage.is_empty() || spool > 0 {
+                return self
+                    .break_it(format!("vm{i} has {garbage:?} and {spool} parts of uploads"));
+            }
+        }
     }
 
     /// The catalogs are the same, byte for byte.
@@ -150,28 +216,28 @@ impl World {
     }
 
     /// Does an operation in quiet, at some member, to its end. The bytes are what a read got.
-    fn do_now(&mut self, doing: super::clients::Doing) -> Option<(Target, Vec<u8>)> {
+    pub fn do_now(&mut self, doing: super::clients::Doing) -> Option<(Target, Vec<u8>)> {
         let target = doing.target;
-        let is_read = matches!(doing.operation, Operation::Read { .. });
-        let is_list = matches!(doing.operation, Operation::Ask { query: Query::List { .. }, .. });
-        assert!(is_read || is_list);
         let session = self.clients.sessions.len();
         self.clients.sessions.push(super::clients::Session { doing: Some(doing) });
         self.last_read.clear();
         let at = self.rng.random_range(0..self.machines.len());
         self.submit_at(session, at);
-        let done = self.run_until_fine(60 * SECOND, |world| {
-            world.clients.sessions[session].doing.is_none()
-        });
+        let done = self
+            .run_until_fine(60 * SECOND, |world| world.clients.sessions[session].doing.is_none());
         self.clients.sessions.pop();
         if !done {
-            self.break_it(format!("in quiet a read did not end: {target:?}"));
+            self.break_it(format!("in quiet an operation did not end: {target:?}"));
             return None;
         }
         Some((target, std::mem::take(&mut self.last_read)))
     }
 
-    fn run_until_fine(&mut self, most: std::time::Duration, holds: impl Fn(&World) -> bool) -> bool {
+    fn run_until_fine(
+        &mut self,
+        most: std::time::Duration,
+        holds: impl Fn(&World) -> bool,
+    ) -> bool {
         let end = self.now + most;
         while self.now < end && self.broken.is_none() && !holds(self) {
             self.run(ms(5));

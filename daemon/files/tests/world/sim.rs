@@ -10,10 +10,10 @@ use super::truth::Truth;
 use super::views::Views;
 use super::{Setup, index, ms, name, share};
 use memberd_files::store::{Done, JobId, Refused};
-use memberd_files::{ClientId, FilesMessage, MemberOfView, Name};
+use memberd_files::{ClientId, FilesMessage, MemberOfView, Name, ReadPurpose, Transfer};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What happens at a moment. `process` is that of the machine: a restart makes it void.
@@ -44,6 +44,19 @@ pub struct World {
     pub truth: Truth,
     /// No faults any more, and none is to come.
     pub is_calm: bool,
+    /// Whether everything was whole once since the last faults.
+    pub was_whole: bool,
+    /// Machines that some fault has met since then.
+    pub harmed: BTreeSet<usize>,
+    /// Members that are in no view any more: since when, and whether their copies count as lost.
+    pub gone: BTreeMap<usize, (Duration, bool)>,
+    /// The bytes of copies that were lost or away for long, and those that repairs asked for.
+    pub lost_bytes: u64,
+    pub repaired_bytes: u64,
+    /// Nothing happens for hours.
+    pub is_long: bool,
+    /// What a read in quiet got.
+    pub last_read: Vec<u8>,
     pub broken: Option<String>,
     pub events: u64,
     pub messages: u64,
@@ -67,6 +80,13 @@ impl World {
             clients: Clients::default(),
             truth: Truth::default(),
             is_calm: false,
+            was_whole: false,
+            harmed: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            lost_bytes: 0,
+            repaired_bytes: 0,
+            is_long: false,
+            last_read: Vec::new(),
             broken: None,
             events: 0,
             messages: 0,
@@ -183,6 +203,11 @@ impl World {
         }
         self.messages += 1;
         self.look_at_message(from, &message);
+        if let FilesMessage::Transfer(Transfer::Read(order)) = &message
+            && matches!(order.purpose, ReadPurpose::Repair { .. })
+        {
+            self.repaired_bytes += u64::from(order.bytes);
+        }
         let is_bulk = message.is_bulk();
         let arrivals = self.network.arrivals(&mut self.rng, self.now, (from, to), is_bulk);
         let process = self.machines[to].process;
@@ -202,7 +227,7 @@ impl World {
         if bytes.len() > (1 << 20) + (4 << 10) {
             self.break_it(format!("vm{from} sends {} bytes", bytes.len()));
         }
-        if FilesMessage::decode(&bytes).as_ref() != Some(message) {
+        if FilesMessage::decode(&bytes).as_ref() != Ok(message) {
             self.break_it(format!("vm{from} sends what cannot be read: {message:?}"));
         }
     }
@@ -219,7 +244,9 @@ impl Happening {
             | Happening::Taken { at, process, .. }
             | Happening::Feed { at, process, .. }
             | Happening::Restarted { at, process, .. } => Some((*at, *process)),
-            Happening::Session(_) | Happening::Ring | Happening::Group | Happening::Fault(_) => None,
+            Happening::Session(_) | Happening::Ring | Happening::Group | Happening::Fault(_) => {
+                None
+            }
         }
     }
 }

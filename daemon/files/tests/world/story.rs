@@ -57,6 +57,12 @@ pub fn story(seed: u64, mutant: Mutant) -> World {
         world.run(30 * SECOND);
         world.settle();
     }
+    if world.broken.is_none() {
+        world.restart_in_quiet();
+    }
+    if world.broken.is_none() && seed % 8 == 0 {
+        world.wait_for_garbage();
+    }
     world
 }
 
@@ -70,8 +76,8 @@ impl World {
             return self.break_it(format!("at the beginning: {unrest:?}"));
         }
         for _ in 0..2 {
-            let list = self.add_list();
-            self.create_list(list);
+            let doing = self.new_list();
+            self.do_now(doing);
         }
         self.was_whole = true;
         self.is_calm = false;

@@ -20,8 +20,6 @@ pub struct Truth {
     seen: BTreeMap<usize, (u64, u64)>,
     /// All extents that were ever published.
     pub extents: BTreeSet<ExtentId>,
-    /// The bytes that were asked for by repairs.
-    pub repaired_bytes: u64,
 }
 
 impl Default for Truth {
@@ -33,7 +31,6 @@ impl Default for Truth {
             primaries: BTreeMap::new(),
             seen: BTreeMap::new(),
             extents: BTreeSet::new(),
-            repaired_bytes: 0,
         }
     }
 }
@@ -70,7 +67,8 @@ impl World {
     /// Looks at what a member's keeper has applied, and whether it is primary.
     pub fn look_at_keepers(&mut self, at: usize) {
         let machine = &self.machines[at];
-        let Some(keeper) = machine.member.as_ref().and_then(|member| member.keeper(&share())) else {
+        let Some(keeper) = machine.member.as_ref().and_then(|member| member.keeper(&share()))
+        else {
             return;
         };
         if let Some(ballot) = keeper.reign()
@@ -202,6 +200,10 @@ impl World {
             member.and_then(|it| it.keeper(&share())).is_some_and(|it| it.catalog().is_some())
         };
         whole.iter().any(is_whole)
-            && self.truth.in_use().iter().all(|extent| self.intact(*extent).iter().any(|i| *i != at))
+            && self
+                .truth
+                .in_use()
+                .iter()
+                .all(|extent| self.intact(*extent).iter().any(|i| *i != at))
     }
 }

@@ -56,10 +56,6 @@ impl Views {
         self.list.get(usize::try_from(epoch.0).ok()?.checked_sub(1)?)
     }
 
-    pub fn has_changes(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     pub fn propose(&mut self, change: Change) {
         if self.waiting.len() < 64 && !self.waiting.contains(&change) {
             self.waiting.push(change);
