@@ -111,8 +111,8 @@ impl World {
 
     /// A session goes on: with an operation that got no answer, or with the next one.
     pub fn session(&mut self, session: usize) {
-        let doing = self.clients.sessions[session].doing.as_ref();
-        match doing.map(|doing| doing.client) {
+        let Some(Session { doing }) = self.clients.sessions.get(session) else { return };
+        match doing.as_ref().map(|doing| doing.client) {
             Some(Some(_)) => {}
             Some(None) => self.submit(session),
             None if self.now < self.clients.until => {

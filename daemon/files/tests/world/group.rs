@@ -108,9 +108,8 @@ impl World {
         }
         match self.rng.random_range(0..10) {
             _ if self.is_calm => self.show(at, newest),
-            0..5 => self.show(at, newest),
-            5 => self.show(at, Epoch(newest.0 - 1)),
-            6 => self.show_known(at),
+            0..6 => self.show(at, newest),
+            6 => self.show(at, Epoch(newest.0 - 1)),
             _ => {}
         }
     }

@@ -28,11 +28,12 @@ pub struct Machine {
     pub ever_sealed: BTreeSet<memberd_files::ExtentId>,
     /// Whether the power went: what was not synced is lost in part at the next start.
     pub lost_power: bool,
-    /// When it lost its disk, and the least epoch of which it may hear after that.
+    /// In which view it lost its disk.
     pub wiped_in: Epoch,
-    /// The newest view that it was shown, in this process and before.
+    /// The newest view that it was shown.
     pub shown: Epoch,
-    known: Epoch,
+    /// The first view after a start is one that the council confirmed since.
+    least: Epoch,
     pub stopped_until: Duration,
     /// When the group last heard it, and since when it has done so.
     pub heard_at: Duration,
@@ -62,7 +63,7 @@ impl Machine {
             lost_power: false,
             wiped_in: Epoch(0),
             shown: Epoch(0),
-            known: Epoch(0),
+            least: Epoch(0),
             stopped_until: Duration::ZERO,
             heard_at: Duration::ZERO,
             up_since: Duration::ZERO,
@@ -129,7 +130,7 @@ impl World {
         machine.hints = Hints::default();
         machine.stopped_until = Duration::ZERO;
         machine.up_since = self.now;
-        (machine.known, machine.shown) = (machine.shown, Epoch(0));
+        (machine.least, machine.shown) = (self.views.newest().epoch, Epoch(0));
         machine.store = Some(store);
         machine.member = Some(Member::new(name(at), settings, on_disk, seed, now));
         self.note(|| format!("vm{at} starts"));
@@ -249,8 +250,12 @@ impl World {
             return self.crash(at, true);
         }
         let mut dropped = Vec::new();
+        let mut told = Vec::new();
         for (id, result) in &answers {
             let job = &batch[id];
+            if self.traced && changes(job) {
+                told.push(format!("vm{at} disk: {} {result:?}", short(job)));
+            }
             machine.facts.answered(job, result);
             match (job, result) {
                 (Job::Seal { id, .. }, Ok(_)) => drop(machine.ever_sealed.insert(*id)),
@@ -258,6 +263,7 @@ impl World {
                 _ => {}
             }
         }
+        told.into_iter().for_each(|what| self.note(|| what));
         if answers.len() != batch.len() {
             return self.break_it(format!("vm{at}: {} of {} jobs", answers.len(), batch.len()));
         }
@@ -317,7 +323,7 @@ impl World {
     /// Shows a machine a view, if it may hear of it.
     pub fn show(&mut self, at: usize, epoch: Epoch) {
         let machine = &self.machines[at];
-        if epoch <= machine.shown || epoch < machine.wiped_in {
+        if epoch <= machine.shown || epoch < machine.least {
             return;
         }
         let Some(view) = self.views.of(epoch).cloned() else { return };
@@ -325,16 +331,18 @@ impl World {
         self.give(at, |member, now| member.handle_view(now, Arc::clone(&view)));
     }
 
-    /// What its own council has on disk, which may be long over.
-    pub fn show_known(&mut self, at: usize) {
-        let known = self.machines[at].known;
-        if self.machines[at].shown == Epoch(0) && known > Epoch(0) {
-            self.show(at, known);
-        }
-    }
-
     pub fn room_of(&self, at: usize) -> (Room, bool) {
         self.machines[at].told
+    }
+}
+
+/// A job, without its bytes.
+fn short(job: &Job) -> String {
+    match job {
+        Job::Append { first, entries, .. } => format!("append {first}, {} entries", entries.len()),
+        Job::Promise { epoch, .. } => format!("promise {epoch:?}"),
+        Job::Seal { id, facts, .. } => format!("seal {id:?} {:?}", facts.set),
+        other => format!("{other:?}"),
     }
 }
 

@@ -62,7 +62,7 @@ pub struct World {
     pub messages: u64,
     queue: BTreeMap<(Duration, u64), Happening>,
     sequence: u64,
-    traced: bool,
+    pub traced: bool,
 }
 
 impl World {
@@ -203,6 +203,9 @@ impl World {
         }
         self.messages += 1;
         self.look_at_message(from, &message);
+        if self.traced {
+            self.trace(from, to, &message);
+        }
         if let FilesMessage::Transfer(Transfer::Read(order)) = &message
             && matches!(order.purpose, ReadPurpose::Repair { .. })
         {
@@ -215,6 +218,27 @@ impl World {
             let message = Box::new(message.clone());
             let happening = Happening::Message { from, to, process, message };
             self.at(arrives - self.now, happening);
+        }
+    }
+
+    fn trace(&self, from: usize, to: usize, message: &FilesMessage) {
+        match message {
+            FilesMessage::Transfer(
+                Transfer::Piece { .. } | Transfer::Data { .. } | Transfer::Got { .. },
+            ) => {}
+            FilesMessage::Transfer(other) => {
+                self.note(|| format!("vm{from} -> vm{to} {other:?}"));
+            }
+            FilesMessage::Keeper { message, .. } => {
+                let text = format!("{:?}", message.body);
+                let short: String = text.chars().take(160).collect();
+                self.note(|| format!("vm{from} -> vm{to} {short}"));
+            }
+            other => {
+                let text = format!("{other:?}");
+                let short: String = text.chars().take(160).collect();
+                self.note(|| format!("vm{from} -> vm{to} {short}"));
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::sim::World;
 use super::{index, share};
 use memberd_files::store::Job;
 use memberd_files::{
-    Answer, Catalog, Entry, Epoch, ExtentId, FilesView, KeeperRole, Mutation, Position,
+    Answer, Ballot, Catalog, Entry, Epoch, ExtentId, FilesView, KeeperRole, Mutation, Position,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,17 +91,21 @@ impl World {
         let from = std::mem::replace(&mut seen.1, applied.index);
         let positions: Vec<Position> =
             (from + 1..applied.index).filter_map(|index| keeper.position(index)).collect();
-        positions.into_iter().chain([applied]).for_each(|position| self.applied(at, position));
+        let reign = keeper.reign();
+        for position in positions.into_iter().chain([applied]) {
+            self.applied(at, position, reign);
+        }
     }
 
     /// A keeper applied this: all have the same there.
-    fn applied(&mut self, at: usize, position: Position) {
+    fn applied(&mut self, at: usize, position: Position, reign: Option<Ballot>) {
         let known = *self.truth.order.entry(position.index).or_insert(position);
         if known != position && position.index > 0 {
             return self.break_it(format!("vm{at} applied {position:?}, another one {known:?}"));
         }
-        while let Some(next) =
-            self.truth.order.get(&(self.truth.catalog.applied().index + 1)).copied()
+        while self.broken.is_none()
+            && let Some(next) =
+                self.truth.order.get(&(self.truth.catalog.applied().index + 1)).copied()
         {
             let Some(entry) = self.truth.entries.get(&next).cloned() else {
                 return self.break_it(format!("{next:?} was applied and is on no disk"));
@@ -111,13 +115,14 @@ impl World {
             if !repeated && matches!(answer, Answer::Done(_)) {
                 self.committed(&entry);
             }
-            self.expect_on_disks(next);
+            if let Some(reign) = reign {
+                self.expect_on_disks(next, reign.epoch);
+            }
         }
     }
 
-    /// What is committed lies on the disks of all keepers of the reign's view.
-    fn expect_on_disks(&mut self, position: Position) {
-        let epoch = position.ballot.epoch;
+    /// What is committed lies on the disks of all keepers of the view of the reign.
+    fn expect_on_disks(&mut self, position: Position, epoch: Epoch) {
         let Some(view) = self.views.of(epoch).cloned() else { return };
         for i in indices(view.shares.get(&share()).into_iter().flat_map(|of| &of.keepers)) {
             let machine = &self.machines[i];
@@ -133,6 +138,7 @@ impl World {
         let Some(view) = self.views.of(epoch).cloned() else { return };
         for extent in entry.mutation.new_extents() {
             self.truth.extents.insert(extent.id);
+            self.note(|| format!("published {:?} on {:?}", extent.id, extent.set.members));
             let wanted = 3.min(view.members.len());
             let has = self.durable_of(&view, extent.id, &extent.set.members);
             if has < wanted {
