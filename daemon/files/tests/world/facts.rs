@@ -4,6 +4,13 @@ use memberd_files::store::{Done, Job, Refused, ShareStanding};
 use memberd_files::{Entry, ExtentId, Position, ShareName};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a store has when it opens.
+pub struct OnStore {
+    pub shares: Vec<ShareStanding>,
+    pub extents: BTreeMap<ExtentId, (u64, [u8; 32])>,
+    pub entries: BTreeMap<ShareName, Vec<Entry>>,
+}
+
 /// What is durable of a catalog.
 #[derive(Debug, Clone, Default)]
 pub struct Kept {
@@ -91,27 +98,21 @@ impl Facts {
         self.sealed.contains_key(&extent) && !self.rotten.contains(&extent)
     }
 
-    /// Compares with what a store has that opens.
-    pub fn compare(
-        &mut self,
-        shares: &[ShareStanding],
-        extents: &BTreeMap<ExtentId, u64>,
-    ) -> Result<(), String> {
+    /// Compares with what a store has that opens. From then on that is known.
+    pub fn compare(&mut self, found: &OnStore) -> Result<(), String> {
         let (open_shares, open_extents) =
             (std::mem::take(&mut self.open_shares), std::mem::take(&mut self.open_extents));
         for (name, kept) in &self.shares {
-            let standing = shares.iter().find(|standing| standing.share == *name);
+            let standing = found.shares.iter().find(|standing| standing.share == *name);
             let (epoch, image, end) = standing.map_or((0, 0, 1), |one| {
                 (one.epoch.0, one.image.map_or(0, |image| image.applied), one.end)
             });
             if let Some(why) = standing.and_then(|one| one.damaged.clone()) {
                 return Err(format!("the catalog of {name} is damaged: {why}"));
             }
-            if open_shares.contains(name) {
-                continue;
-            }
             let last = kept.entries.keys().next_back().copied().unwrap_or(0);
-            if epoch < kept.epoch || image < kept.image || end <= last && image < last {
+            let is_less = epoch < kept.epoch || image < kept.image || end <= last && image < last;
+            if is_less && !open_shares.contains(name) {
                 return Err(format!(
                     "of {name} epoch {}, image {} and entry {last} were durable, and epoch \
                      {epoch}, image {image} and entries before {end} are there",
@@ -119,24 +120,24 @@ impl Facts {
                 ));
             }
         }
-        for (extent, (length, _)) in &self.sealed {
-            if !open_extents.contains(extent) && extents.get(extent) != Some(length) {
+        for (extent, facts) in &self.sealed {
+            if !open_extents.contains(extent) && found.extents.get(extent) != Some(facts) {
                 return Err(format!("{extent:?} was durable and is not there"));
             }
         }
-        // What it does not have any more was open.
-        self.sealed.retain(|extent, _| extents.contains_key(extent));
-        for (name, kept) in &mut self.shares {
-            if open_shares.contains(name) {
-                match shares.iter().find(|standing| standing.share == *name) {
-                    Some(one) => {
-                        kept.image = one.image.map_or(0, |image| image.applied);
-                        kept.entries.retain(|index, _| (one.first..one.end).contains(index));
-                    }
-                    None => *kept = Kept::default(),
-                }
-            }
-        }
+        self.sealed.clone_from(&found.extents);
+        self.rotten.retain(|extent| found.extents.contains_key(extent));
+        self.shares =
+            found.shares.iter().map(|one| (one.share.clone(), known(one, found))).collect();
         Ok(())
+    }
+}
+
+fn known(standing: &ShareStanding, found: &OnStore) -> Kept {
+    let entries = found.entries.get(&standing.share).into_iter().flatten();
+    Kept {
+        epoch: standing.epoch.0,
+        entries: entries.map(|entry| (entry.position.index, entry.position)).collect(),
+        image: standing.image.map_or(0, |image| image.applied),
     }
 }

@@ -207,7 +207,8 @@ impl World {
                 if self.can_lose(i) && self.rng.random_bool(0.6) {
                     self.wipe(i);
                 } else {
-                    self.crash(i, true);
+                    let power = self.rng.random_bool(0.5);
+                    self.crash(i, power);
                 }
             }
             self.start(i);

@@ -1,13 +1,14 @@
 //! One machine of the world: its disk, the store on it, and the member, as a daemon would wire
 //! them.
 
-use super::facts::Facts;
+use super::facts::{Facts, OnStore};
+use super::faults::Fault;
 use super::sim::{Happening, World};
 use super::views::Change;
 use super::{index, ms, name};
 use memberd_files::store::sim_disk::SimDisk;
 use memberd_files::store::{Done, Job, JobId, Refused, Room, Store, StoreSettings, StoreState};
-use memberd_files::{BootTime, Epoch, Hints, Member, MemberOutput, Now, OnDisk};
+use memberd_files::{BootTime, Entry, Epoch, ExtentId, Hints, Member, MemberOutput, Now, OnDisk};
 use memberd_membership::WallTime;
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -25,7 +26,7 @@ pub struct Machine {
     pub process: u64,
     pub facts: Facts,
     /// All that was ever sealed here.
-    pub ever_sealed: BTreeSet<memberd_files::ExtentId>,
+    pub ever_sealed: BTreeSet<ExtentId>,
     /// Whether the power went: what was not synced is lost in part at the next start.
     pub lost_power: bool,
     /// In which view it lost its disk.
@@ -104,18 +105,29 @@ impl World {
             machine.disk.restart(seed);
         }
         let settings = StoreSettings { space_bytes: 1 << 34, salt: seed };
-        let mut store = match Store::open(machine.disk.clone(), settings) {
-            Ok(store) => store,
+        let opened = Store::open(machine.disk.clone(), settings);
+        let loaded = opened.map_err(|error| error.to_string()).and_then(|mut store| {
+            let found = survey(&mut store)?;
+            let on_disk = OnDisk::load(&mut store).map_err(|refused| refused.to_string())?;
+            Ok((store, found, on_disk))
+        });
+        let (mut store, found, on_disk) = match loaded {
+            Ok(loaded) => loaded,
+            // A fault came by while it opened: it begins again.
+            Err(error) if machine.disk.is_off() || error.ends_with("other error") => {
+                machine.lost_power = true;
+                return self.at(ms(300), Happening::Fault(Fault::Start(at)));
+            }
             Err(error) => return self.break_it(format!("the store of vm{at}: {error}")),
         };
         store.set_mutant(self.setup.store_mutant);
-        if let Err(what) = compare(&mut self.machines[at].facts, &mut store) {
+        let entries: Vec<Entry> = found.entries.values().flatten().cloned().collect();
+        let sealed: Vec<ExtentId> = found.extents.keys().copied().collect();
+        if let Err(what) = self.machines[at].facts.compare(&found) {
             return self.break_it(format!("vm{at} lost what it had said to be durable: {what}"));
         }
-        let on_disk = match OnDisk::load(&mut store) {
-            Ok(on_disk) => on_disk,
-            Err(refused) => return self.break_it(format!("the store of vm{at}: {refused}")),
-        };
+        self.machines[at].ever_sealed.extend(sealed);
+        entries.into_iter().for_each(|entry| self.learn(entry));
         self.begin(at, store, on_disk);
     }
 
@@ -361,14 +373,38 @@ fn changes(job: &Job) -> bool {
     )
 }
 
-fn compare(facts: &mut Facts, store: &mut Store<SimDisk>) -> Result<(), String> {
-    store.take(JobId(0), Job::List { with: None, after: None, limit: usize::MAX });
-    let listed = match store.poll_done() {
-        Some((_, Ok(Done::Extents(listed)))) => listed,
+/// Reads all that a store has.
+fn survey(store: &mut Store<SimDisk>) -> Result<OnStore, String> {
+    let mut run = |job: Job| {
+        store.take(JobId(0), job);
+        store.poll_done().map(|(_, result)| result)
+    };
+    let listed = match run(Job::List { with: None, after: None, limit: usize::MAX }) {
+        Some(Ok(Done::Extents(listed))) => listed,
         other => return Err(format!("a list gave {other:?}")),
     };
-    let extents = listed.iter().map(|one| (one.id, one.length)).collect();
-    facts.compare(&store.shares(), &extents)
+    let mut extents = BTreeMap::new();
+    for one in listed {
+        if let Some(Ok(Done::Head(head))) = run(Job::Head { id: one.id }) {
+            extents.insert(one.id, (head.length, head.root));
+        }
+    }
+    let mut entries: BTreeMap<_, Vec<Entry>> = BTreeMap::new();
+    let shares = store.shares();
+    for standing in &shares {
+        let mut from = standing.first;
+        while from < standing.end {
+            let job = Job::ReadLog { share: standing.share.clone(), from, max_bytes: 1 << 20 };
+            store.take(JobId(0), job);
+            let Some((_, Ok(Done::Entries { entries: read, .. }))) = store.poll_done() else {
+                return Err(format!("entry {from} of {} cannot be read", standing.share));
+            };
+            from += read.len() as u64;
+            let read = read.iter().filter_map(|bytes| Entry::decode(bytes));
+            entries.entry(standing.share.clone()).or_default().extend(read);
+        }
+    }
+    Ok(OnStore { shares, extents, entries })
 }
 
 /// The machines of names.

@@ -1,5 +1,19 @@
 //! Runs whole members through drawn faults, each run from its seed, and looks at every invariant
 //! after every step: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-files --test world drawn`.
+//!
+//! The invariants, and what looks at them:
+//!
+//! - (a) no acknowledged byte is lost or changed: `lists`, `names`, and `truth` at each copy that goes
+//! - (b) what is committed lies on the disks of all keepers, and of enough holders: `truth`
+//! - (c) after quiet all copies are there and equal, and the catalogs byte for byte: `quiet`
+//! - (d) a file is seen whole, old or new: `content`, `operations`
+//! - (e) appends are linearizable, under their conditions and tokens: `lists`
+//! - (f) of racing renames one wins, and (g) what was deleted does not come back: `names`
+//! - (h) every extent of a file has a copy, at any time: `truth`
+//! - (i) repair copies what was lost and little more, and nothing after a restart: `quiet`
+//! - (k) jobs, messages and memory are bounded, and quiet is quiet: `machine`, `sim`, `quiet`
+//! - (l) an epoch has one primary, and all apply the same entries in one order: `truth`
+//! - (m) what a store said to be durable is there when it opens again: `facts`
 
 #![cfg(test)]
 #![allow(

@@ -118,6 +118,9 @@ impl World {
     /// A machine restarts in quiet: nothing is copied, and after a while hardly anything is said.
     pub fn restart_in_quiet(&mut self) {
         self.is_calm = true;
+        // What was given up is copied again as well, until its holders have asked.
+        self.run(150 * SECOND);
+        self.repaired_bytes = 0;
         let at = self.rng.random_range(0..self.machines.len());
         let power = self.rng.random_bool(0.5);
         self.crash(at, power);

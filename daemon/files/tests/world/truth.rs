@@ -54,13 +54,16 @@ impl World {
         for job in jobs {
             let Job::Append { entries, .. } = job else { continue };
             for bytes in entries {
-                let entry = Entry::decode(bytes).expect("an entry is written");
-                let position = entry.position;
-                let known = self.truth.entries.entry(position).or_insert_with(|| entry.clone());
-                if *known != entry {
-                    self.break_it(format!("{position:?} names two entries"));
-                }
+                self.learn(Entry::decode(bytes).expect("an entry is written"));
             }
+        }
+    }
+
+    pub fn learn(&mut self, entry: Entry) {
+        let position = entry.position;
+        let known = self.truth.entries.entry(position).or_insert_with(|| entry.clone());
+        if *known != entry {
+            self.break_it(format!("{position:?} names two entries"));
         }
     }
 
