@@ -119,7 +119,7 @@ fn a_member_that_is_back_is_asked_and_nothing_moves() {
     show(&mut repairer, 5, view(2, 8, &[4]));
     while repairer.poll_output().is_some() {}
     show(&mut repairer, 25, view(3, 8, &[]));
-    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500)] };
+    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500), (ExtentId(2), 9)] };
     assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: verify }));
     repairer.handle_message(at(26), &name(4), &Transfer::Lacks { extents: vec![] });
     repairer.handle_timeout(at(60));
@@ -135,6 +135,9 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
     repairer.handle_message(at(7), &name(4), &sealed);
+    let set = stored(1, 500, &[0, 2, 4]).set.unwrap();
+    let told = Transfer::SetIs { extent: ExtentId(1), set };
+    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: told }));
     assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
 }
 
@@ -168,6 +171,7 @@ fn verified(repairer: &mut Repairer, of: usize) -> Vec<u128> {
 #[test]
 fn two_that_lost_their_disks_are_both_asked() {
     let mut repairer = repairer(5, &[stored(1, 500, &[2, 4, 0])]);
+    repairer.handle_timeout(at(10));
     while repairer.poll_output().is_some() {}
     for (seconds, i) in [(20, 2), (21, 4)] {
         repairer.handle_restarted(at(seconds), &name(i));
