@@ -94,6 +94,10 @@ pub struct Repairer {
     lacking: BTreeMap<ExtentId, BTreeSet<Name>>,
     verifying: BTreeMap<Name, Verifying>,
     verify_all_at: BootTime,
+    /// What others should have by sets that are known here since a moment ago, and when they are
+    /// asked for it.
+    fresh: BTreeMap<Name, BTreeSet<ExtentId>>,
+    verify_fresh_at: Option<BootTime>,
     /// Targets that have refused an extent, until the next view.
     avoid: BTreeMap<ExtentId, BTreeSet<Name>>,
     queue: Queue,
@@ -119,6 +123,8 @@ impl Repairer {
             lacking: BTreeMap::new(),
             verifying: BTreeMap::new(),
             verify_all_at: now + returned::AFTER_START,
+            fresh: BTreeMap::new(),
+            verify_fresh_at: None,
             avoid: BTreeMap::new(),
             queue: Queue::default(),
             running: BTreeMap::new(),
@@ -144,6 +150,7 @@ impl Repairer {
             if set.members.len() < self.settings.copies {
                 self.thin.insert(extent);
             }
+            self.note_fresh(extent, &set);
             self.known.insert(extent, Known { share, length, root, set });
             self.consider(extent);
         }
@@ -223,6 +230,7 @@ impl Repairer {
             .chain(verifying)
             .chain(running)
             .chain([self.verify_all_at])
+            .chain(self.verify_fresh_at)
             .min()
     }
 

@@ -57,6 +57,14 @@ pub struct StoreSettings {
     pub salt: u64,
 }
 
+/// A safety rule that a test switches off.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreMutant {
+    /// The store tries a sync of its log again that has failed.
+    RetrySync,
+}
+
 /// Whether the store still writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreState {
@@ -200,6 +208,12 @@ impl<D: Disk> Store<D> {
     /// Sets how many bytes it may use.
     pub fn set_space(&mut self, bytes: u64) {
         self.settings.space_bytes = bytes;
+    }
+
+    /// Switches a rule off, so that a simulation can show that it would be missed.
+    #[doc(hidden)]
+    pub fn set_mutant(&mut self, mutant: Option<StoreMutant>) {
+        self.wal.retries_sync = mutant == Some(StoreMutant::RetrySync);
     }
 
     /// Sentences for the log since the last call: what is damaged, and why the store failed.

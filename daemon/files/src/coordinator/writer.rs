@@ -43,6 +43,8 @@ pub struct Writer {
     share: ShareName,
     /// What holders note beside its extents, for people.
     hint: String,
+    /// It tells the extents of this attempt from those of others under the same operation id.
+    salt: u64,
     /// The catalog does not take its bytes.
     needs_extent: bool,
     view: Arc<FilesView>,
@@ -88,6 +90,7 @@ impl Writer {
             operation,
             share,
             hint: String::new(),
+            salt: 0,
             needs_extent: false,
             view,
             hints,
@@ -117,6 +120,14 @@ impl Writer {
     #[must_use]
     pub fn with_hint(mut self, hint: String) -> Self {
         self.hint = hint;
+        self
+    }
+
+    /// THE RULE that no two attempts write the same extents, though they may have the same operation
+    /// id: what one of them gives up may be published by another. The owner draws the salt.
+    #[must_use]
+    pub fn with_salt(mut self, salt: u64) -> Self {
+        self.salt = salt;
         self
     }
 
@@ -333,7 +344,8 @@ impl Writer {
 
     fn new_extent(&self) -> ExtentId {
         let number = (self.uploads.len() as u64).to_be_bytes();
-        ExtentId(derived("memberd extent id 1", &[&self.operation.0.to_be_bytes(), &number]))
+        let (operation, salt) = (self.operation.0.to_be_bytes(), self.salt.to_be_bytes());
+        ExtentId(derived("memberd extent id 1", &[&operation, &salt, &number]))
     }
 }
 

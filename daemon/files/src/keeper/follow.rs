@@ -102,6 +102,12 @@ impl Keeper {
                 let ballot = reign.ballot;
                 self.send(from, Body::Claim { ballot });
             }
+            // So has the primary. It does not claim again, and the view need not change.
+            Role::Backup if !report.is_whole && self.mark.primary.as_ref() == Some(from) => {
+                let standings = BTreeMap::from([(from.clone(), report)]);
+                self.filling = None;
+                self.role = Role::Waiting { standings, say_at: now };
+            }
             Role::Former | Role::Claiming(_) | Role::Backup => {}
         }
     }
@@ -127,6 +133,9 @@ impl Keeper {
             self.filling = None;
         }
         if self.mark.primary.as_ref() == Some(from) {
+            if matches!(self.role, Role::Waiting { .. }) {
+                self.role = Role::Backup;
+            }
             let report = self.report(from);
             self.answer(from, Body::Promise { ballot, report });
         }

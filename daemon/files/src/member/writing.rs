@@ -56,6 +56,8 @@ enum Step {
 #[derive(Debug, Clone)]
 pub(super) struct Writing {
     write: Write,
+    /// Other for each attempt of a client under the same operation id.
+    salt: u64,
     settings: ExtentSettings,
     view: Arc<FilesView>,
     hints: Hints,
@@ -82,7 +84,7 @@ pub(super) struct Writing {
 
 impl Writing {
     fn new(
-        write: Write,
+        (write, salt): (Write, u64),
         settings: &ExtentSettings,
         view: Arc<FilesView>,
         hints: Hints,
@@ -90,6 +92,7 @@ impl Writing {
     ) -> Writing {
         let mut writing = Writing {
             write,
+            salt,
             settings: settings.clone(),
             view,
             hints,
@@ -135,7 +138,9 @@ impl Writing {
             WriteTo::Put { .. } => self.path().to_string(),
             WriteTo::Append { .. } => format!("{}, added", self.path()),
         };
-        Writer::new(settings, whose, self.view.clone(), self.hints.clone(), now).with_hint(words)
+        Writer::new(settings, whose, self.view.clone(), self.hints.clone(), now)
+            .with_hint(words)
+            .with_salt(self.salt)
     }
 
     fn look_up(&mut self) {
@@ -295,8 +300,8 @@ impl Writing {
 impl Member {
     pub(super) fn begin_write(&mut self, client: ClientId, write: Write) {
         let (hints, now) = (self.effective_hints(), self.now.boot);
-        let (share, view) = (write.path.share().clone(), self.view.clone());
-        let writing = Writing::new(write, &self.settings.extents, view, hints, now);
+        let (share, view, salt) = (write.path.share().clone(), self.view.clone(), self.draw());
+        let writing = Writing::new((write, salt), &self.settings.extents, view, hints, now);
         self.clients.insert(client, Client::Write(Box::new(writing)));
         if self.view.shares.contains_key(&share) {
             self.go_on_writing(client);

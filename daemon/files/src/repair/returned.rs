@@ -1,6 +1,7 @@
 //! Members that are back: do they still have what they had? Owns the questions to them.
 
 use super::Repairer;
+use crate::content::HolderSet;
 use crate::ids::ExtentId;
 use crate::transfer::Transfer;
 use memberd_council::BootTime;
@@ -14,6 +15,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// When a member that has just started asks all others, and how often all are asked.
 pub(super) const AFTER_START: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// How long after a set became known here its members are asked for what they should have. One of
+/// them may have lost its disk since it said that it has the extent, and before anybody knew of the
+/// set: then nobody asked it for that when it came back.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// What a member is still asked for.
 #[derive(Debug, Clone)]
@@ -38,24 +44,41 @@ impl Repairer {
         self.tick();
     }
 
-    /// Asks a member for all for which this one is the first beside it.
+    /// Asks a member for all that it should have. Each of its holders asks: were it one alone, that
+    /// one might have lost its own copy at the same time.
     pub(super) fn verify(&mut self, member: &Name) {
         if *member == self.own {
             return;
         }
         let Some(extents) = self.by_member.get(member) else { return };
-        let is_first = |extent: &&ExtentId| {
-            let others = self.known.get(extent).map(|known| &known.set.members);
-            let mut others = others
-                .into_iter()
-                .flatten()
-                .filter(|name| *name != member && self.view.members.contains_key(*name));
-            others.next() == Some(&self.own)
-        };
-        let rest: Vec<ExtentId> = extents.iter().filter(is_first).copied().collect();
+        let rest: Vec<ExtentId> = extents.iter().copied().collect();
         let verifying = Verifying { asked: BTreeSet::new(), rest, said: self.now };
         self.verifying.insert(member.clone(), verifying);
         self.verify_on(member);
+    }
+
+    /// A set is known here now. Until all are asked after the start, that is soon enough.
+    pub(super) fn note_fresh(&mut self, extent: ExtentId, set: &HolderSet) {
+        if self.verify_all_at <= self.now + AFTER_START {
+            return;
+        }
+        for member in set.members.iter().filter(|member| **member != self.own) {
+            self.fresh.entry(member.clone()).or_default().insert(extent);
+        }
+        self.verify_fresh_at.get_or_insert(self.now + FRESH);
+    }
+
+    fn verify_fresh(&mut self) {
+        self.verify_fresh_at = None;
+        for (member, extents) in std::mem::take(&mut self.fresh) {
+            let now = self.now;
+            let verifying = || Verifying { asked: BTreeSet::new(), rest: Vec::new(), said: now };
+            let verifying = self.verifying.entry(member.clone()).or_insert_with(verifying);
+            verifying.rest.extend(extents);
+            if verifying.asked.is_empty() {
+                self.verify_on(&member);
+            }
+        }
     }
 
     fn verify_on(&mut self, member: &Name) {
@@ -96,6 +119,9 @@ impl Repairer {
             self.verify_all_at = self.now + EVERY;
             let members: Vec<Name> = self.by_member.keys().cloned().collect();
             members.iter().for_each(|member| self.verify(member));
+        }
+        if self.verify_fresh_at.is_some_and(|at| at <= self.now) {
+            self.verify_fresh();
         }
         self.verifying.retain(|member, _| self.view.members.contains_key(member));
         let due: Vec<Name> = self

@@ -145,7 +145,9 @@ impl Repairer {
         }
         let mut members = known.set.members.clone();
         if members.contains(from) {
-            // It has its own copy again.
+            // It has its own copy again, and may have lost with it who the others are.
+            let set = known.set.clone();
+            self.send(from, Transfer::SetIs { extent, set });
             self.running.remove(&extent);
             if let Some(lacking) = self.lacking.get_mut(&extent) {
                 lacking.remove(from);

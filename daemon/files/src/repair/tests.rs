@@ -119,7 +119,7 @@ fn a_member_that_is_back_is_asked_and_nothing_moves() {
     show(&mut repairer, 5, view(2, 8, &[4]));
     while repairer.poll_output().is_some() {}
     show(&mut repairer, 25, view(3, 8, &[]));
-    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500)] };
+    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500), (ExtentId(2), 9)] };
     assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: verify }));
     repairer.handle_message(at(26), &name(4), &Transfer::Lacks { extents: vec![] });
     repairer.handle_timeout(at(60));
@@ -135,6 +135,9 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
     repairer.handle_message(at(7), &name(4), &sealed);
+    let set = stored(1, 500, &[0, 2, 4]).set.unwrap();
+    let told = Transfer::SetIs { extent: ExtentId(1), set };
+    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: told }));
     assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
 }
 
@@ -150,4 +153,49 @@ fn the_brake_holds_after_the_loss_of_a_rack() {
     assert!(pulls(&mut repairer).iter().all(|(_, id)| *id == 2));
     repairer.handle_timeout(at(609));
     assert!(pulls(&mut repairer).iter().any(|(_, id)| *id == 1));
+}
+
+/// What a member is asked for.
+fn verified(repairer: &mut Repairer, of: usize) -> Vec<u128> {
+    let outputs = std::iter::from_fn(|| repairer.poll_output());
+    let extents = outputs.filter_map(|output| match output {
+        RepairOutput::Send { to, message: Transfer::Verify { extents } } if to == name(of) => {
+            Some(extents)
+        }
+        _ => None,
+    });
+    extents.flatten().map(|(extent, _)| extent.0).collect()
+}
+
+/// Both others have lost their disks at once: the third asks both, whoever is first in the set.
+#[test]
+fn two_that_lost_their_disks_are_both_asked() {
+    let mut repairer = repairer(5, &[stored(1, 500, &[2, 4, 0])]);
+    repairer.handle_timeout(at(10));
+    while repairer.poll_output().is_some() {}
+    for (seconds, i) in [(20, 2), (21, 4)] {
+        repairer.handle_restarted(at(seconds), &name(i));
+        assert_eq!(verified(&mut repairer, i), [1]);
+        let extents = vec![ExtentId(1)];
+        repairer.handle_message(at(seconds), &name(i), &Transfer::Lacks { extents });
+    }
+    let [(first, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(22), &first.clone(), &sealed);
+    assert!(!pulls(&mut repairer).is_empty() || repairer.work() == (0, 0));
+}
+
+/// A set becomes known only after one of its members has lost its disk: it is asked soon.
+#[test]
+fn a_set_that_is_new_here_is_looked_at_soon() {
+    let mut repairer = repairer(5, &[]);
+    repairer.handle_timeout(at(10));
+    repairer.handle_restarted(at(19), &name(2));
+    repairer.handle_held(at(20), stored(1, 500, &[2, 4, 0]));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_timeout(at(49));
+    assert_eq!(verified(&mut repairer, 2), []);
+    assert_eq!(repairer.poll_timeout(), Some(at(50)));
+    repairer.handle_timeout(at(50));
+    assert_eq!(verified(&mut repairer, 2), [1]);
 }

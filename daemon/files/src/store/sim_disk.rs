@@ -119,6 +119,11 @@ impl SimDisk {
         sim.inodes.values_mut().for_each(|inode| inode.crash(&mut random));
     }
 
+    /// Whether the power went, at [`Fault::Power`].
+    pub fn is_off(&self) -> bool {
+        self.lock().is_off
+    }
+
     /// Changes a bit of a file, on the disk and in the cache.
     pub fn rot(&self, path: &str, place: usize) {
         let mut sim = self.lock();

@@ -36,6 +36,8 @@ pub(super) struct Wal<D: Disk> {
     /// Up to where the segment is written.
     pub(super) bytes: u64,
     allocated: u64,
+    /// A sync that failed is tried again: for a test that must find that.
+    pub(super) retries_sync: bool,
 }
 
 pub(super) fn path(segment: u64) -> String {
@@ -54,7 +56,7 @@ fn frame_bytes(body: u64) -> u64 {
 impl<D: Disk> Wal<D> {
     /// A log that goes on with a new segment.
     pub(super) fn new(salt: u64, segment: u64, sequence: u64) -> Wal<D> {
-        Wal { salt, segment, sequence, file: None, bytes: 0, allocated: 0 }
+        Wal { salt, segment, sequence, file: None, bytes: 0, allocated: 0, retries_sync: false }
     }
 
     pub(super) fn salt(&self) -> u64 {
@@ -89,7 +91,10 @@ impl<D: Disk> Wal<D> {
         frame.0.resize(usize::try_from(length).map_err(io::Error::other)?, 0);
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
         disk.write_at(file, &frame.0, self.bytes)?;
-        disk.sync(file)?;
+        match disk.sync(file) {
+            Err(_) if self.retries_sync => disk.sync(file)?,
+            synced => synced?,
+        }
         if self.bytes == 0 {
             disk.sync_directory(DIRECTORY)?;
         }
@@ -105,7 +110,9 @@ impl<D: Disk> Wal<D> {
 
     /// Goes on with that segment.
     pub(super) fn rotate(&mut self) {
-        *self = Wal::new(self.salt, self.next_segment(), self.sequence);
+        let retries_sync = self.retries_sync;
+        let next = Wal::new(self.salt, self.next_segment(), self.sequence);
+        *self = Wal { retries_sync, ..next };
     }
 }
 

@@ -173,6 +173,30 @@ fn drawn_faults_break_nothing() {
     assert!(runs < 2 || reads > 10 * runs && ballots > 2 * runs, "hardly anybody was primary");
 }
 
+/// A primary that lost its disk is back before any view changes: the next keeper claims.
+#[test]
+fn a_primary_without_its_disk_is_followed_by_another() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, None);
+        world.run_for(Duration::from_secs(3));
+        let is_primary = |world: &World, i: usize| {
+            let keeper = world.machines[i].keeper.as_ref();
+            keeper.is_some_and(|keeper| keeper.status().role == KeeperRole::Primary)
+        };
+        let primary = world.keepers().into_iter().find(|i| is_primary(&world, *i)).unwrap();
+        world.show_newest();
+        world.run_for(ms(200));
+        world.wipe(primary);
+        world.start(primary);
+        world.show_newest();
+        world.run_for(Duration::from_secs(8));
+        world.client_rate = false;
+        world.run_for(Duration::from_secs(4));
+        assert_eq!(world.history.broken, None);
+        assert!(world.is_whole(), "seed {seed}: nobody is primary, or somebody lacks the catalog");
+    }
+}
+
 /// Runs seeds with a rule switched off until an invariant breaks, or what a keeper asserts itself.
 fn is_found(mutant: Mutant, most: u64) {
     for seed in 0..most {
