@@ -7,6 +7,7 @@ use crate::control::server;
 use crate::control::socket::Sockets;
 use crate::copies::{self, CopiesService};
 use crate::exit;
+use crate::files::FilesService;
 use crate::keys::Keys;
 use crate::log::{self, Log};
 use crate::membership::{self, MembershipService, Resources};
@@ -174,7 +175,8 @@ async fn run(
         agreement::Resources { directory, caller, membership: membership.handle.clone() };
     let agreement = AgreementService::start(&config, resources)?;
     let (reloader, reloads) = Reloader::new();
-    let started = Started { membership, agreement, copies, search, keys, log: log.clone() };
+    let files = FilesService::default();
+    let started = Started { membership, agreement, files, copies, search, keys, log: log.clone() };
     let services = Arc::new(Services::new(started, reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {

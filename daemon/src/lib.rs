@@ -18,6 +18,8 @@ pub mod daemon;
 pub mod dispatch;
 pub mod durable;
 pub mod exit;
+#[expect(dead_code, reason = "the task that they talk to follows")]
+pub mod files;
 pub mod keys;
 pub mod lock;
 pub mod log;

@@ -15,7 +15,7 @@ use super::writer::{Life, Writer};
 use super::{Command, Settled, Shown};
 use memberd_council::{
     BootTime, ClaimError, ConfirmId, Confirmation, Council, Message, Name, Now, Output,
-    RecoveryError, Settings, Standing, Term, ViewId, WriteId,
+    RecoveryError, Settings, Share, ShareError, Standing, Term, ViewId, WriteId,
 };
 use memberd_membership::ViewNews;
 use std::collections::{BTreeMap, HashMap};
@@ -81,10 +81,14 @@ pub(super) struct Agreement {
     next_question: u64,
     questions: HashMap<ConfirmId, oneshot::Sender<Confirmation>>,
     claims: HashMap<u64, oneshot::Sender<Result<Settled, ClaimError>>>,
+    shares: HashMap<u64, ShareReply>,
     releases: Vec<oneshot::Sender<()>>,
     recovery: Option<oneshot::Sender<Result<(), RecoveryError>>>,
     steps: steps::Steps,
 }
+
+/// Receives what became of a change of the shares.
+type ShareReply = oneshot::Sender<Result<Option<Share>, ShareError>>;
 
 /// What woke the task.
 enum Wake {
@@ -119,6 +123,7 @@ impl Agreement {
             next_question: 0,
             questions: HashMap::new(),
             claims: HashMap::new(),
+            shares: HashMap::new(),
             releases: Vec::new(),
             recovery: None,
             steps: steps::Steps::from_environment(),
