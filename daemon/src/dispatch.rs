@@ -20,6 +20,10 @@ use memberd_membership::WallTime;
 const SWITCHED_OFF: &str =
     "there are no agreed views here: set [agreement] enabled = true on all machines";
 
+/// What a client of the replicated files hears while there are none.
+const NO_FILES: &str =
+    "there are no replicated files here: set [files] enabled = true on all machines, and restart";
+
 /// Carries out an allowed request.
 ///
 /// # Errors
@@ -58,6 +62,7 @@ pub async fn handle(
             };
             handle_agreement(request, client, policy, agreement).await
         }
+        Request::File(_) => client.send(&refused(RefusalKind::Failed, NO_FILES)).await,
     }
 }
 

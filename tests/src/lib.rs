@@ -23,6 +23,7 @@ pub mod costly;
 pub mod crowd;
 pub mod daemon;
 pub mod disk;
+mod file_store;
 pub mod fleet;
 pub mod flood;
 pub mod follow;

@@ -50,6 +50,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     /// `[agreement]`, as lines.
     pub agreement: Vec<String>,
+    /// `[files]`, as lines.
+    pub file_store: Vec<String>,
 }
 
 impl Settings {
@@ -77,6 +79,7 @@ impl Settings {
             key_file: None,
             metrics: None,
             agreement: Vec::new(),
+            file_store: Vec::new(),
         }
     }
 
@@ -150,6 +153,9 @@ impl Settings {
         }
         if !self.agreement.is_empty() {
             let _ = writeln!(text, "[agreement]\n{}", self.agreement.join("\n"));
+        }
+        if !self.file_store.is_empty() {
+            let _ = writeln!(text, "[files]\n{}", self.file_store.join("\n"));
         }
         text
     }

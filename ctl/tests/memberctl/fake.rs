@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use memberd_control::frame::{encode, read_frame};
 use memberd_control::message::{
-    Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
+    FileUpload, Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
 };
 use tempfile::TempDir;
 
@@ -30,6 +30,17 @@ impl Client {
     /// Sends a reply.
     pub(crate) fn say(&mut self, reply: &Reply) {
         self.raw(&encode(reply).unwrap());
+    }
+
+    /// The bytes that follow the request; none if the client went away before their end.
+    pub(crate) fn uploaded(&mut self) -> Option<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            match read_frame(&mut self.0).ok()? {
+                FileUpload::Bytes(bytes) => all.extend(bytes),
+                FileUpload::End => return Some(all),
+            }
+        }
     }
 
     /// Sends bytes. An error is ignored: the test notices in another way that the client is gone.

@@ -25,6 +25,9 @@
 //! A client that closes the connection, or only its sending side, cancels its request. This is how
 //! a search or a stream of events is stopped.
 //!
+//! A request that writes a replicated file is the only one that goes on after it was sent, see
+//! [`FileUpload`](message::FileUpload).
+//!
 //! Each message is one frame, see [`frame`]. The protocol does no I/O of its own: there are pure
 //! functions for a daemon with its own sockets, and blocking helpers over [`std::io`] for simple
 //! clients.

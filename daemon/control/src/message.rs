@@ -1,12 +1,18 @@
 //! The messages of the control socket: hellos, requests, replies, and the records in them.
 
 mod agreement;
+mod file;
 mod request;
 
 pub use self::agreement::{
     Checked, ClaimRequest, ClaimedRecord, LeaderRecord, LeaderRequest, LeaseLost, LeaseRecord,
     LostRecord, MAX_CLAIM_KEY, MAX_LOST_NAMES, PastViewRecord, PendingRecord, RecoverRequest,
     RecoveryPlan, VIEW_MEMBERS_PER_REPLY, ViewMember, ViewOperation, ViewRecord, ViewRequest,
+};
+pub use self::file::{
+    FILE_ENTRIES_PER_REPLY, FILE_PIECE_BYTES, FileAppend, FileCopies, FileEntry, FileKind,
+    FileLacking, FileList, FileMerged, FileProgress, FilePut, FileRead, FileReply, FileRequest,
+    FileStat, FileStatRequest, FileUpload, FilesChecked, FilesReport, ShareReport, StoredExtent,
 };
 pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
@@ -146,6 +152,8 @@ pub enum Reply {
     LeaseLost(LeaseLost),
     /// Final: who has the key.
     Claimed(ClaimedRecord),
+    /// An answer about replicated files, streamed or final as it says.
+    File(FileReply),
 }
 
 /// What became of a request to forget members.

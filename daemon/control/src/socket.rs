@@ -1,6 +1,6 @@
 //! The control sockets: one for all requests, and beside it one to look and one to search.
 
-use crate::message::{LeaderRequest, Request};
+use crate::message::{FileRequest, LeaderRequest, Request};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,7 @@ impl Access {
                 | LeaderRequest::Hold
                 | LeaderRequest::Release { .. },
             )
+            | Request::File(FileRequest::Status)
             | Request::Log { filter: None } => true,
             Request::Join { .. }
             | Request::Leave
@@ -42,6 +43,7 @@ impl Access {
             | Request::Recover(_)
             | Request::Leader(LeaderRequest::HandOver { .. })
             | Request::Claim(_)
+            | Request::File(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
             Request::Grep(_) | Request::Files(_) => self != Access::ReadOnly,
         }
@@ -75,7 +77,8 @@ mod tests {
     use super::*;
     use crate::files::FilesRequest;
     use crate::message::{
-        ChangeKinds, ClaimRequest, EventsFrom, Follow, Forget, RecoverRequest, ViewRequest,
+        ChangeKinds, ClaimRequest, EventsFrom, FileAppend, FileList, FilePut, FileRead,
+        FileStatRequest, Follow, Forget, RecoverRequest, ViewRequest,
     };
 
     #[test]
@@ -109,6 +112,24 @@ mod tests {
         for request in &changes {
             assert_eq!(of(request), [true, false, false], "{request:?}");
         }
+        let path = String::new;
+        let of_files = [
+            FileRequest::Put(FilePut::default()),
+            FileRequest::Append(FileAppend::default()),
+            FileRequest::Read(FileRead::default()),
+            FileRequest::List(FileList::default()),
+            FileRequest::Stat(FileStatRequest::default()),
+            FileRequest::Remove { path: path(), recursive: false },
+            FileRequest::Rename { from: path(), to: path(), replace: false },
+            FileRequest::MakeDirectory { path: path() },
+            FileRequest::Stored,
+            FileRequest::Merge { path: path() },
+            FileRequest::Check { share: None },
+            FileRequest::Token { path: path(), raise_to: None },
+        ];
+        for request in of_files.map(Request::File) {
+            assert_eq!(of(&request), [true, false, false], "{request:?}");
+        }
         for request in [Request::Grep(Box::default()), Request::Files(FilesRequest::default())] {
             assert_eq!(of(&request), [true, true, false], "{request:?}");
         }
@@ -124,6 +145,7 @@ mod tests {
             Request::Metrics,
             Request::Ring,
             Request::Log { filter: None },
+            Request::File(FileRequest::Status),
             Request::View(ViewRequest::default()),
             Request::Leader(LeaderRequest::Show),
             Request::Leader(LeaderRequest::Check { for_ms: 1 }),

@@ -5,7 +5,8 @@ use memberd_control::files::FilesRequest;
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_control::grep::GrepJournal;
 use memberd_control::message::{
-    ChangeKinds, ClaimRequest, EventsFrom, Follow, Forget, LeaderRequest, RecoverRequest, Request,
+    ChangeKinds, ClaimRequest, EventsFrom, FileAppend, FileList, FilePut, FileRead, FileRequest,
+    FileStatRequest, FileUpload, Follow, Forget, LeaderRequest, RecoverRequest, Request,
     ViewRequest,
 };
 
@@ -92,6 +93,65 @@ fn requests_about_views_have_the_bytes_that_other_versions_know() {
         ),
     ] {
         assert_bytes(&request, bytes);
+    }
+}
+
+#[test]
+fn requests_about_files_have_the_bytes_that_other_versions_know() {
+    let text = str::to_owned;
+    let put = FilePut { path: text("/s/x"), copies: Some(2), mode: 7, ..FilePut::default() };
+    let append = FileAppend { path: text("/s/x"), length: Some(7), token: 9 };
+    for (request, bytes) in [
+        (
+            FileRequest::Put(put),
+            &b"\xa1\x63Put\xa6\x64path\x64/s/x\x68only_new\xf4\x67parents\xf4\x66copies\x02\
+            \x64mode\x07\x65token\x00"[..],
+        ),
+        (
+            FileRequest::Append(append),
+            b"\xa1\x66Append\xa3\x64path\x64/s/x\x66length\x07\x65token\x09",
+        ),
+        (
+            FileRequest::Read(FileRead { path: text("/s"), offset: 7, limit: None }),
+            b"\xa1\x64Read\xa3\x64path\x62/s\x66offset\x07\x65limit\xf6",
+        ),
+        (
+            FileRequest::List(FileList { path: text("/"), copies: true }),
+            b"\xa1\x64List\xa2\x64path\x61/\x66copies\xf5",
+        ),
+        (
+            FileRequest::Stat(FileStatRequest { path: text("/"), hash: true }),
+            b"\xa1\x64Stat\xa2\x64path\x61/\x64hash\xf5",
+        ),
+        (
+            FileRequest::Remove { path: text("/s"), recursive: true },
+            b"\xa1\x66Remove\xa2\x64path\x62/s\x69recursive\xf5",
+        ),
+        (
+            FileRequest::Rename { from: text("/a"), to: text("/b"), replace: true },
+            b"\xa1\x66Rename\xa3\x64from\x62/a\x62to\x62/b\x67replace\xf5",
+        ),
+        (
+            FileRequest::MakeDirectory { path: text("/s") },
+            b"\xa1\x6dMakeDirectory\xa1\x64path\x62/s",
+        ),
+        (FileRequest::Stored, b"\x66Stored"),
+        (FileRequest::Merge { path: text("/s") }, b"\xa1\x65Merge\xa1\x64path\x62/s"),
+        (FileRequest::Check { share: None }, b"\xa1\x65Check\xa1\x65share\xf6"),
+        (FileRequest::Status, b"\x66Status"),
+        (
+            FileRequest::Token { path: text("/s"), raise_to: Some(7) },
+            b"\xa1\x65Token\xa2\x64path\x62/s\x68raise_to\x07",
+        ),
+    ] {
+        assert_bytes(&Request::File(request), &[b"\xa1\x64File", bytes].concat());
+    }
+    for (upload, bytes) in [
+        (FileUpload::Bytes(b"xyz".to_vec()), &b"\xa1\x65Bytes\x43xyz"[..]),
+        (FileUpload::End, b"\x63End"),
+    ] {
+        assert_eq!(encode(&upload).unwrap()[HEADER_BYTES..], *bytes, "{upload:?}");
+        assert_eq!(decode::<FileUpload>(bytes).unwrap(), upload);
     }
 }
 

@@ -4,6 +4,7 @@ use crate::bounded::at_most;
 use crate::files::FilesRequest;
 use crate::grep::GrepRequest;
 use crate::message::agreement::{ClaimRequest, LeaderRequest, RecoverRequest, ViewRequest};
+use crate::message::file::FileRequest;
 use serde::{Deserialize, Serialize};
 
 /// The most introducers of one request.
@@ -60,6 +61,8 @@ pub enum Request {
     Leader(LeaderRequest),
     /// Claim a key, so that one machine of all does the work.
     Claim(ClaimRequest),
+    /// Read or change the replicated files.
+    File(FileRequest),
 }
 
 /// Which members to forget.
@@ -173,6 +176,8 @@ enum Encoded {
     Leader(LeaderRequest),
     /// 21.
     Claim(ClaimRequest),
+    /// 22.
+    File(FileRequest),
 }
 
 impl From<Request> for Encoded {
@@ -198,6 +203,7 @@ impl From<Request> for Encoded {
             Request::Recover(request) => Encoded::Recover(request),
             Request::Leader(request) => Encoded::Leader(request),
             Request::Claim(request) => Encoded::Claim(request),
+            Request::File(request) => Encoded::File(request),
         }
     }
 }
@@ -241,6 +247,7 @@ impl From<Encoded> for Request {
             Encoded::Recover(request) => Request::Recover(request),
             Encoded::Leader(request) => Request::Leader(request),
             Encoded::Claim(request) => Request::Claim(request),
+            Encoded::File(request) => Request::File(request),
         }
     }
 }
