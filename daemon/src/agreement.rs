@@ -2,7 +2,6 @@
 //! that owns the protocol's [`memberd_council::Council`], on a thread of its own. Unless
 //! `[agreement] enabled` is set, nothing of it runs.
 
-mod clock;
 mod convert;
 mod file;
 /// The requests of control clients.

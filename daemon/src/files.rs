@@ -2,16 +2,29 @@
 //! that owns this machine's [`memberd_files::Member`], on a thread of its own. Unless
 //! `[files] enabled` is set, nothing of it runs.
 
+mod clients;
 mod convert;
+mod disk;
+mod fills;
 mod handle;
+/// The requests of control clients.
+pub(crate) mod handlers;
+pub mod incoming;
+mod links;
+mod members;
+mod metrics;
 mod operations;
 mod service;
+mod task;
+mod views;
 
 pub use handle::{FilesError, Handle};
 pub use operations::{Merged, Reading, Writing};
-pub use service::FilesService;
+pub use service::{FilesService, Resources};
 
+use disk::DiskFigures;
 use memberd_files::{ClientError, ClientId, FilesStatus, Operation, Outcome, Piece};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Where files lie in the state directory.
@@ -30,7 +43,7 @@ const TOLD: usize = 64;
 #[derive(Debug)]
 enum Command {
     /// An operation begins.
-    Begin(Begin),
+    Begin(Box<Begin>),
     /// Bytes of a write.
     Push {
         /// Of whom.
@@ -45,7 +58,28 @@ enum Command {
     /// What was read last is on its way to the client.
     Taken(ClientId),
     /// Figures.
-    Tell(oneshot::Sender<Box<FilesStatus>>),
+    Tell(oneshot::Sender<Box<Figures>>),
+    /// How long files with two copies left wait after a member failed.
+    RepairAfter(Duration),
+    /// The daemon is about to end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What the task says of itself.
+#[derive(Debug)]
+struct Figures {
+    /// What the member says.
+    status: FilesStatus,
+    /// The disk.
+    disk: DiskFigures,
+    /// Operations of clients.
+    operations: usize,
+    /// Connections to other members.
+    links: usize,
+    /// Messages that were dropped since a queue was full.
+    dropped: u64,
+    /// Whether a view was confirmed since the start.
+    has_view: bool,
 }
 
 /// An operation of a client, as it begins.

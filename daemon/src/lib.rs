@@ -9,6 +9,7 @@
 pub mod agreement;
 pub mod backoff;
 pub mod blocking;
+pub mod boot_time;
 pub mod check;
 pub mod config;
 pub mod connections;
@@ -18,7 +19,6 @@ pub mod daemon;
 pub mod dispatch;
 pub mod durable;
 pub mod exit;
-#[expect(dead_code, reason = "the task that they talk to follows")]
 pub mod files;
 pub mod keys;
 pub mod lock;

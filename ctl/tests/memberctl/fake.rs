@@ -36,10 +36,18 @@ impl Client {
     pub(crate) fn uploaded(&mut self) -> Option<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            match read_frame(&mut self.0).ok()? {
-                FileUpload::Bytes(bytes) => all.extend(bytes),
-                FileUpload::End => return Some(all),
+            match self.piece()? {
+                bytes if bytes.is_empty() => return Some(all),
+                bytes => all.extend(bytes),
             }
+        }
+    }
+
+    /// The next piece of them; an empty one is their end.
+    pub(crate) fn piece(&mut self) -> Option<Vec<u8>> {
+        match read_frame(&mut self.0).ok()? {
+            FileUpload::Bytes(bytes) => Some(bytes),
+            FileUpload::End => Some(Vec::new()),
         }
     }
 

@@ -122,13 +122,21 @@ fn a_refusal_ends_a_put_that_is_under_way() {
 
 #[test]
 fn a_killed_put_sends_no_end() {
-    let (daemon, uploaded) = taking();
+    let (sender, receiver) = channel();
+    let daemon = Daemon::new(move |client| {
+        let request = client.greet();
+        client.say(&Reply::File(FileReply::Ready));
+        sender.send(client.piece()).unwrap();
+        sender.send(client.uploaded()).unwrap();
+        Some(request)
+    });
     let mut command = daemon.command(&["file", "put", "-", "/apps/x"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.as_mut().unwrap().write_all(b"half").unwrap();
+    assert_eq!(receiver.recv().unwrap().as_deref(), Some(&b"half"[..]));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(uploaded.recv().unwrap(), None);
+    assert_eq!(receiver.recv().unwrap(), None);
 }
 
 #[test]
@@ -145,10 +153,15 @@ fn what_cannot_be_put_is_said_before_anything_is_asked() {
     }
 }
 
+/// So many of the newest bytes follow.
+fn length(length: u64) -> FileReply {
+    FileReply::Length { length, is_newest: true }
+}
+
 /// A file that comes in two pieces.
 fn sending(length: u64) -> Daemon {
     Daemon::answering(vec![
-        Reply::File(FileReply::Length(length)),
+        Reply::File(length(length)),
         Reply::File(FileReply::Bytes(b"one\n".to_vec())),
         Reply::File(FileReply::Bytes(b"two\n".to_vec())),
         Reply::Done,
@@ -180,7 +193,7 @@ fn an_ended_get_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::new(|client| {
         let request = client.greet();
-        client.say(&Reply::File(FileReply::Length(8)));
+        client.say(&Reply::File(length(8)));
         client.say(&Reply::File(FileReply::Bytes(b"one\n".to_vec())));
         client.until_gone();
         Some(request)
@@ -418,7 +431,7 @@ fn merge_store_status_and_token_print_what_they_are_told() {
 fn cat_ends_with_its_reader() {
     let daemon = Daemon::new(|client| {
         let request = client.greet();
-        client.say(&Reply::File(FileReply::Length(u64::MAX)));
+        client.say(&Reply::File(length(u64::MAX)));
         client.say(&Reply::File(FileReply::Bytes(b"one\n".to_vec())));
         client.until_gone();
         Some(request)

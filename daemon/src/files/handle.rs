@@ -3,7 +3,7 @@
 
 use super::convert;
 use super::operations::{Merged, Reading, Running, Writing};
-use super::{Begin, COMMANDS, Command, OPERATIONS, TOLD, Told};
+use super::{Begin, COMMANDS, Command, Figures, OPERATIONS, TOLD, Told};
 use crate::agreement;
 use crate::membership::Ended;
 use memberd_council::{ShareChange, ShareError};
@@ -170,9 +170,28 @@ impl Handle {
     /// # Errors
     /// When the task has ended.
     pub async fn status(&self) -> Result<FilesStatus, FilesError> {
+        Ok(self.figures().await?.status)
+    }
+
+    /// All figures of the task.
+    pub(super) async fn figures(&self) -> Result<Box<Figures>, FilesError> {
         let (reply, told) = oneshot::channel();
         self.send(Command::Tell(reply)).await?;
-        told.await.map(|told| *told).map_err(|_| FilesError::Ended)
+        told.await.map_err(|_| FilesError::Ended)
+    }
+
+    /// Has files with two copies left wait so long.
+    pub(super) async fn set_repair_after(&self, wait: Duration) -> Result<(), FilesError> {
+        self.send(Command::RepairAfter(wait)).await
+    }
+
+    /// Ends the task once what it has taken is on disk.
+    pub(super) async fn stop(&self) {
+        let (reply, stopped) = oneshot::channel();
+        if self.send(Command::Stop(reply)).await.is_ok() {
+            // The task may have ended before.
+            let _ = stopped.await;
+        }
     }
 
     /// Makes a share, and returns once it is open. It succeeds if there is one.
@@ -230,7 +249,8 @@ impl Handle {
         let place = place.map_err(|_| FilesError::Ended)?;
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         let (told, receiver) = mpsc::channel::<Told>(TOLD);
-        self.send(Command::Begin(Begin { client, operation, told, place })).await?;
+        let begin = Begin { client, operation, told, place };
+        self.send(Command::Begin(Box::new(begin))).await?;
         let (commands, cancelled) = (self.commands.clone(), self.cancelled.clone());
         Ok(Running::new(client, commands, cancelled, receiver))
     }

@@ -16,9 +16,11 @@ pub(super) fn read(
 ) -> Result<(), Failure> {
     let path = what.path.clone();
     let mut connection = ask::ask(daemon, FileRequest::Read(what))?;
-    let Some(FileReply::Length(length)) = ask::answer_while_read(&mut connection)? else {
+    let Some(FileReply::Length { length, is_newest }) = ask::answer_while_read(&mut connection)?
+    else {
         return Err(unexpected_reply());
     };
+    ask::warn_if_old(is_newest);
     let mut done = 0_u64;
     while let Some(answer) = ask::answer_while_read(&mut connection)? {
         let FileReply::Bytes(bytes) = answer else { return Err(unexpected_reply()) };

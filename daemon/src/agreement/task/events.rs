@@ -2,9 +2,9 @@
 //! for them.
 
 use super::Agreement;
-use crate::agreement::clock;
 use crate::agreement::file;
 use crate::agreement::writer::Life;
+use crate::boot_time;
 use crate::log::view;
 use memberd_council::{ClaimError, Council, Event, LossReason, Now, Origin, ShareError, View};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Agreement {
         self.lost = None;
         let list = self.parts.list.borrow().clone();
         if let Some(list) = list {
-            self.parts.council.handle_list(clock::now(), &list);
+            self.parts.council.handle_list(boot_time::now(), &list);
         }
         self.ask_anew();
     }
@@ -110,7 +110,7 @@ impl Agreement {
     /// What clients wait for is asked again. Claims and changes of shares were those of a member,
     /// which this machine is not any more.
     fn ask_anew(&mut self) {
-        let now = clock::now();
+        let now = boot_time::now();
         for id in self.questions.keys().copied().collect::<Vec<_>>() {
             self.parts.council.confirm(now, id);
         }
