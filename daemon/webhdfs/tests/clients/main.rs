@@ -14,7 +14,8 @@ mod run;
 
 use memberd_webhdfs::{May, Server, Settings};
 use memory::Memory;
-use run::{Client, left_out};
+use run::Client;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -37,6 +38,11 @@ fn opendal_finds_the_same() {
     small("opendal");
 }
 
+#[test]
+fn curl_reads_what_it_wrote() {
+    run(&Client::small(Path::new(SCRIPTS), "curl.py", &[]));
+}
+
 /// Spark 3.5 has the client of Hadoop 3.3, and asks with older operations.
 #[test]
 fn spark_and_shell_of_hadoop_3_3_find_the_same() {
@@ -56,23 +62,11 @@ fn spark_and_shell_of_hadoop_3_5_find_the_same() {
 }
 
 fn small(client: &str) {
-    run(&Client {
-        scripts: Path::new(SCRIPTS),
-        packages: "small",
-        java: false,
-        script: "small.py",
-        arguments: &[client],
-    });
+    run(&Client::small(Path::new(SCRIPTS), "small.py", &[client]));
 }
 
 fn spark(packages: &str) {
-    run(&Client {
-        scripts: Path::new(SCRIPTS),
-        packages,
-        java: true,
-        script: "spark.py",
-        arguments: &[],
-    });
+    run(&Client::spark(Path::new(SCRIPTS), packages));
 }
 
 fn run(client: &Client) {
@@ -94,4 +88,12 @@ async fn serve() -> String {
     let address = listener.local_addr().expect("an address");
     tokio::spawn(server.serve(listener));
     address.to_string()
+}
+
+/// Reports that something is not tested, and why. With `CI=true` in the environment it is a
+/// failure.
+fn left_out(why: &str) {
+    assert!(!std::env::var("CI").is_ok_and(|value| value == "true"), "{why}");
+    // The test harness swallows eprintln. Nothing can be done if standard error cannot be written.
+    let _ = std::io::stderr().write_all(format!("\nNOT TESTED: {why}\n\n").as_bytes());
 }
