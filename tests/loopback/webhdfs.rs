@@ -37,7 +37,7 @@ fn assert_says(port: u16, method: &str, target: &str, status: u16, words: &str) 
 }
 
 fn run(daemon: &Daemon, line: &str) {
-    let output = process::run(daemon.shell(&format!("exec 2>&1; {line}")), LIMIT);
+    let output = process::run(&mut daemon.shell(&format!("exec 2>&1; {line}")), LIMIT);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{line}: {said}");
 }
