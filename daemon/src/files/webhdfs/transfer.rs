@@ -9,7 +9,7 @@ use crate::files::FilesError;
 use bytes::Bytes;
 use memberd_files::{ClientError, Done, FilePath, Refusal, WriteTo};
 use memberd_webhdfs::{FileError, FileSystem as _, HdfsPath, Later, Reader, Writer};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// So many bytes of an upload are held here before it begins. A file of no more can be written
 /// again when a member is lost meanwhile, which nobody notices.
@@ -130,7 +130,9 @@ impl<S: Source> Upload<S> {
 impl<S: Source> Writer for Upload<S> {
     fn write(&mut self, piece: Bytes) -> Later<'_, ()> {
         Box::pin(async move {
-            let taken = self.take(&piece).await;
+            // While holders are missing, nobody takes anything.
+            let taken = timeout(self.files.patience.tried_for, self.take(&piece)).await;
+            let taken = taken.unwrap_or_else(|_| Err(ClientError::TooSlow.into()));
             taken.map_err(|error| self.error(error))
         })
     }
