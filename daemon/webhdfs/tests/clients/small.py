@@ -15,7 +15,7 @@ BIG = bytes(range(256)) * 50_000
 NAMES = ["plain", "with space", "ä€", "x+y;z=1,%25"]
 
 
-def use_fsspec(name):
+def use_fsspec(place):
     import fsspec
 
     host, port = HOST.split(":")
@@ -55,14 +55,14 @@ def use_fsspec(name):
         said.append(files.exists(f"{base}/d"))
         return said
 
-    return run(remote, f"/s/{name}"), run(local, f"{LOCAL}/{name}")
+    return run(remote, f"/s/{place}"), run(local, f"{LOCAL}/{place}")
 
 
-def use_hdfs(name):
+def use_hdfs(place):
     from hdfs import HdfsError, InsecureClient
 
     client = InsecureClient(f"http://{HOST}", user="ann")
-    base, there = f"/s/{name}", f"{LOCAL}/{name}"
+    base, there = f"/s/{place}", f"{LOCAL}/{place}"
     os.makedirs(f"{there}/d")
     for name in NAMES:
         with open(f"{there}/d/{name}", "wb") as file:
@@ -75,7 +75,7 @@ def use_hdfs(name):
         text = reader.read()
     with client.read(f"{base}/d/plain", offset=100, length=10) as reader:
         part = reader.read()
-    fetched = f"{LOCAL}/{name}-fetched"
+    fetched = f"{LOCAL}/{place}-fetched"
     client.download(f"{base}/d", fetched)
     same = [open(f"{fetched}/{name}", "rb").read() == BIG for name in NAMES]
     client.rename(f"{base}/text", f"{base}/renamed")
@@ -106,13 +106,13 @@ def use_hdfs(name):
     return remote, local
 
 
-def use_opendal(name):
+def use_opendal(place):
     import opendal
 
     root = {"endpoint": f"http://{HOST}", "user_name": "ann"}
-    remote = opendal.Operator("webhdfs", root=f"/s/{name}", **root)
-    parts = opendal.Operator("webhdfs", root=f"/s/{name}", atomic_write_dir=".parts", **root)
-    local = opendal.Operator("fs", root=f"{LOCAL}/{name}")
+    remote = opendal.Operator("webhdfs", root=f"/s/{place}", **root)
+    parts = opendal.Operator("webhdfs", root=f"/s/{place}", atomic_write_dir=".parts", **root)
+    local = opendal.Operator("fs", root=f"{LOCAL}/{place}")
 
     def run(files, in_parts):
         files.create_dir("d/e/")
