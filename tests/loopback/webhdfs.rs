@@ -66,6 +66,11 @@ fn clients_of_webhdfs_may_do_what_is_set() {
     assert!(!answer(port, "GET", "/?op=LISTSTATUS").unwrap().1.contains("\"pathSuffix\":\"b\""));
     assert_says(port, "GET", "/a/f?op=GETFILESTATUS", 200, "\"length\":5");
     assert_says(port, "GET", "/a/f?op=OPEN&step=data", 200, "\r\n\r\ntext\n");
+    let blocks = answer(port, "GET", "/a/f?op=GETFILEBLOCKLOCATIONS").unwrap().1;
+    for (name, member) in ["vm1", "vm2", "vm3"].iter().zip(fleet.daemons()) {
+        let place = format!("\"{}:9866\"", member.settings.address.ip());
+        assert!(blocks.contains(&format!("\"{name}\"")) && blocks.contains(&place), "{blocks}");
+    }
     assert_says(port, "GET", "/b?op=GETFILESTATUS", 404, "FileNotFoundException");
     assert_says(port, "PUT", "/a/d?op=MKDIRS", 403, "AccessControlException");
 
@@ -87,6 +92,25 @@ fn clients_of_webhdfs_may_do_what_is_set() {
         holds(answer(other, "GET", "/?op=LISTSTATUS").is_none(), || "it answers".to_owned())
     });
     run(&fleet[3], "memberctl file ls /a/d");
+}
+
+/// Two members of three are lost: the third is no majority. It shows what it has, and changes
+/// nothing.
+#[test]
+fn webhdfs_reads_where_there_is_no_majority() {
+    let port = free_port();
+    let mut fleet = Fleet::store_files(3, &[], |daemon| {
+        if daemon.name() == "vm3" {
+            let lines =
+                [format!("webhdfs = '127.0.0.1:{port}'"), "webhdfs_may = 'write'".to_owned()];
+            daemon.settings.file_store.extend(lines);
+        }
+    });
+    run(&fleet[3], "memberctl file mkdir /s; echo text | memberctl file put - /s/f");
+    fleet.crash(&[1, 2]);
+    assert_says(port, "GET", "/s/f?op=GETFILESTATUS", 200, "\"length\":5");
+    assert_says(port, "GET", "/s/f?op=OPEN&step=data", 200, "\r\n\r\ntext\n");
+    assert_says(port, "PUT", "/s/d?op=MKDIRS", 403, "RetriableException");
 }
 
 /// A port that is taken stops no daemon that runs, and keeps its old port.
