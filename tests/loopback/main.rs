@@ -15,6 +15,7 @@ mod disks;
 mod ends;
 mod events;
 mod file_store;
+mod file_store_off;
 mod files;
 mod forget;
 mod founding;
