@@ -64,3 +64,4 @@ mod state;
 mod tags;
 mod top;
 mod versions;
+mod webhdfs;
