@@ -131,6 +131,7 @@ fn configure(nodes: &Nodes, syncs: bool, pace: Pace) {
         &conf.join("log4j.properties"),
         "log4j.rootLogger=WARN, CONSOLE\n\
          log4j.appender.CONSOLE=org.apache.log4j.ConsoleAppender\n\
+         log4j.appender.CONSOLE.target=System.err\n\
          log4j.appender.CONSOLE.layout=org.apache.log4j.PatternLayout\n\
          log4j.appender.CONSOLE.layout.ConversionPattern=%d{ISO8601} %-5p %c{1} %m%n\n",
     );

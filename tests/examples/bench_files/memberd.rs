@@ -98,7 +98,7 @@ pub(crate) fn is_ready(nodes: &Nodes) -> Result<(), String> {
 /// Whether each of the files in this directory has three copies.
 pub(crate) fn is_whole(nodes: &Nodes, directory: &str, gone: Option<u8>) -> Result<(), String> {
     let gone = gone.map(|machine| format!("vm{machine}"));
-    let told = ctl(nodes, &["file", "ls", "--json", directory]);
+    let told = ctl(nodes, &["file", "ls", "-l", "--json", directory]);
     let list: Value = serde_json::from_slice(&told.stdout)
         .map_err(|error| format!("{error}: {}", said(&told)))?;
     for file in list["entries"].as_array().ok_or("no entries")? {

@@ -16,8 +16,9 @@ pub(crate) const SECTION: Section = Section("<!-- written by make bench-files --
 const METHOD: [&str; 8] = [
     "The systems run in turn on one machine, without each other: five nodes, each with a network \
      namespace, three copies, and a client on the first node; each round starts each system anew.",
-    "What each does before it answers a write: memberd has all three copies on disk; HDFS and \
-     SeaweedFS have them in the memory of three kernels.",
+    "What each does before it answers a write: memberd has content and names on three disks; HDFS \
+     has names on one disk and content in the page cache of three machines; SeaweedFS has content \
+     in that of three machines and names in that of one; the rows of fsync count it.",
     "The syncing columns: HDFS with `dfs.datanode.synconclose` and, in its own protocol, `hsync`; \
      SeaweedFS with `fsync=true` in each request; and memberd on disks in memory, where syncing \
      costs nothing.",
@@ -27,9 +28,9 @@ const METHOD: [&str; 8] = [
      that is started for each thing, and its start counts.",
     "Content is noise and is read from the page cache; what was done to warm programs up does not \
      count.",
-    "Machine killed: kill -9 of all that runs on the fifth node while a client makes files of \
-     1 KiB, until each block, extent or volume is on three others; memberd has `repair_after = 0`; \
-     HDFS calls a node dead after 20 s instead of 10.5 min, and its clients do after 5 s.",
+    "Machine killed: kill -9 of all that runs on the fifth node while a client replaces ten \
+     files of 1 KiB, until each block, extent or volume is on three others; memberd has \
+     `repair_after = 0`; HDFS calls a node dead after 20 s instead of 10.5 min, and its clients do after 5 s.",
     "Machine back: all have their defaults.",
 ];
 
