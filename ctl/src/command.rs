@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 pub(crate) mod events;
+mod file;
 mod files;
 mod forget;
 pub(crate) mod grep;
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     Leader(leader::Leader),
     /// Run a command on one machine of the group
     Run(run::Run),
+    /// Keep files on the members: put, get, append, list and remove them
+    #[command(subcommand, after_help = file::DETAILS)]
+    File(file::File),
 }
 
 impl Command {
@@ -102,6 +106,7 @@ impl Command {
             Command::View(view) => view.run(daemon),
             Command::Leader(leader) => leader.run(daemon),
             Command::Run(run) => return run.run(daemon),
+            Command::File(file) => file.run(daemon),
         };
         ExitCode::from(done.map_or_else(|failure| report(&failure), |()| Exit::Done) as u8)
     }

@@ -39,8 +39,8 @@ pub(crate) struct Daemon {
     pub(crate) socket: PathBuf,
 
     /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
-    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, files and run
-    /// --once, and for a view or a leader to come, and 10s for the others; grep, events, leader
+    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, file, files and
+    /// run --once, and for a view or a leader to come, and 10s for the others; grep, events, leader
     /// --hold and run --leader wait forever
     #[arg(long, global = true, display_order = 901)]
     #[arg(value_name = "TIME", value_parser = arguments::duration)]
@@ -126,6 +126,33 @@ impl Connection {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(reply),
         }
+    }
+
+    /// Sends a further message of a request; false if the daemon has hung up. It has often sent the
+    /// reason, which is still to be read.
+    pub(crate) fn send_more(&mut self, message: &impl Message) -> Result<bool, Failure> {
+        match write_frame(self.frames.get_mut(), message) {
+            Err(FrameError::Io(error)) if is_hangup(&error) => Ok(false),
+            sent => sent.map(|()| true).map_err(describe_frame_error),
+        }
+    }
+
+    /// Waits until there is something to read from this input, or at its end; false if a reply has
+    /// come before.
+    pub(crate) fn wait_for_input(&self, input: BorrowedFd<'_>) -> Result<bool, Failure> {
+        let mut ends = [
+            PollFd::new(self.frames.get_ref().as_fd(), PollFlags::POLLIN),
+            PollFd::new(input, PollFlags::POLLIN),
+        ];
+        loop {
+            match poll(&mut ends, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(describe_frame_error(FrameError::Io(error.into()))),
+                Ok(_) => break,
+            }
+        }
+        let [replies, _] = &ends;
+        Ok(!self.frames.has_begun() && replies.revents().is_none_or(|events| events.is_empty()))
     }
 
     /// From now on [`Connection::reply_if_any`] does not wait.

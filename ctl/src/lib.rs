@@ -7,6 +7,7 @@ mod command;
 mod connection;
 mod exit;
 mod format;
+mod interrupted;
 mod json;
 mod lease;
 mod members;

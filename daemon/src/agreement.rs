@@ -2,7 +2,6 @@
 //! that owns the protocol's [`memberd_council::Council`], on a thread of its own. Unless
 //! `[agreement] enabled` is set, nothing of it runs.
 
-mod clock;
 mod convert;
 mod file;
 /// The requests of control clients.
@@ -30,8 +29,8 @@ use crate::membership::Ended;
 use history::PastView;
 use holds::Held;
 use memberd_council::{
-    BootTime, Claim, ClaimError, Confirmation, HandOverError, Name, Now, RecoveryError, Status,
-    Term, View, Voter,
+    BootTime, Claim, ClaimError, Confirmation, HandOverError, Name, Now, RecoveryError, Share,
+    ShareChange, ShareError, Status, Term, View, Voter,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +59,14 @@ pub(crate) enum Command {
         retry: bool,
         /// Receives who has the key. A receiver that is dropped abandons the claim.
         reply: oneshot::Sender<Result<Settled, ClaimError>>,
+    },
+    /// Change the shares of replicated files.
+    ChangeShare {
+        /// How.
+        change: ShareChange,
+        /// Receives the share, and none of one that was removed. A receiver that is dropped
+        /// abandons the change.
+        reply: oneshot::Sender<Result<Option<Share>, ShareError>>,
     },
     /// Hand over to this voter, or to the next.
     HandOver {
@@ -187,6 +194,11 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Ended)?;
         answer.await.map_err(|_| Ended)
+    }
+
+    /// What is shown, and when it changes.
+    pub(crate) fn shown(&self) -> &watch::Receiver<Shown> {
+        &self.shown
     }
 
     /// Waits until this holds of what is shown.

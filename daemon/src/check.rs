@@ -82,6 +82,10 @@ fn warnings(config: &Config) -> Vec<String> {
     if config.agreement.enabled {
         warnings.extend(bound_units::warnings(Path::new(bound_units::UNITS)));
     }
+    if config.files.webhdfs.is_some() && !config.files.enabled {
+        let why = "nothing is served there: set files.enabled = true, or take it out";
+        warnings.push(format!("files.webhdfs: {why}"));
+    }
     let own = Own { address: config.address, name: config.name.to_string() };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

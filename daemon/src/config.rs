@@ -4,6 +4,7 @@ mod address;
 mod agreement;
 mod copies;
 mod effective;
+mod files;
 mod group;
 mod limits;
 mod logs;
@@ -20,6 +21,7 @@ mod tests;
 pub use agreement::Agreement;
 pub use copies::Copies;
 pub use effective::{Origin, Setting, differences};
+pub use files::{Files, WebhdfsMay};
 pub use search::SearchSocket;
 
 use crate::log::{Level, LogPaths};
@@ -98,6 +100,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// The agreed views. What all members must share of it is in `group` as well.
     pub agreement: Agreement,
+    /// The replicated files.
+    pub files: Files,
 }
 
 /// The problems of the settings: one line each, with file, line and key.
@@ -222,8 +226,10 @@ impl Config {
             key_file,
             key_is_credential,
             key_place,
+            files,
             ..
         } = new;
+        let files = Files { repair_after: files.repair_after, ..self.files.clone() };
         let search = SearchSocket { restriction: search.restriction, ..self.search.clone() };
         let new = Config {
             tags,
@@ -240,6 +246,7 @@ impl Config {
             key_file,
             key_is_credential,
             key_place,
+            files,
             ..self.clone()
         };
         let kept = differences(new.settings(), asked).map(|(has, _)| has.key).collect();

@@ -7,6 +7,7 @@ use crate::control::server;
 use crate::control::socket::Sockets;
 use crate::copies::{self, CopiesService};
 use crate::exit;
+use crate::files::{self, FilesService};
 use crate::keys::Keys;
 use crate::log::{self, Log};
 use crate::membership::{self, MembershipService, Resources};
@@ -170,11 +171,20 @@ async fn run(
         searcher: Arc::clone(&search.searcher),
     };
     let copies = CopiesService::start(&config, resources)?;
-    let resources =
-        agreement::Resources { directory, caller, membership: membership.handle.clone() };
+    let resources = agreement::Resources {
+        directory: Arc::clone(&directory),
+        caller: caller.clone(),
+        membership: membership.handle.clone(),
+    };
     let agreement = AgreementService::start(&config, resources)?;
+    let resources = files::Resources {
+        directory: directory.path().join(files::DIRECTORY),
+        caller,
+        membership: membership.handle.clone(),
+    };
+    let files = FilesService::start(&config, resources, agreement.handle())?;
     let (reloader, reloads) = Reloader::new();
-    let started = Started { membership, agreement, copies, search, keys, log: log.clone() };
+    let started = Started { membership, agreement, files, copies, search, keys, log: log.clone() };
     let services = Arc::new(Services::new(started, reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
@@ -240,6 +250,7 @@ fn serve_all(
         &services.search.searcher,
         services.agreement.incoming(),
         services.copies.incoming(),
+        services.files.incoming(),
     )?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
     let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];
@@ -341,6 +352,8 @@ impl Daemon {
     /// Leaves the group and ends all tasks.
     async fn stop(self) {
         let deadline = Instant::now() + STOP_LIMIT;
+        // What files have taken is to be on disk while others still hear of it.
+        self.services.files.stop(deadline).await;
         // The others answer over the servers.
         self.services.agreement.release(deadline).await;
         for server in &self.servers {

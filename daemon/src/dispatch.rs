@@ -6,6 +6,7 @@ use crate::agreement::handlers::{claim, leader, recover, view};
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::refused;
+use crate::files::handlers as file;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -19,10 +20,6 @@ use memberd_membership::WallTime;
 /// What a client of the agreed views hears while there are none.
 const SWITCHED_OFF: &str =
     "there are no agreed views here: set [agreement] enabled = true on all machines";
-
-/// What a client of the replicated files hears while there are none.
-const NO_FILES: &str =
-    "there are no replicated files here: set [files] enabled = true on all machines, and restart";
 
 /// Carries out an allowed request.
 ///
@@ -62,7 +59,7 @@ pub async fn handle(
             };
             handle_agreement(request, client, policy, agreement).await
         }
-        Request::File(_) => client.send(&refused(RefusalKind::Failed, NO_FILES)).await,
+        Request::File(request) => file::handle(request, client, services).await,
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod agreement;
 pub mod backoff;
 pub mod blocking;
+pub mod boot_time;
 pub mod check;
 pub mod config;
 pub mod connections;
@@ -18,6 +19,7 @@ pub mod daemon;
 pub mod dispatch;
 pub mod durable;
 pub mod exit;
+pub mod files;
 pub mod keys;
 pub mod lock;
 pub mod log;

@@ -3,6 +3,7 @@
 
 use crate::agreement::incoming::{self, Incoming};
 use crate::copies::IncomingCopies;
+use crate::files;
 use crate::membership::{Command, Handle, beside_if_large};
 use crate::search::kept::{self, KEPT_REQUEST_CAP};
 use crate::search::serve::{self, Asked};
@@ -52,6 +53,9 @@ pub const KEPT: RequestKind = RequestKind::new(8);
 /// A search like [`GREP`] of what is kept here of another member's logs.
 pub const KEPT_GREP: RequestKind = RequestKind::new(9);
 
+/// A connection with messages about replicated files. Only members with files know it.
+pub const REPLICATED_FILES: RequestKind = RequestKind::new(10);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -67,6 +71,7 @@ pub fn services(
     searcher: &Arc<LocalSearcher>,
     agreement: Option<Incoming>,
     copies: IncomingCopies,
+    replicated: Option<files::incoming::Incoming>,
 ) -> Result<PeerServices, KindTaken> {
     let files = |kind| {
         let searcher = Arc::clone(searcher);
@@ -103,6 +108,17 @@ pub fn services(
             let copies = copies.clone();
             async move { copies.serve(request, stream).await }
         })?;
+    let services = match replicated {
+        Some(replicated) => services.with_stream(
+            REPLICATED_FILES,
+            files::incoming::REQUEST_CAP,
+            move |request, stream| {
+                let replicated = replicated.clone();
+                async move { replicated.serve(request, stream).await }
+            },
+        )?,
+        None => services,
+    };
     let Some(agreement) = agreement else { return Ok(services) };
     services.with_stream(AGREEMENT, incoming::REQUEST_CAP, move |request, stream| {
         let agreement = agreement.clone();

@@ -4,6 +4,7 @@
 use crate::agreement::AgreementService;
 use crate::connections::Connections;
 use crate::copies::CopiesService;
+use crate::files::FilesService;
 use crate::keys::Keys;
 use crate::lock::{read, write};
 use crate::log::Log;
@@ -22,6 +23,8 @@ pub struct Services {
     pub membership: MembershipService,
     /// The agreed views, if there are any.
     pub agreement: AgreementService,
+    /// The replicated files, if there are any.
+    pub files: FilesService,
     /// The copies of logs that this machine sends and keeps.
     pub copies: CopiesService,
     /// The searches of this machine, and the greps of its clients.
@@ -45,6 +48,8 @@ pub struct Started {
     pub membership: MembershipService,
     /// The agreed views.
     pub agreement: AgreementService,
+    /// The replicated files.
+    pub files: FilesService,
     /// The copies of logs.
     pub copies: CopiesService,
     /// The searches.
@@ -58,10 +63,11 @@ pub struct Started {
 impl Services {
     /// Holds the subsystems, and with what clients ask for a reload.
     pub fn new(started: Started, reloader: Reloader) -> Self {
-        let Started { membership, agreement, copies, search, keys, log } = started;
+        let Started { membership, agreement, files, copies, search, keys, log } = started;
         Services {
             membership,
             agreement,
+            files,
             copies,
             search,
             keys,
@@ -73,9 +79,11 @@ impl Services {
     }
 
     /// The membership comes first, because the others add to its report.
-    fn all(&self) -> [&dyn Subsystem; 7] {
-        let Services { membership, agreement, copies, search, keys, log, connections, .. } = self;
-        [membership, agreement, copies, search, keys, log, connections]
+    fn all(&self) -> [&dyn Subsystem; 8] {
+        let Services {
+            membership, agreement, files, copies, search, keys, log, connections, ..
+        } = self;
+        [membership, agreement, files, copies, search, keys, log, connections]
     }
 
     /// Passes changed settings to every subsystem.

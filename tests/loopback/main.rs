@@ -14,6 +14,7 @@ mod descriptors;
 mod disks;
 mod ends;
 mod events;
+mod file_store;
 mod files;
 mod forget;
 mod founding;

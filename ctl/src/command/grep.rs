@@ -9,7 +9,6 @@ mod fleet_options;
 mod fold;
 mod getopt;
 mod help;
-mod interrupted;
 mod journal_options;
 mod limit;
 mod lines;

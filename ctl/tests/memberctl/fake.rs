@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use memberd_control::frame::{encode, read_frame};
 use memberd_control::message::{
-    Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
+    FileUpload, Hello, PROTOCOL_VERSION, RefusalKind, Reply, Request, RequestRefusal,
 };
 use tempfile::TempDir;
 
@@ -30,6 +30,25 @@ impl Client {
     /// Sends a reply.
     pub(crate) fn say(&mut self, reply: &Reply) {
         self.raw(&encode(reply).unwrap());
+    }
+
+    /// The bytes that follow the request; none if the client went away before their end.
+    pub(crate) fn uploaded(&mut self) -> Option<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            match self.piece()? {
+                bytes if bytes.is_empty() => return Some(all),
+                bytes => all.extend(bytes),
+            }
+        }
+    }
+
+    /// The next piece of them; an empty one is their end.
+    pub(crate) fn piece(&mut self) -> Option<Vec<u8>> {
+        match read_frame(&mut self.0).ok()? {
+            FileUpload::Bytes(bytes) => Some(bytes),
+            FileUpload::End => Some(Vec::new()),
+        }
     }
 
     /// Sends bytes. An error is ignored: the test notices in another way that the client is gone.

@@ -6,6 +6,7 @@ mod demo;
 mod events;
 mod exits;
 mod fake;
+mod file;
 mod grep;
 mod grep_answers;
 mod grep_fleet;

@@ -1,8 +1,8 @@
 //! Encodes and decodes the bytes before grep's output in a frame, so that nobody copies the output
-//! itself. It owns no state. The frames are those of [`frame`](crate::frame).
+//! itself; and encodes those before a file's bytes. It owns no state. The frames are those of [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode, header};
-use crate::message::Reply;
+use crate::message::{FileReply, Reply};
 use ciborium_ll::{Decoder, Encoder, Header};
 
 /// The frame of a [`Reply::GrepOutput`] up to its output. The output follows and has `length`
@@ -11,8 +11,21 @@ use ciborium_ll::{Decoder, Encoder, Header};
 /// # Errors
 /// [`FrameError::TooLong`] when the whole frame would be longer than a reply may be.
 pub fn head(member: &str, length: usize) -> Result<Vec<u8>, FrameError> {
-    let mut frame = encode(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() })?;
-    // The frame ends with the length of the empty output, which is one byte.
+    before(&Reply::GrepOutput { member: member.to_owned(), bytes: Vec::new() }, length)
+}
+
+/// The frame of a [`FileReply::Bytes`] up to its bytes. These follow, and are `length`.
+///
+/// # Errors
+/// As [`head`].
+pub fn file_head(length: usize) -> Result<Vec<u8>, FrameError> {
+    before(&Reply::File(FileReply::Bytes(Vec::new())), length)
+}
+
+/// The frame of a reply that ends with bytes, up to these.
+fn before(empty: &Reply, length: usize) -> Result<Vec<u8>, FrameError> {
+    let mut frame = encode(empty)?;
+    // The frame ends with the length of no bytes, which is one byte.
     frame.pop();
     Encoder::from(&mut frame).push(Header::Bytes(Some(length))).map_err(FrameError::Io)?;
     let body = (frame.len() - HEADER_BYTES).saturating_add(length);
@@ -66,6 +79,7 @@ fn take_text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
 mod tests {
     use super::*;
     use crate::frame::REPLY_CAP;
+    use crate::message::FILE_PIECE_BYTES;
     use proptest::prelude::*;
 
     /// The member and the output of a whole body.
@@ -100,6 +114,15 @@ mod tests {
                     "before any output has come"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_head_and_a_files_bytes_equal_the_encoders_frame() {
+        for length in [0, 1, 24, 65_536, FILE_PIECE_BYTES] {
+            let bytes = vec![b'x'; length];
+            let frame = [file_head(length).unwrap(), bytes.clone()].concat();
+            assert_eq!(frame, encode(&Reply::File(FileReply::Bytes(bytes))).unwrap());
         }
     }
 

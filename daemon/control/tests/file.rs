@@ -46,7 +46,7 @@ fn every_answer_about_files_comes_back() {
     for reply in [
         FileReply::Ready,
         FileReply::Written { length: u64::MAX, generation: 1 },
-        FileReply::Length(7),
+        FileReply::Length { length: 7, is_newest: true },
         FileReply::Bytes(vec![7; FILE_PIECE_BYTES]),
         FileReply::Progress(FileProgress { done: 7, total: Some(9) }),
         FileReply::Entries(vec![entry()]),

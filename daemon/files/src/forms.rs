@@ -134,9 +134,14 @@ pub(crate) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>, const N: u
 /// A value as CBOR.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let written = ciborium::into_writer(value, &mut bytes);
-    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    encode_into(value, &mut bytes);
     bytes
+}
+
+/// Adds a value as CBOR to bytes.
+pub(crate) fn encode_into<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
+    let written = ciborium::into_writer(value, bytes);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
 }
 
 /// A value that is all of these bytes.

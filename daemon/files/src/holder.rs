@@ -237,6 +237,12 @@ impl Holder {
         self.tick();
     }
 
+    /// The recorded holders of an extent here, if they were heard.
+    #[must_use]
+    pub fn set_of(&self, extent: ExtentId) -> Option<&HolderSet> {
+        self.held.get(&extent)?.set.as_ref()
+    }
+
     /// How many extents are sealed here, and their bytes.
     #[must_use]
     pub fn held(&self) -> (usize, u64) {

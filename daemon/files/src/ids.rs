@@ -44,3 +44,14 @@ impl Epoch {
     /// Before any view.
     pub const NONE: Epoch = Epoch(0);
 }
+
+/// 128 bits that follow from others, and from nothing else.
+pub(crate) fn derived(key: &str, parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new_derive_key(key);
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    u128::from_be_bytes(id)
+}

@@ -191,15 +191,16 @@ impl Keeper {
         });
     }
 
-    /// A client's mutation. [`Output::Reply`] follows, unless the process ends before.
+    /// A client's mutation, and the view by which the holders of its extents were chosen.
+    /// [`Output::Reply`] follows, unless the process ends before.
     pub fn propose(
         &mut self,
         now: Now,
         request: RequestId,
-        operation: OperationId,
+        (operation, epoch): (OperationId, Epoch),
         mutation: crate::catalog::Mutation,
     ) {
-        self.step(now, |keeper| keeper.on_proposal(request, operation, mutation));
+        self.step(now, |keeper| keeper.on_proposal(request, (operation, epoch), mutation));
     }
 
     /// A client's question. With `at_least`, any catalog that was applied up to there may answer;
@@ -266,6 +267,24 @@ impl Keeper {
             end: self.log.end().index,
             filling,
         }
+    }
+
+    /// Whether its disk has failed: it says nothing more.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Which share of its name it keeps: the number of the view that added it.
+    #[must_use]
+    pub fn added(&self) -> Epoch {
+        self.mark.added
+    }
+
+    /// Whether it has written nothing that is still there.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.mark == Mark::blank(self.mark.added)
     }
 
     /// The catalog, if it is whole here: applied up to what this keeper knows.

@@ -10,6 +10,7 @@ mod forms;
 mod holder;
 mod ids;
 mod keeper;
+mod member;
 mod path;
 mod placement;
 mod repair;
@@ -36,6 +37,11 @@ pub use keeper::{
     Body as KeeperBody, DiskId, Durable, ImageAt, Keeper, KeeperRole, KeeperStatus, Level, Mark,
     Message as KeeperMessage, Mutant as KeeperMutant, Output as KeeperOutput, Record, Reply,
     Report, RequestId, Settings as KeeperSettings,
+};
+pub use member::{
+    ClientError, ClientId, FilesMessage, FilesMessageError, FilesStatus, Member, MemberNote,
+    MemberOutput, MemberSettings, OnDisk, Operation, Outcome, ShareStatus, StoredPage, Write,
+    WriteTo,
 };
 pub use memberd_council::{BootTime, Now};
 pub use memberd_membership::Name;

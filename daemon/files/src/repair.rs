@@ -201,6 +201,11 @@ impl Repairer {
         self.tick();
     }
 
+    /// How long extents with two copies left wait after a member failed: from the next look on.
+    pub fn set_repair_after(&mut self, repair_after: std::time::Duration) {
+        self.settings.repair_after = repair_after;
+    }
+
     /// Handles the moment of [`Repairer::poll_timeout`].
     pub fn handle_timeout(&mut self, now: BootTime) {
         self.now = now;

@@ -1,13 +1,13 @@
 //! The agreed views as a subsystem: it starts and stops their task, and reports. It owns the handle
 //! to the task, if `[agreement] enabled` is set.
 
-use super::clock::{self, BootTimer};
 use super::file::AgreementFile;
 use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{Agreement, Parts};
 use super::writer::Writer;
 use super::{Command, Handle, RELEASE_LIMIT, Shown, list, metrics};
+use crate::boot_time::{self, BootTimer};
 use crate::config::Config;
 use crate::membership::{self, Ended};
 use crate::state::StateDir;
@@ -78,7 +78,7 @@ impl AgreementService {
             initial_council: agreement.initial_council.clone(),
             ..Settings::default()
         };
-        let now = clock::now();
+        let now = boot_time::now();
         let silent_until = match &origin {
             Origin::File(durable) => {
                 check_founders(durable, &settings)?;

@@ -6,16 +6,16 @@ mod commands;
 mod events;
 mod steps;
 
-use super::clock::{self, BootTimer};
 use super::history::History;
 use super::holds::Holds;
 use super::links::{Keep, Links, Noticed, Sign};
 use super::list::Standings;
 use super::writer::{Life, Writer};
 use super::{Command, Settled, Shown};
+use crate::boot_time::{self, BootTimer};
 use memberd_council::{
     BootTime, ClaimError, ConfirmId, Confirmation, Council, Message, Name, Now, Output,
-    RecoveryError, Settings, Standing, Term, ViewId, WriteId,
+    RecoveryError, Settings, Share, ShareError, Standing, Term, ViewId, WriteId,
 };
 use memberd_membership::ViewNews;
 use std::collections::{BTreeMap, HashMap};
@@ -81,10 +81,14 @@ pub(super) struct Agreement {
     next_question: u64,
     questions: HashMap<ConfirmId, oneshot::Sender<Confirmation>>,
     claims: HashMap<u64, oneshot::Sender<Result<Settled, ClaimError>>>,
+    shares: HashMap<u64, ShareReply>,
     releases: Vec<oneshot::Sender<()>>,
     recovery: Option<oneshot::Sender<Result<(), RecoveryError>>>,
     steps: steps::Steps,
 }
+
+/// Receives what became of a change of the shares.
+type ShareReply = oneshot::Sender<Result<Option<Share>, ShareError>>;
 
 /// What woke the task.
 enum Wake {
@@ -101,7 +105,7 @@ enum Wake {
 
 impl Agreement {
     pub(super) fn new(parts: Parts) -> Self {
-        let now = clock::now();
+        let now = boot_time::now();
         let mut history = History::default();
         history.add(parts.council.view(), &[], &[], now);
         Agreement {
@@ -119,6 +123,7 @@ impl Agreement {
             next_question: 0,
             questions: HashMap::new(),
             claims: HashMap::new(),
+            shares: HashMap::new(),
             releases: Vec::new(),
             recovery: None,
             steps: steps::Steps::from_environment(),
@@ -173,7 +178,7 @@ impl Agreement {
     }
 
     fn take(&mut self, wake: Wake) {
-        let now = clock::now();
+        let now = boot_time::now();
         match wake {
             Wake::Message(message) => {
                 self.note_heard(&message, now);
@@ -244,7 +249,7 @@ impl Agreement {
             }
             Output::Write { id, durable } => self.parts.writer.write(self.life, id, durable),
             Output::Gossip(id) => drop(self.parts.gossip.send_replace(Some(view_news(&id)))),
-            Output::Event(event) => self.handle_event(event, clock::now()),
+            Output::Event(event) => self.handle_event(event, boot_time::now()),
         }
     }
 
@@ -261,7 +266,7 @@ impl Agreement {
 
     /// When the task is to be woken.
     fn due(&self) -> Option<BootTime> {
-        let now = clock::now();
+        let now = boot_time::now();
         let exclusive =
             self.parts.shown.borrow().leader.is_some() && !self.parts.shown.borrow().exclusive;
         let known = exclusive.then(|| self.leader_since + self.parts.settings.lease);
@@ -280,7 +285,7 @@ impl Agreement {
 
     /// Tells the council that nothing runs under its lost term any more, once that is so.
     fn let_go_if_over(&mut self) -> bool {
-        let now = clock::now();
+        let now = boot_time::now();
         let Some(term) = self.lost.filter(|_| self.holds.until(now.boot).is_none()) else {
             return false;
         };
@@ -290,7 +295,7 @@ impl Agreement {
     }
 
     fn tell_lease(&mut self) {
-        let now = clock::now();
+        let now = boot_time::now();
         let council = &self.parts.council;
         match (council.leads(), council.exclusive(now)) {
             (Some(term), Some(until)) if self.silence(now).is_none() => {
@@ -304,7 +309,7 @@ impl Agreement {
 
     /// Shows what has changed to all who wait for something.
     fn show(&mut self) {
-        let now = clock::now();
+        let now = boot_time::now();
         let status = self.parts.council.status(now);
         let exclusive = self.is_exclusive(&status, now);
         let shown = Shown { view: status.view, leader: status.leader, exclusive };

@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
 use super::source::Source;
-use super::{Agreement, Config, Copies, SearchSocket};
+use super::{Agreement, Config, Copies, Files, SearchSocket};
 use crate::search::Restriction;
 use crate::search::limits::Limits;
 use memberd_membership::{Detection, GroupSettings, SwimSettings};
@@ -63,6 +63,7 @@ impl Config {
             allow_plaintext,
             metrics,
             agreement,
+            files,
         } = self;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
@@ -97,7 +98,7 @@ impl Config {
         let rows = rows.chain(copies_of(copies));
         let rows =
             rows.chain(limits_of(limits)).chain(control).chain(search_of(search)).chain(last);
-        let rows = rows.chain(agreement_of(agreement));
+        let rows = rows.chain(agreement_of(agreement)).chain(files_of(files));
         rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
@@ -216,6 +217,19 @@ fn agreement_of(agreement: &Agreement) -> [(&'static str, Option<String>); 5] {
         ("agreement.council", Some(council.to_string())),
         ("agreement.lease", Some(span(*lease))),
         ("agreement.vote", Some(vote.to_string())),
+    ]
+}
+
+fn files_of(files: &Files) -> [(&'static str, Option<String>); 6] {
+    let Files { enabled, space, repair_after, webhdfs, webhdfs_may, webhdfs_shares } = files;
+    let shares: Vec<String> = webhdfs_shares.iter().map(ToString::to_string).collect();
+    [
+        ("files.enabled", Some(enabled.to_string())),
+        ("files.space", Some(size(*space))),
+        ("files.repair_after", Some(span(*repair_after))),
+        ("files.webhdfs", webhdfs.map(|address| text(&address.to_string()))),
+        ("files.webhdfs_may", Some(text(webhdfs_may.as_str()))),
+        ("files.webhdfs_shares", Some(list(&shares))),
     ]
 }
 

@@ -6,14 +6,14 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, agreement, copies, group, limits, logs, search};
+use super::{Config, ConfigError, agreement, copies, files, group, limits, logs, search};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::FileFilter;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const KEY_FILE: &str = "/etc/memberd/group.key";
@@ -40,6 +40,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let mut group = group::group_settings(&raw.group, &mut problems);
     let agreement = agreement::agreement(&raw.agreement, name.as_ref(), &group, &mut problems);
     group.agreement = agreement.shared();
+    let files = files::files(&raw.files, &agreement, &mut problems);
     let introducers = introducers(&raw.group, &mut problems);
     let forget_after = forget_after(&raw.group, &mut problems);
     let state_dir =
@@ -55,11 +56,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let key_line = raw.security.key_file.as_ref().map(|set| set.span().start);
     let key_place = source.error(key_line, Some("security.key_file"), "");
     let key_file = key_file(raw.security.key_file, system, &mut problems);
-    let credentials = (system.credentials)();
-    let key_is_credential = key_file
-        .as_ref()
-        .zip(credentials)
-        .is_some_and(|(file, directory)| file.starts_with(directory));
+    let key_is_credential = is_credential(key_file.as_deref(), system);
     let allow_plaintext = raw.security.allow_plaintext.is_some_and(toml::Spanned::into_inner);
     let may_leave_loopback = allow_plaintext || key_file.is_some();
     address::check(&raw.node, addresses.as_ref(), may_leave_loopback, &mut problems);
@@ -95,6 +92,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 allow_plaintext,
                 metrics,
                 agreement,
+                files,
             })
         }
         _ => Err(problems.into_error()),
@@ -293,6 +291,11 @@ fn key_file(set: Set<PathBuf>, system: &System, problems: &mut Problems) -> Opti
         }
     }
     None
+}
+
+/// Whether the file is one that systemd passes.
+fn is_credential(file: Option<&Path>, system: &System) -> bool {
+    file.zip((system.credentials)()).is_some_and(|(file, directory)| file.starts_with(directory))
 }
 
 fn metrics(metrics: &raw::Metrics, problems: &mut Problems) -> Option<SocketAddr> {

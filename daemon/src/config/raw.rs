@@ -31,6 +31,8 @@ pub(super) struct File {
     pub(super) metrics: Metrics,
     #[serde(default)]
     pub(super) agreement: Agreement,
+    #[serde(default)]
+    pub(super) files: Files,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -138,4 +140,15 @@ pub(super) struct Agreement {
     pub(super) council: Set<usize>,
     pub(super) lease: Set<String>,
     pub(super) vote: Set<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    pub(super) enabled: Set<bool>,
+    pub(super) space: Set<String>,
+    pub(super) repair_after: Set<String>,
+    pub(super) webhdfs: Set<String>,
+    pub(super) webhdfs_may: Set<String>,
+    pub(super) webhdfs_shares: Set<Vec<Spanned<String>>>,
 }

@@ -173,7 +173,7 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
             "verbose = true",
             "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
             control, search, security, metrics, \
-         agreement",
+         agreement, files",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         (
@@ -405,7 +405,9 @@ fn a_reload_forgets_no_key() {
          [security]\nkey_file = '/k'\nallow_plaintext = true\n\
          [metrics]\nlisten = '127.0.0.1:9946'\n\
          [agreement]\nenabled = true\ninitial_council = ['x']\ncouncil = 5\nlease = '2s'\n\
-         vote = false\n",
+         vote = false\n\
+         [files]\nenabled = true\nspace = '1GiB'\nrepair_after = '1min'\n\
+         webhdfs = '127.0.0.1:9870'\nwebhdfs_may = 'write'\nwebhdfs_shares = ['a']\n",
     );
     let (before, asked) = (old.settings(), new.settings());
     let (now, kept) = old.reload(new);
@@ -438,6 +440,7 @@ fn a_reload_forgets_no_key() {
             "search.tags",
             "search.journal",
             "security.key_file",
+            "files.repair_after",
         ]
     );
 }
@@ -505,7 +508,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         error.split_once("known keys are ").unwrap().1.split(", ").map(str::to_owned).collect()
     };
     let sections = known("xxxxxxxx = 1");
-    assert_eq!(sections.len(), 10);
+    assert_eq!(sections.len(), 11);
     let mut all = BTreeSet::new();
     for section in sections {
         let keys = known(&format!("{section}.xxxxxxxxxxxxxxxx = 1"));

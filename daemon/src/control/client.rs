@@ -5,7 +5,7 @@ use super::permissions::ListenerPolicy;
 use memberd_control::frame::{
     FrameDecoder, FrameError, Message, Part, SMALL_REQUEST_CAP, decode, encode,
 };
-use memberd_control::message::{Hello, Reply, Request};
+use memberd_control::message::{FILE_PIECE_BYTES, FileUpload, Hello, Reply, Request};
 use memberd_control::output;
 use memberd_transport::frame::{self, write_both};
 use memberd_transport::{Full, Permit, Source};
@@ -80,6 +80,29 @@ impl Client {
             }
             reply => self.write(reply).await,
         }
+    }
+
+    /// Sends bytes of a file, which the client may read as slowly as it likes.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn stream_file(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        for piece in bytes.chunks(FILE_PIECE_BYTES) {
+            write_both(&mut self.writer, &output::file_head(piece.len())?, piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what the client sends behind its request. The decoder is that of all of it.
+    ///
+    /// # Errors
+    /// When the connection breaks, or when other bytes arrive.
+    pub async fn uploaded(
+        &mut self,
+        decoder: &mut FrameDecoder<0>,
+    ) -> Result<FileUpload, ClientError> {
+        frame::read_part(&mut self.reader, decoder, Part::Whole, FileUpload::CAP).await?;
+        Ok(decode(decoder.take())?)
     }
 
     /// Returns when the client has closed the connection, or sent more than its request.

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::interrupted::before_the_end;
 use crate::format;
+use crate::interrupted::before_the_end;
 
 /// A line on standard error that is replaced and removed. Without a terminal there is none.
 pub(super) struct Progress {

@@ -152,8 +152,13 @@ pub enum FileReply {
         /// How often its content has changed.
         generation: u64,
     },
-    /// Streamed: this many bytes follow.
-    Length(u64),
+    /// Streamed: the bytes follow.
+    Length {
+        /// How many.
+        length: u64,
+        /// Whether they are the newest; else as some keeper had them at some time.
+        is_newest: bool,
+    },
     /// Streamed: the next bytes.
     Bytes(#[serde(with = "crate::bytes")] Vec<u8>),
     /// Streamed: how far a long request is.

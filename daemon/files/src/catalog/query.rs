@@ -4,7 +4,7 @@ use crate::catalog::answer::{Answer, Refusal};
 use crate::catalog::inode::{Attributes, Inode, Node, Tail, Totals};
 use crate::catalog::mutation::Mutation;
 use crate::catalog::{Catalog, Quota};
-use crate::content::{Content, ExtentRef};
+use crate::content::{Content, ExtentRef, HolderSet};
 use crate::forms;
 use crate::ids::{ExtentId, Generation, InodeId, OperationId, Token};
 use crate::path::FilePath;
@@ -49,7 +49,7 @@ impl Query {
     /// The most entries of one page, and the most extents of one answer.
     pub const MAX_PAGE: usize = 1000;
     /// The most extents of one question.
-    pub const MAX_IDS: usize = 4096;
+    pub const MAX_IDS: usize = 1000;
 }
 
 fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ExtentId>, D::Error> {
@@ -67,8 +67,9 @@ pub enum Found {
     Contents(Box<Contents>),
     /// The sums of it and all below it.
     Summary(Totals),
-    /// The files of the extents, in the order of the question; nothing: in use by none.
-    InUse(Vec<Option<InodeId>>),
+    /// The files of the extents and who holds them, in the order of the question; nothing: in use
+    /// by none.
+    InUse(Vec<Option<(InodeId, HolderSet)>>),
     /// Its path.
     Path(FilePath),
     /// What the operation led to; nothing: it is not remembered.
@@ -244,10 +245,20 @@ impl Catalog {
         self.inode(id).map(Inode::totals)
     }
 
-    /// To which files extents belong. What belongs to none, and is old, is garbage.
+    /// To which files extents belong, and who holds them. What belongs to none, and is old, is
+    /// garbage.
     #[must_use]
-    pub fn in_use(&self, ids: &[ExtentId]) -> Vec<Option<InodeId>> {
-        ids.iter().map(|id| self.owners.get(id).copied()).collect()
+    pub fn in_use(&self, ids: &[ExtentId]) -> Vec<Option<(InodeId, HolderSet)>> {
+        ids.iter().map(|id| self.use_of(*id)).collect()
+    }
+
+    fn use_of(&self, id: ExtentId) -> Option<(InodeId, HolderSet)> {
+        let owner = *self.owners.get(&id)?;
+        let file = self.file(owner).ok()?;
+        let tail = file.tail.as_ref().filter(|tail| tail.id == id).map(|tail| &tail.set);
+        let extent = || file.content.extents().iter().find(|extent| extent.id == id);
+        let set = tail.or_else(|| extent().map(|extent| &extent.set))?;
+        Some((owner, set.clone()))
     }
 
     /// The path of a file or directory.

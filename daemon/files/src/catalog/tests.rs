@@ -23,6 +23,12 @@ pub(super) fn names(names: &[&str]) -> Vec<Name> {
     names.iter().map(|name| Name::new(name).unwrap()).collect()
 }
 
+/// To which files these extents belong.
+fn owners(catalog: &Catalog, ids: &[u128]) -> Vec<Option<InodeId>> {
+    let ids: Vec<ExtentId> = ids.iter().copied().map(ExtentId).collect();
+    catalog.in_use(&ids).into_iter().map(|used| used.map(|(inode, _)| inode)).collect()
+}
+
 pub(super) fn extent(id: u128, length: u64) -> ExtentRef {
     let set = HolderSet::new(names(&["vm1", "vm2", "vm3"]));
     ExtentRef { id: ExtentId(id), length, root: [3; 32], set }
@@ -172,7 +178,7 @@ fn small_bytes_become_an_extent_when_they_grow() {
     assert_eq!(share.act(Mutation::Append(whole(20_000))).map(|done| done.length), Ok(20_000));
     let late = share.act(Mutation::Append(whole(20_000)));
     assert_eq!(late, Err(Refusal::Changed(Generation(2))));
-    assert_eq!(share.catalog.in_use(&[ExtentId(1), ExtentId(2)]), [Some(small.inode), None]);
+    assert_eq!(owners(&share.catalog, &[1, 2]), [Some(small.inode), None]);
     share.expect_consistent();
 }
 
@@ -195,7 +201,7 @@ fn extents_are_cut_by_a_shorter_one() {
     let misfit = share.act(Mutation::Truncate(cut(150, Some(extent(3, 51)))));
     assert_eq!(misfit, Err(Refusal::Misfit));
     share.act(Mutation::Truncate(cut(150, Some(extent(3, 50))))).unwrap();
-    let used = share.catalog.in_use(&[ExtentId(1), ExtentId(2), ExtentId(3)]);
+    let used = owners(&share.catalog, &[1, 2, 3]);
     assert_eq!(used, [Some(done.inode), None, Some(done.inode)]);
     share.act(Mutation::Truncate(Truncate { only: None, ..cut(0, None) })).unwrap();
     assert_eq!(share.catalog.usage().extents, 0);
@@ -290,7 +296,7 @@ fn a_tail_is_sealed_under_the_version_that_began_it() {
     assert_eq!(share.act(seal(2)), Err(Refusal::SetIs(3)));
     assert_eq!(share.act(seal(3)).map(|done| done.length), Ok(150));
     assert_eq!(share.act(seal(3)), Err(Refusal::NoTail));
-    assert_eq!(share.catalog.in_use(&[ExtentId(2)]), [Some(inode)]);
+    assert_eq!(owners(&share.catalog, &[2]), [Some(inode)]);
     share.expect_consistent();
 }
 

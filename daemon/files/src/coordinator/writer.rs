@@ -8,7 +8,7 @@ use super::upload::{Around, Upload};
 use crate::catalog::Refusal;
 use crate::content::{Content, ExtentRef, HolderSet};
 use crate::extent::PIECE_BYTES;
-use crate::ids::{Epoch, ExtentId, Generation, OperationId};
+use crate::ids::{Epoch, ExtentId, Generation, OperationId, derived};
 use crate::path::ShareName;
 use crate::placement::Hints;
 use crate::settings::{ExtentMutant, ExtentSettings};
@@ -165,6 +165,19 @@ impl Writer {
             is_done: false,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Puts all bytes into extents, however few they are: the catalog does not take them.
+    #[must_use]
+    pub fn with_extents(mut self) -> Self {
+        self.needs_extent = true;
+        self
+    }
+
+    /// Whether an extent is one of its own.
+    #[must_use]
+    pub fn has(&self, extent: ExtentId) -> bool {
+        self.index.contains_key(&extent)
     }
 
     /// How many bytes [`Writer::push`] takes now. It grows as the slowest holder goes on.
@@ -480,16 +493,6 @@ impl Writer {
         let number = (self.uploads.len() as u64).to_be_bytes();
         ExtentId(derived("memberd extent id 1", &[&self.operation.0.to_be_bytes(), &number]))
     }
-}
-
-fn derived(key: &str, parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new_derive_key(key);
-    for part in parts {
-        hasher.update(part);
-    }
-    let mut id = [0; 16];
-    hasher.finalize_xof().fill(&mut id);
-    u128::from_be_bytes(id)
 }
 
 fn around<'a>(

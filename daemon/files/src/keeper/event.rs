@@ -1,9 +1,11 @@
 //! What a keeper hands to its owner: [`Output`]. Plain values.
 
 use crate::catalog::{Answer, Found};
+use crate::forms;
 use crate::keeper::message::Message;
 use crate::keeper::record::Record;
 use memberd_membership::Name;
+use serde::{Deserialize, Serialize};
 
 /// A request of the owner. The reply bears the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +44,7 @@ pub enum Output {
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// All keepers have the mutation on disk, and this is what it led to.
     Answer {
@@ -63,12 +65,16 @@ pub enum Reply {
     /// This keeper is not primary, or not yet.
     NotPrimary {
         /// Who may be.
+        #[serde(with = "forms::optional_name")]
         primary: Option<Name>,
     },
     /// The mutation may happen, have happened, or not: ask again under the same operation id.
     Unknown,
     /// Nothing happened here, since too much waits. Try again under the same operation id.
     Busy,
+    /// Nothing happened here: the view is newer than the one by which the holders of its extents
+    /// were chosen.
+    OldEpoch,
     /// Nothing happened here: an extent has too few copies, or on members that are in no view.
     TooFewCopies,
     /// The mutation exceeds a bound: nothing will happen.

@@ -1,7 +1,7 @@
 //! A primary: it orders mutations, and answers when all keepers have them on disk.
 
 use crate::catalog::{Ballot, Entry, Mutation, Position};
-use crate::ids::OperationId;
+use crate::ids::{Epoch, OperationId};
 use crate::keeper::claim::Carried;
 use crate::keeper::event::{Output, Reply, RequestId};
 use crate::keeper::lease::Lease;
@@ -10,12 +10,14 @@ use crate::keeper::{Keeper, Mutant, Role};
 use crate::view::FilesView;
 use memberd_council::BootTime;
 use memberd_membership::Name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The most mutations that wait to be written.
 const MAX_QUEUE: usize = 1024;
+/// The most requests that wait for one mutation.
+const MAX_JOINED: usize = 64;
 /// The most entries that are written and not yet everywhere.
 const MAX_UNDER_WAY: u64 = 4096;
 /// A batch does not wait for more company than this.
@@ -27,6 +29,7 @@ const TELL_COMMIT: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub(super) struct Proposal {
     operation: OperationId,
+    epoch: Epoch,
     mutation: Mutation,
 }
 
@@ -125,10 +128,13 @@ impl Keeper {
     pub(super) fn on_proposal(
         &mut self,
         request: RequestId,
-        operation: OperationId,
+        (operation, epoch): (OperationId, Epoch),
         mutation: Mutation,
     ) {
-        if let Some(reply) = self.refuse(operation, &mutation) {
+        if self.joins(request, operation) {
+            return;
+        }
+        if let Some(reply) = self.refuse(operation, epoch, &mutation) {
             return self.reply(request, reply);
         }
         let flush_at = self.now.boot + self.settings.company;
@@ -148,16 +154,29 @@ impl Keeper {
         if carried.waiting.len() >= MAX_QUEUE {
             return self.reply(request, Reply::Busy);
         }
-        let waiting = carried.waiting.entry(operation).or_default();
-        waiting.push(request);
-        // It is in the queue or in the log already: asked twice, done once.
-        if waiting.len() == 1 {
-            carried.queue.push_back(Proposal { operation, mutation });
+        carried.waiting.insert(operation, vec![request]);
+        carried.queue.push_back(Proposal { operation, epoch, mutation });
+    }
+
+    /// It is in the queue or in the log already: asked twice, done once. Whatever has changed
+    /// since, it may happen.
+    fn joins(&mut self, request: RequestId, operation: OperationId) -> bool {
+        let carried = match &mut self.role {
+            Role::Primary(reign) => &mut reign.carried,
+            Role::Claiming(claim) => &mut claim.carried,
+            Role::Former | Role::Waiting { .. } | Role::Backup => return false,
+        };
+        let Some(waiting) = carried.waiting.get_mut(&operation) else { return false };
+        if waiting.len() < MAX_JOINED {
+            waiting.push(request);
+        } else {
+            self.reply(request, Reply::Unknown);
         }
+        true
     }
 
     /// What can be answered at once.
-    fn refuse(&self, operation: OperationId, mutation: &Mutation) -> Option<Reply> {
+    fn refuse(&self, operation: OperationId, epoch: Epoch, mutation: &Mutation) -> Option<Reply> {
         if !mutation.fits() || mutation.weight() > Message::MAX_ENTRIES_BYTES {
             return Some(Reply::OutOfBounds);
         }
@@ -169,6 +188,10 @@ impl Keeper {
         let under_way = self.log.end().index.saturating_sub(self.committed);
         if under_way > MAX_UNDER_WAY || catalog.is_busy(reign.time(self.now.boot)) {
             return Some(Reply::Busy);
+        }
+        // A holder that has left in between may have lost what it had, and be back.
+        if epoch < self.view.epoch && !mutation.new_extents().is_empty() {
+            return Some(Reply::OldEpoch);
         }
         let wanted = catalog.wanted_copies(mutation);
         let suffice = copies_suffice(&self.view, mutation, wanted);
@@ -216,6 +239,11 @@ impl Keeper {
         let (ballot, time_ms) = (reign.ballot, reign.time(self.now.boot));
         let queue = std::mem::take(&mut reign.carried.queue);
         let names: Vec<Name> = reign.peers.keys().cloned().collect();
+        // It may have waited for this reign to open.
+        let (queue, refused) = self.sift(queue);
+        for (operation, reply) in refused {
+            self.answer_waiting(operation, &reply);
+        }
         let first = self.log.end().index + 1;
         let entry = |(place, proposal): (u64, Proposal)| {
             Arc::new(Entry {
@@ -230,6 +258,26 @@ impl Keeper {
         self.push(entries);
         for name in names {
             self.send_entries(&name);
+        }
+    }
+
+    /// What of the queue is written, and what is answered instead.
+    fn sift(&self, queue: VecDeque<Proposal>) -> (VecDeque<Proposal>, Vec<(OperationId, Reply)>) {
+        let mut refused = Vec::new();
+        let mut kept = VecDeque::new();
+        for one in queue {
+            match self.refuse(one.operation, one.epoch, &one.mutation) {
+                Some(reply) => refused.push((one.operation, reply)),
+                None => kept.push_back(one),
+            }
+        }
+        (kept, refused)
+    }
+
+    fn answer_waiting(&mut self, operation: OperationId, reply: &Reply) {
+        let Role::Primary(reign) = &mut self.role else { return };
+        for request in reign.take_waiting(operation) {
+            self.outputs.push_back(Output::Reply { request, reply: reply.clone() });
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::catalog::{Done, Found, Mutation, PutIf, Query, Refusal};
 use crate::ids::{Generation, OperationId, Token};
 use crate::path::{FilePath, ShareName};
-use crate::store::{ListedExtent, StoreStatus};
+use crate::store::ListedExtent;
 use memberd_membership::Name;
 
 /// One operation of a client under way. The owner draws it, and never twice while the process runs.
@@ -50,7 +50,7 @@ pub enum Operation {
         path: FilePath,
     },
     /// What lies on this member's disk: [`Outcome::Stored`].
-    Stored(Store),
+    Stored(StoredPage),
 }
 
 /// Bytes that are written.
@@ -89,7 +89,7 @@ pub enum WriteTo {
 
 /// A page of what lies on a member's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Store {
+pub struct StoredPage {
     /// After which extent.
     pub after: Option<crate::ids::ExtentId>,
     /// How many, at most.
@@ -112,6 +112,8 @@ pub enum Outcome {
     Read {
         /// Of which content.
         generation: Generation,
+        /// Whether it was the newest when the read began.
+        is_newest: bool,
     },
     /// All copies are equal now.
     Merged {
@@ -167,11 +169,4 @@ pub enum ClientError {
     /// The disk of this member has failed.
     #[error("the storage of this member has failed: look after the disk, then restart memberd")]
     StorageFailed,
-}
-
-/// Figures for status and metrics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilesStatus {
-    /// The store's.
-    pub store: Option<StoreStatus>,
 }

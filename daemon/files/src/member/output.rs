@@ -9,6 +9,7 @@ use crate::path::ShareName;
 use crate::store::{Job, JobId};
 use crate::transfer::{Piece, Transfer};
 use memberd_membership::Name;
+use serde::{Deserialize, Serialize};
 
 /// What the owner is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,11 @@ pub enum MemberOutput {
         client: ClientId,
         /// Bytes.
         length: u64,
+        /// Whether the file is the newest; else it is as some keeper had it at some time.
+        is_newest: bool,
     },
-    /// The next bytes of a read. Say so once they are on their way.
+    /// The next bytes of a read. Call [`Member::taken`](super::Member::taken) once they are on
+    /// their way: at most four pieces come before that.
     Data {
         /// Of whom.
         client: ClientId,
@@ -48,14 +52,15 @@ pub enum MemberOutput {
         /// What it led to.
         result: Result<Outcome, ClientError>,
     },
-    /// Propose to the council that this keeper is whole.
+    /// This keeper is whole: propose that to the council until a view says so. Said once in a
+    /// reign. It holds for a keeper that the newest view has since `epoch` or an older view.
     Fill {
         /// Of which share.
         share: ShareName,
         /// Who.
         keeper: Name,
-        /// Since which view it keeps it.
-        since: Epoch,
+        /// In which view it is known.
+        epoch: Epoch,
     },
     /// Something to log.
     Note(MemberNote),
@@ -73,7 +78,7 @@ pub enum MemberNote {
 }
 
 /// A message between members. Who sent it is known from its connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FilesMessage {
     /// Between keepers.
     Keeper {

@@ -134,7 +134,12 @@ impl<D: Disk> Catalogs<D> {
             }
             Record::Cut { share: name, from } => {
                 if let Some(share) = self.shares.get_mut(name) {
-                    self.garbage.extend(share.log.cut(disk, &directory(name), *from)?);
+                    let directory = directory(name);
+                    let is_all = share.image.is_some() && *from <= share.applied() + 1;
+                    self.garbage.extend(match is_all {
+                        true => share.log.cut_all(&directory, *from),
+                        false => share.log.cut(disk, &directory, *from)?,
+                    });
                 }
             }
             Record::Image { share: name, file, head } => {

@@ -142,6 +142,13 @@ impl Log {
         Ok(gone.iter().map(|file| path(directory, file.first)).collect())
     }
 
+    /// Drops everything. What comes next may have any index. Returns the files that may be removed.
+    pub(super) fn cut_all(&mut self, directory: &str, next: u64) -> Vec<String> {
+        (self.missing, self.next) = (None, next);
+        let gone = mem::take(&mut self.files);
+        gone.iter().map(|file| path(directory, file.first)).collect()
+    }
+
     /// Drops the files whose entries are all in an image. Returns their names.
     pub(super) fn drop_before(&mut self, directory: &str, next: u64) -> Vec<String> {
         self.missing = self.missing.filter(|(_, end)| *end > next);

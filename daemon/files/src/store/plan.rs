@@ -58,11 +58,13 @@ impl<D: Disk> Store<D> {
             }
             Job::Cut { share, from } => {
                 let (end, is_empty) = self.log_end(batch, share)?;
-                if *from <= self.applied(share) {
+                let applied = self.applied(share);
+                if *from <= applied {
                     return Err(Refused::Outdated);
                 }
                 let first = self.catalogs.get(share).map_or(1, |of| of.log.first());
-                let is_empty = is_empty || *from <= first;
+                // What is in the image goes too, so that the log may go on anywhere.
+                let is_empty = is_empty || *from <= first || *from == applied + 1;
                 batch.ends.insert(share.clone(), (end.min(*from), is_empty));
                 Ok(batch.add(Record::Cut { share: share.clone(), from: *from }))
             }

@@ -488,7 +488,7 @@ impl World {
         self.history.asked(operation, &mutation);
         self.at(ms(700), Happening::Again { client, request });
         self.give(to, |keeper, now| {
-            keeper.propose(now, RequestId(request), operation, mutation);
+            keeper.propose(now, RequestId(request), (operation, Epoch(u64::MAX)), mutation);
         });
     }
 

@@ -2,7 +2,8 @@
 //! machine. It owns no state.
 
 use crate::agreement::holds::Held;
-use crate::agreement::{Command, Handle, Holding, clock};
+use crate::agreement::{Command, Handle, Holding};
+use crate::boot_time;
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, refused};
@@ -27,7 +28,7 @@ pub(super) async fn handle(
         match now {
             Held::Waiting => {}
             Held::Lease { term, until } => {
-                let until_boot_ns = clock::nanos(until);
+                let until_boot_ns = boot_time::nanos(until);
                 client
                     .send(&Reply::Lease(LeaseRecord { term: term.0, until_boot_ns, hold }))
                     .await?;

@@ -2,7 +2,8 @@
 
 use super::hold;
 use crate::agreement::convert::{is_led, leader_record};
-use crate::agreement::{Command, HandOverFailure, Handle, clock};
+use crate::agreement::{Command, HandOverFailure, Handle};
+use crate::boot_time;
 use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, refused};
@@ -65,7 +66,7 @@ async fn check(span: Duration, handle: &Handle) -> Result<Reply, Ended> {
         return Ok(refused(RefusalKind::TimedOut, words));
     }
     if let Some((term, until)) = handle.ask(|reply| Command::Grant { span, reply }).await? {
-        let until_boot_ns = clock::nanos(until);
+        let until_boot_ns = boot_time::nanos(until);
         return Ok(Reply::Checked(Checked::Exclusive { term: term.0, until_boot_ns }));
     }
     let told = handle.ask(Command::Tell).await?;

@@ -1,13 +1,19 @@
 //! Handles what clients ask for. The task owns that state.
 
-use super::Agreement;
+use super::{Agreement, ShareReply};
 use crate::agreement::{Command, HandOverFailure, Holding, Settled, Told};
-use memberd_council::{BootTime, Claim, ClaimError, ConfirmId, Name, Now, RecoveryError, Term};
+use memberd_council::{
+    BootTime, Claim, ClaimError, ConfirmId, Name, Now, RecoveryError, Share, ShareChange,
+    ShareError, Term,
+};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The most claims that wait for a view at once.
 const MOST_CLAIMS: usize = 64;
+
+/// The most changes of shares that do.
+const MOST_SHARES: usize = 64;
 
 impl Agreement {
     pub(super) fn handle_command(&mut self, command: Command, now: Now) {
@@ -20,6 +26,7 @@ impl Agreement {
                 self.parts.council.confirm(now, id);
             }
             Command::Claim { key, retry, reply } => self.claim(&key, retry, reply, now),
+            Command::ChangeShare { change, reply } => self.change_share(change, reply, now),
             Command::HandOver { to, reply } => drop(reply.send(self.hand_over(to, now))),
             Command::Grant { span, reply } => drop(reply.send(self.grant(span, now))),
             Command::Hold(reply) => {
@@ -100,14 +107,39 @@ impl Agreement {
         let _ = reply.send(Ok(Settled { by_us: claim.token == token, claim, term }));
     }
 
-    /// Claims whose clients are gone are asked for no more.
-    pub(super) fn drop_abandoned(&mut self) {
-        let gone = self.claims.iter().filter(|(_, reply)| reply.is_closed());
-        let gone: Vec<u64> = gone.map(|(token, _)| *token).collect();
-        for token in gone {
-            self.claims.remove(&token);
-            self.parts.council.abandon_claim(token);
+    fn change_share(&mut self, change: ShareChange, reply: ShareReply, now: Now) {
+        let token = match getrandom::u64() {
+            Ok(token) if self.shares.len() < MOST_SHARES => token,
+            _ => return drop(reply.send(Err(ShareError::TooMany))),
+        };
+        // It may be settled at once.
+        self.shares.insert(token, reply);
+        if let Err(error) = self.parts.council.change_share(now, token, change) {
+            self.settle_share(token, Err(error));
         }
+    }
+
+    pub(super) fn settle_share(&mut self, token: u64, result: Result<Option<Share>, ShareError>) {
+        if let Some(reply) = self.shares.remove(&token) {
+            let _ = reply.send(result);
+        }
+    }
+
+    /// What clients that are gone wanted is asked for no more.
+    pub(super) fn drop_abandoned(&mut self) {
+        let council = &mut self.parts.council;
+        self.claims.retain(|token, reply| {
+            if reply.is_closed() {
+                council.abandon_claim(*token);
+            }
+            !reply.is_closed()
+        });
+        self.shares.retain(|token, reply| {
+            if reply.is_closed() {
+                council.abandon_share(*token);
+            }
+            !reply.is_closed()
+        });
     }
 
     fn hand_over(&mut self, to: Option<Name>, now: Now) -> Result<(), HandOverFailure> {

@@ -2,11 +2,11 @@
 //! for them.
 
 use super::Agreement;
-use crate::agreement::clock;
 use crate::agreement::file;
 use crate::agreement::writer::Life;
+use crate::boot_time;
 use crate::log::view;
-use memberd_council::{ClaimError, Council, Event, LossReason, Now, Origin, View};
+use memberd_council::{ClaimError, Council, Event, LossReason, Now, Origin, ShareError, View};
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
@@ -48,8 +48,7 @@ impl Agreement {
                 }
             }
             Event::ClaimSettled { token, claim } => self.settle_claim(token, claim),
-            // No command asks for it.
-            Event::ShareSettled { .. } => {}
+            Event::ShareSettled { token, result } => self.settle_share(token, result),
             Event::Released { in_view } => {
                 if !in_view {
                     info!("no view without this machine came in time");
@@ -103,20 +102,23 @@ impl Agreement {
         self.lost = None;
         let list = self.parts.list.borrow().clone();
         if let Some(list) = list {
-            self.parts.council.handle_list(clock::now(), &list);
+            self.parts.council.handle_list(boot_time::now(), &list);
         }
         self.ask_anew();
     }
 
-    /// What clients wait for is asked again. A claim was that of a member, which this machine is
-    /// not any more.
+    /// What clients wait for is asked again. Claims and changes of shares were those of a member,
+    /// which this machine is not any more.
     fn ask_anew(&mut self) {
-        let now = clock::now();
+        let now = boot_time::now();
         for id in self.questions.keys().copied().collect::<Vec<_>>() {
             self.parts.council.confirm(now, id);
         }
         for (_, reply) in self.claims.drain() {
             let _ = reply.send(Err(ClaimError::NotInView));
+        }
+        for (_, reply) in self.shares.drain() {
+            let _ = reply.send(Err(ShareError::NotInView));
         }
         if !self.releases.is_empty() {
             self.parts.council.release(now);

@@ -1,5 +1,4 @@
-//! Removes the progress from the terminal when a signal ends the program. It owns the thread that
-//! waits for such signals.
+//! Cleans up when a signal ends the program. It owns the thread that waits for such signals.
 
 use std::thread;
 
@@ -11,7 +10,7 @@ const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// From now on `clear` is called before one of these signals ends the program. Call it before other
 /// threads are started, since threads inherit blocked signals. It does nothing in a program that
 /// waits for the signals itself.
-pub(super) fn before_the_end(clear: impl Fn() + Send + 'static) {
+pub(crate) fn before_the_end(clear: impl Fn() + Send + 'static) {
     let signals: SigSet = SIGNALS.into_iter().collect();
     let is_waited_for =
         SigSet::thread_get_mask().map_or(true, |blocked| blocked.contains(Signal::SIGINT));

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 /// Both clocks now. The epoch is the boot of the machine, so that its other processes can compare.
-pub(super) fn now() -> Now {
+pub(crate) fn now() -> Now {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(tv_sec).unwrap_or(0);
     let boot = Duration::new(seconds, u32::try_from(tv_nsec).unwrap_or(0));
@@ -21,21 +21,21 @@ pub(super) fn now() -> Now {
 }
 
 /// Nanoseconds since the boot, for clients.
-pub(super) fn nanos(moment: BootTime) -> u64 {
+pub(crate) fn nanos(moment: BootTime) -> u64 {
     u64::try_from(moment.since_epoch().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A timer by `CLOCK_BOOTTIME`: timerfd_create(2). It fires at once after a suspend that passed its
 /// moment.
 #[derive(Debug)]
-pub(super) struct BootTimer(AsyncFd<OwnedFd>);
+pub(crate) struct BootTimer(AsyncFd<OwnedFd>);
 
 impl BootTimer {
     /// A timer that is not set. Must be called within the runtime that waits for it.
     ///
     /// # Errors
     /// When the kernel has no such timers.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
         // tokio cannot know that what it gets owns its descriptor. An OwnedFd does.
@@ -47,7 +47,7 @@ impl BootTimer {
     ///
     /// # Errors
     /// None in practice: timerfd_settime(2).
-    pub(super) fn set(&self, due: Option<BootTime>) -> io::Result<()> {
+    pub(crate) fn set(&self, due: Option<BootTime>) -> io::Result<()> {
         // Zero would switch it off.
         let due = due.map_or(Duration::ZERO, |due| due.since_epoch().max(Duration::from_nanos(1)));
         let value = Timespec {
@@ -63,7 +63,7 @@ impl BootTimer {
     ///
     /// # Errors
     /// When the runtime has ended.
-    pub(super) async fn fired(&self) -> io::Result<()> {
+    pub(crate) async fn fired(&self) -> io::Result<()> {
         loop {
             let mut ready = self.0.readable().await?;
             let mut count = [0; 8];

@@ -1,0 +1,87 @@
+//! Answers `memberctl file`. Each kind of request has a file of its own. It owns no state.
+
+mod check;
+mod copies;
+mod fault;
+mod list;
+mod merge;
+mod names;
+mod read;
+mod stat;
+mod status;
+mod stored;
+mod token;
+mod write;
+
+use super::Handle;
+use crate::control::client::{Client, ClientError};
+use crate::control::refusal::refused;
+use crate::services::Services;
+use fault::Fault;
+use memberd_control::message::{FileReply, FileRequest, RefusalKind, Reply};
+use memberd_files::FilePath;
+
+/// What the handlers have.
+struct Asked<'r> {
+    client: &'r mut Client,
+    files: &'r Handle,
+    services: &'r Services,
+}
+
+impl Asked<'_> {
+    async fn send(&mut self, reply: FileReply) -> Result<(), Fault> {
+        Ok(self.client.send(&Reply::File(reply)).await?)
+    }
+
+    /// Ends a request that has no answer but its end.
+    async fn done(&mut self) -> Result<(), Fault> {
+        Ok(self.client.send(&Reply::Done).await?)
+    }
+}
+
+/// Carries out a request about replicated files.
+///
+/// # Errors
+/// When the client has disconnected or hangs.
+pub(crate) async fn handle(
+    request: FileRequest,
+    client: &mut Client,
+    services: &Services,
+) -> Result<(), ClientError> {
+    let files = match services.files.handle() {
+        Ok(files) => files,
+        Err(off) => return client.send(&refused(RefusalKind::Failed, off.to_string())).await,
+    };
+    let mut asked = Asked { client: &mut *client, files, services };
+    match carry_out(request, &mut asked).await {
+        Ok(()) => Ok(()),
+        Err(Fault::Client(error)) => Err(error),
+        Err(Fault::Refused(kind, words)) => client.send(&refused(kind, words)).await,
+    }
+}
+
+async fn carry_out(request: FileRequest, asked: &mut Asked<'_>) -> Result<(), Fault> {
+    match request {
+        FileRequest::Put(put) => write::put(put, asked).await,
+        FileRequest::Append(append) => write::append(append, asked).await,
+        FileRequest::Read(what) => read::read(what, asked).await,
+        FileRequest::List(what) => list::list(what, asked).await,
+        FileRequest::Stat(what) => stat::stat(what, asked).await,
+        FileRequest::Remove { path, recursive } => names::remove(path, recursive, asked).await,
+        FileRequest::Rename { from, to, replace } => {
+            names::rename(&from, &to, replace, asked).await
+        }
+        FileRequest::MakeDirectory { path } => names::make_directory(&path, asked).await,
+        FileRequest::Stored => stored::stored(asked).await,
+        FileRequest::Merge { path } => merge::merge(&path, asked).await,
+        FileRequest::Check { share } => check::check(share, asked).await,
+        FileRequest::Status => status::status(asked).await,
+        FileRequest::Token { path, raise_to } => token::token(&path, raise_to, asked).await,
+    }
+}
+
+/// A path of a request.
+fn parse(path: &str) -> Result<FilePath, Fault> {
+    FilePath::parse(path)
+        .map_err(|error| Fault::Refused(RefusalKind::Usage, format!("{path}: {error}")))
+}

@@ -1,0 +1,114 @@
+//! Follows the membership's list for files: where members are, and which have failed or begun anew.
+//! It owns no state.
+
+use crate::membership::{self, Looks};
+use memberd_files::Hints;
+use memberd_membership::{Entry, Incarnation, MemberState, Name};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const LOOKS: Looks =
+    Looks { gather: Duration::from_millis(20), at_least_every: Duration::from_secs(5) };
+
+/// A member of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Peer {
+    /// Where others reach it.
+    pub(super) address: SocketAddr,
+    /// Its zone, if it names one.
+    pub(super) zone: Option<String>,
+    /// Which life of it.
+    pub(super) incarnation: Incarnation,
+    /// Whether it is up.
+    pub(super) standing: Standing,
+}
+
+/// Whether a member is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Up,
+    Failed,
+    Left,
+}
+
+/// The members of the list by name. It is empty before this machine has joined, and the last one
+/// when it is out of the group.
+pub(super) type Peers = Arc<BTreeMap<Name, Peer>>;
+
+/// Passes the list on whenever it changes, until nobody looks any more or the membership ends.
+pub(super) async fn follow(membership: membership::Handle, peers: watch::Sender<Peers>) {
+    let read = |snapshot: Option<membership::Snapshot>| {
+        snapshot.map(|list| {
+            let members = list.entries().map(|(entry, _)| peer(entry));
+            Arc::new(members.collect::<BTreeMap<Name, Peer>>())
+        })
+    };
+    membership::watch_list(membership, peers, LOOKS, read).await;
+}
+
+/// A member that this machine alone doubts counts as up: the fault may be its own.
+fn peer(entry: &Entry) -> (Name, Peer) {
+    let standing = match entry.state {
+        MemberState::Alive | MemberState::Doubted(_) => Standing::Up,
+        MemberState::Failed(_) => Standing::Failed,
+        MemberState::Left => Standing::Left,
+    };
+    let zone = entry.zone().map(|zone| zone.as_str().to_owned());
+    let (address, incarnation) = (entry.identity.address, entry.identity.incarnation);
+    (entry.identity.name.clone(), Peer { address, zone, incarnation, standing })
+}
+
+/// What the list says of members that are not to be chosen, and who of them left by plan.
+pub(super) fn hints(peers: &Peers) -> (Hints, BTreeSet<Name>) {
+    let of = |standing: Standing| {
+        let of_it = peers.iter().filter(move |(_, peer)| peer.standing == standing);
+        of_it.map(|(name, _)| name.clone())
+    };
+    let planned: BTreeSet<Name> = of(Standing::Left).collect();
+    let failed = of(Standing::Failed).chain(planned.iter().cloned()).collect();
+    (Hints { failed, ..Hints::default() }, planned)
+}
+
+/// The members that have begun anew between two lists, and so may have lost what they had.
+pub(super) fn restarted<'p>(before: &'p Peers, now: &'p Peers) -> impl Iterator<Item = &'p Name> {
+    now.iter()
+        .filter(|(name, peer)| {
+            before.get(*name).is_some_and(|before| before.incarnation != peer.incarnation)
+        })
+        .map(|(name, _)| name)
+}
+
+#[cfg(test)]
+pub(super) fn peer_at(address: SocketAddr, standing: Standing) -> Peer {
+    Peer { address, zone: None, incarnation: Incarnation(1), standing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        Name::new(name).unwrap()
+    }
+
+    #[test]
+    fn who_is_gone_is_not_chosen_and_who_left_will_be_back() {
+        let address = "127.0.0.1:1".parse().unwrap();
+        let mut now = BTreeMap::from([
+            (name("a"), peer_at(address, Standing::Up)),
+            (name("b"), peer_at(address, Standing::Failed)),
+            (name("c"), peer_at(address, Standing::Left)),
+        ]);
+        let before = Arc::new(now.clone());
+        let (hints, planned) = hints(&before);
+        assert_eq!(hints.failed, BTreeSet::from([name("b"), name("c")]));
+        assert_eq!(planned, BTreeSet::from([name("c")]));
+        now.get_mut(&name("b")).unwrap().incarnation = Incarnation(2);
+        now.insert(name("d"), peer_at(address, Standing::Up));
+        let now = Arc::new(now);
+        assert_eq!(restarted(&before, &now).collect::<Vec<_>>(), [&name("b")]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Replicated files as a subsystem: it starts and stops their task, and reports. It owns the handle
+//! to the task, if `[files] enabled` is set.
+
+use super::disk::DiskThread;
+use super::fills::Fills;
+use super::handle::{FilesError, Handle};
+use super::incoming::Incoming;
+use super::links::Links;
+use super::task::{self, Parts};
+use super::{members, metrics, views};
+use crate::agreement;
+use crate::boot_time::BootTimer;
+use crate::config::Config;
+use crate::membership::{self, Ended};
+use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use anyhow::Context as _;
+use memberd_control::message::StatusReport;
+use memberd_control::socket::Access;
+use memberd_files::store::StoreSettings;
+use memberd_files::{ExtentSettings, MemberSettings};
+use memberd_transport::Caller;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tracing::info;
+
+/// What the status says if the task is gone and the daemon is not.
+const FAILED: &str = "files have ended on this machine: look at its log, and start memberd again";
+
+/// How long a planned stop waits for the disk.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+/// The replicated files of this machine.
+#[derive(Debug, Default)]
+pub struct FilesService {
+    /// None if they are switched off: then nothing of them runs.
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    handle: Handle,
+    incoming: Incoming,
+}
+
+/// The parts, besides the settings, that start it.
+#[derive(Debug)]
+pub struct Resources {
+    /// Where files lie. It is created when it is needed.
+    pub directory: PathBuf,
+    /// Calls other members from this member's address.
+    pub caller: Caller,
+    /// The membership.
+    pub membership: membership::Handle,
+}
+
+impl FilesService {
+    /// Starts the task, if the settings switch it on. It follows these agreed views.
+    ///
+    /// # Errors
+    /// When no thread can be created, or there is no randomness.
+    pub(crate) fn start(
+        config: &Config,
+        resources: Resources,
+        agreement: Option<&agreement::Handle>,
+    ) -> anyhow::Result<Self> {
+        let Some(agreement) = agreement.filter(|_| config.files.enabled) else {
+            return Ok(FilesService::default());
+        };
+        let Resources { directory, caller, membership } = resources;
+        let salt = getrandom::u64().context("there is no randomness for files")?;
+        let seed = getrandom::u64().context("there is no randomness for files")?;
+        let settings = StoreSettings { space_bytes: config.files.space, salt };
+        let disk = DiskThread::start(directory, settings)
+            .context("cannot start the thread of the disk for files")?;
+        let (peers_sender, peers) = watch::channel(Arc::default());
+        let (views_sender, views) = watch::channel(None);
+        tokio::spawn(members::follow(membership, peers_sender));
+        tokio::spawn(views::follow(agreement.clone(), views_sender));
+        let (handle, channels) = Handle::new(agreement.clone());
+        let (incoming, arrivals) = Incoming::new(peers.clone());
+        let settings = MemberSettings { extents: extent_settings(config), ..Default::default() };
+        let (name, fills) = (config.name.clone(), Fills::new(agreement.clone()));
+        let start = move |runtime: &Runtime| -> io::Result<Parts> {
+            // Timers and connections belong to the runtime in which they are made.
+            let _within = runtime.enter();
+            let links = Links::new(caller, name.clone());
+            let timer = BootTimer::new()?;
+            Ok(Parts {
+                name,
+                settings,
+                seed,
+                disk,
+                links,
+                timer,
+                arrivals,
+                peers,
+                views,
+                fills,
+                channels,
+            })
+        };
+        run_on_a_thread(start).context("cannot start the thread of files")?;
+        info!(space_bytes = config.files.space, "replicated files are switched on");
+        Ok(FilesService { running: Some(Running { handle, incoming }) })
+    }
+
+    /// The handle to the task.
+    ///
+    /// # Errors
+    /// When files are switched off.
+    pub fn handle(&self) -> Result<&Handle, FilesError> {
+        self.running.as_ref().map(|running| &running.handle).ok_or(FilesError::Off)
+    }
+
+    /// Takes the messages of other members, if files are switched on.
+    pub fn incoming(&self) -> Option<Incoming> {
+        self.running.as_ref().map(|running| running.incoming.clone())
+    }
+
+    /// Ends the task once what it has taken is on disk, but does not wait for long.
+    pub async fn stop(&self, deadline: Instant) {
+        let Ok(handle) = self.handle() else { return };
+        let until = (Instant::now() + STOP_LIMIT).min(deadline);
+        // Without it, the next start does again what is in the log.
+        let _ = timeout_at(until, handle.stop()).await;
+    }
+}
+
+fn extent_settings(config: &Config) -> ExtentSettings {
+    ExtentSettings { repair_after: config.files.repair_after, ..ExtentSettings::default() }
+}
+
+/// The task has a thread of its own, so that no grep delays a lease. It ends with the last handle.
+fn run_on_a_thread(
+    start: impl FnOnce(&Runtime) -> io::Result<Parts> + Send + 'static,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let parts = start(&runtime)?;
+    thread::Builder::new().name("files".to_owned()).spawn(move || {
+        runtime.block_on(task::run(parts));
+        runtime.shutdown_background();
+    })?;
+    Ok(())
+}
+
+impl Subsystem for FilesService {
+    fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
+        Box::pin(async move {
+            let (old, new) = (settings.old.files.repair_after, settings.new.files.repair_after);
+            if let Ok(handle) = self.handle()
+                && old != new
+            {
+                let taken = handle.set_repair_after(new).await;
+                return taken.map_err(|_| NotReloaded("settings of files"));
+            }
+            Ok(())
+        })
+    }
+
+    fn status<'t>(
+        &'t self,
+        report: &'t mut StatusReport,
+        _: Access,
+    ) -> Boxed<'t, Result<(), Ended>> {
+        Box::pin(async move {
+            let Ok(handle) = self.handle() else { return Ok(()) };
+            match handle.figures().await {
+                Ok(figures) => report.warnings.extend(metrics::warnings(&figures)),
+                Err(_) => report.warnings.push(FAILED.to_owned()),
+            }
+            Ok(())
+        })
+    }
+
+    fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
+        Box::pin(async move {
+            let Ok(handle) = self.handle() else { return Ok(()) };
+            let Ok(figures) = handle.figures().await else {
+                page.warnings += 1;
+                return Ok(());
+            };
+            page.warnings += metrics::warnings(&figures).len();
+            metrics::write(&mut page.text, &figures);
+            Ok(())
+        })
+    }
+}
