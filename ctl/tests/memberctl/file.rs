@@ -154,14 +154,14 @@ fn what_cannot_be_put_is_said_before_anything_is_asked() {
 }
 
 /// So many of the newest bytes follow.
-fn length(length: u64) -> FileReply {
+fn follow(length: u64) -> FileReply {
     FileReply::Length { length, is_newest: true }
 }
 
 /// A file that comes in two pieces.
 fn sending(length: u64) -> Daemon {
     Daemon::answering(vec![
-        Reply::File(length(length)),
+        Reply::File(follow(length)),
         Reply::File(FileReply::Bytes(b"one\n".to_vec())),
         Reply::File(FileReply::Bytes(b"two\n".to_vec())),
         Reply::Done,
@@ -193,7 +193,7 @@ fn an_ended_get_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();
     let daemon = Daemon::new(|client| {
         let request = client.greet();
-        client.say(&Reply::File(length(8)));
+        client.say(&Reply::File(follow(8)));
         client.say(&Reply::File(FileReply::Bytes(b"one\n".to_vec())));
         client.until_gone();
         Some(request)
@@ -431,7 +431,7 @@ fn merge_store_status_and_token_print_what_they_are_told() {
 fn cat_ends_with_its_reader() {
     let daemon = Daemon::new(|client| {
         let request = client.greet();
-        client.say(&Reply::File(length(u64::MAX)));
+        client.say(&Reply::File(follow(u64::MAX)));
         client.say(&Reply::File(FileReply::Bytes(b"one\n".to_vec())));
         client.until_gone();
         Some(request)
