@@ -1,6 +1,7 @@
 //! One member's extents: [`Holder`]. Owns the uploads, the index of what is sealed here, the reads
 //! that wait, and what goes to the disk.
 
+mod early;
 mod garbage;
 mod pulls;
 mod reads;
@@ -15,6 +16,7 @@ use crate::ids::{Epoch, ExtentId};
 use crate::path::ShareName;
 use crate::settings::ExtentSettings;
 use crate::transfer::{RefusalReason, Transfer};
+use early::Early;
 use garbage::Garbage;
 use memberd_council::BootTime;
 use memberd_membership::Name;
@@ -97,6 +99,7 @@ pub struct Holder {
     epoch: Epoch,
     is_failed: bool,
     uploads: BTreeMap<ExtentId, Upload>,
+    early: Early,
     pulls: BTreeMap<ExtentId, Pull>,
     held: BTreeMap<ExtentId, Held>,
     reads: Reads,
@@ -127,6 +130,7 @@ impl Holder {
             epoch: Epoch::default(),
             is_failed: false,
             uploads: BTreeMap::new(),
+            early: Early::default(),
             pulls: BTreeMap::new(),
             held: BTreeMap::new(),
             reads: Reads::new(&settings, now),
@@ -151,8 +155,8 @@ impl Holder {
             return;
         }
         match message {
-            Transfer::Begin { extent, share, next, copy } => {
-                self.on_begin(from, extent, share, (next, copy));
+            Transfer::Begin { extent, share, next, copy, hint } => {
+                self.on_begin(from, extent, (share, hint), (next, copy));
             }
             Transfer::Piece { extent, offset, bytes } => self.on_piece(extent, offset, &bytes),
             Transfer::Finish { extent, length } => self.on_finish(from, extent, length),
@@ -208,7 +212,13 @@ impl Holder {
     /// When to call [`Holder::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<BootTime> {
-        let parts = [self.uploads_due(), self.pulls_due(), self.reads.due(), self.garbage.due()];
+        let parts = [
+            self.uploads_due(),
+            self.pulls_due(),
+            self.reads.due(),
+            self.garbage.due(),
+            self.early.due(),
+        ];
         parts.into_iter().flatten().min().filter(|_| !self.is_failed)
     }
 
@@ -243,6 +253,12 @@ impl Holder {
         self.held.get(&extent)?.set.as_ref()
     }
 
+    /// What is to be noted beside an upload, for people.
+    #[must_use]
+    pub fn hint_of(&self, extent: ExtentId) -> Option<&str> {
+        self.uploads.get(&extent).map(Upload::hint)
+    }
+
     /// How many extents are sealed here, and their bytes.
     #[must_use]
     pub fn held(&self) -> (usize, u64) {
@@ -253,6 +269,7 @@ impl Holder {
         if self.is_failed {
             return;
         }
+        self.early.forget_old(self.now);
         self.tick_uploads();
         self.tick_pulls();
         self.tick_reads();

@@ -142,7 +142,7 @@ impl Member {
     pub fn handle_view(&mut self, now: Now, view: Arc<FilesView>) {
         self.now = now;
         if view.epoch > self.view.epoch {
-            self.change_view(&view);
+            self.change_view(view);
             self.run();
         }
     }

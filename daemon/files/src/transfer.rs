@@ -30,6 +30,10 @@ pub enum Transfer {
         next: Option<Name>,
         /// From whom it first takes what the coordinator no longer has.
         copy: Option<CopyOrder>,
+        /// The path and the place, for people who look for bytes by hand: at most
+        /// [`Transfer::MAX_HINT`] bytes.
+        #[serde(deserialize_with = "wire::hint")]
+        hint: Arc<str>,
     },
     /// Bytes of an upload. What is not next in order is left out.
     Piece {
@@ -111,6 +115,8 @@ pub enum Transfer {
 }
 
 impl Transfer {
+    /// The most bytes of a hint.
+    pub const MAX_HINT: usize = 4_096;
     /// The most extents of one [`Transfer::Verify`].
     pub const MAX_VERIFY: usize = 1_000;
 }

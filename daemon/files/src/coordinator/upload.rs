@@ -14,6 +14,7 @@ use crate::view::FilesView;
 use memberd_council::BootTime;
 use memberd_membership::Name;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far the coordinator is ahead of a holder.
@@ -52,6 +53,7 @@ struct Place {
 pub(super) struct Upload {
     pub(super) extent: ExtentId,
     share: ShareName,
+    hint: Arc<str>,
     wanted: usize,
     places: Vec<Place>,
     /// Everybody that was ever chosen: nobody is chosen twice.
@@ -72,7 +74,7 @@ pub(super) struct Upload {
 impl Upload {
     pub(super) fn new(
         extent: ExtentId,
-        share: ShareName,
+        (share, hint): (ShareName, Arc<str>),
         copies: usize,
         is_chain: bool,
         around: &Around,
@@ -80,6 +82,7 @@ impl Upload {
         let mut upload = Upload {
             extent,
             share,
+            hint,
             wanted: copies,
             places: Vec::new(),
             used: BTreeSet::new(),
@@ -326,7 +329,8 @@ impl Upload {
             .filter(|_| place.got < self.base)
             .map(|source| CopyOrder { from: source.member.clone(), upto: self.base });
         let (extent, share) = (self.extent, self.share.clone());
-        let begin = Transfer::Begin { extent, share, next, copy };
+        let hint = self.hint.clone();
+        let begin = Transfer::Begin { extent, share, next, copy, hint };
         self.out.push_back((place.member.clone(), begin));
     }
 

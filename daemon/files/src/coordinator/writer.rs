@@ -4,11 +4,15 @@
 //! Nothing is visible before the publish. One that gets no answer may have happened: it is asked
 //! again under the same operation id, and its extents are never removed on suspicion.
 
+mod publish;
+mod values;
+
+pub use values::{Publish, PublishAnswer, WriterError, WriterOutput, Written};
+
 use super::upload::{Around, Upload};
-use crate::catalog::Refusal;
-use crate::content::{Content, ExtentRef, HolderSet};
+use crate::content::{Content, ExtentRef};
 use crate::extent::PIECE_BYTES;
-use crate::ids::{Epoch, ExtentId, Generation, OperationId, derived};
+use crate::ids::{Epoch, ExtentId, OperationId, derived};
 use crate::path::ShareName;
 use crate::placement::Hints;
 use crate::settings::{ExtentMutant, ExtentSettings};
@@ -31,80 +35,14 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(50);
 /// After how long without an answer a publish is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Content that the owner makes a mutation of: a file, a new content or an append.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publish {
-    /// Under the same id it happens once, however often it is asked.
-    pub operation: OperationId,
-    /// The view by which the holders were chosen. A catalog of a newer one refuses.
-    pub epoch: Epoch,
-    /// The content, which lies on all its holders.
-    pub content: Content,
-    /// How long ago, in seconds, its first extent was begun.
-    pub age_s: u32,
-}
-
-/// What the primary says to a publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublishAnswer {
-    /// It happened, now or before.
-    Done(Generation),
-    /// Its view is this one. It did not happen.
-    OldEpoch(Epoch),
-    /// It did not happen: the bytes do not fit in the catalog.
-    NeedsExtent,
-    /// It did not happen, and will not.
-    Refused(Refusal),
-}
-
-/// A file that was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Its generation.
-    pub generation: Generation,
-    /// The bytes that were written.
-    pub length: u64,
-}
-
-/// Why a file was not written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WriterError {
-    /// The catalog does not want it.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// There are too few members with room. Nothing was written.
-    #[error("fewer than {0} members can take it now: try again, or make room")]
-    TooFew(usize),
-    /// Nothing was written.
-    #[error("the members were too slow: try again")]
-    TooSlow,
-    /// The catalog did not answer. The file may have been written.
-    #[error("the catalog did not answer: the file may have been written, so look at it")]
-    Ambiguous,
-}
-
-/// What the owner is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WriterOutput {
-    /// Send this.
-    Send {
-        /// To whom; may be this member itself.
-        to: Name,
-        /// What.
-        message: Transfer,
-    },
-    /// Ask the primary of the share, and hand in its answer.
-    Publish(Publish),
-    /// The end.
-    Done(Result<Written, WriterError>),
-}
-
 /// One file that is written.
 #[derive(Debug, Clone)]
 pub struct Writer {
     settings: ExtentSettings,
     operation: OperationId,
     share: ShareName,
+    /// What holders note beside its extents, for people.
+    hint: String,
     /// The catalog does not take its bytes.
     needs_extent: bool,
     view: Arc<FilesView>,
@@ -149,6 +87,7 @@ impl Writer {
             settings,
             operation,
             share,
+            hint: String::new(),
             needs_extent: false,
             view,
             hints,
@@ -171,6 +110,13 @@ impl Writer {
     #[must_use]
     pub fn with_extents(mut self) -> Self {
         self.needs_extent = true;
+        self
+    }
+
+    /// What holders note beside its extents, for people who look for bytes by hand: a path.
+    #[must_use]
+    pub fn with_hint(mut self, hint: String) -> Self {
+        self.hint = hint;
         self
     }
 
@@ -319,10 +265,10 @@ impl Writer {
                 if !(is_long || (is_rest && !is_inline)) || working >= 2 {
                     return;
                 }
-                let (share, copies) = (self.share.clone(), self.settings.copies);
+                let (whose, copies) = (self.whose(), self.settings.copies);
                 let extent = self.new_extent();
                 self.index.insert(extent, self.uploads.len());
-                self.uploads.push(Upload::new(extent, share, copies, is_long, &around));
+                self.uploads.push(Upload::new(extent, whose, copies, is_long, &around));
                 self.is_open = true;
             }
             let Some(upload) = self.uploads.last_mut() else { return };
@@ -355,118 +301,6 @@ impl Writer {
         self.settled += working.take_while(|one| one.whole(&around).is_some()).count();
     }
 
-    /// Publishes once everything is on all its holders, and asks again if nobody answers.
-    fn publish(&mut self) {
-        if self.ended.is_none() || self.is_open {
-            return;
-        }
-        let age_s = self.age_s();
-        match &mut self.publishing {
-            None => {
-                if let Some(content) = self.content() {
-                    self.say_publish(content, 1);
-                }
-            }
-            Some(publishing) if publishing.waits_for.is_some_and(|at| self.view.epoch >= at) => {
-                let times = publishing.times + 1;
-                if let Some(content) = self.content() {
-                    self.say_publish(content, times);
-                }
-            }
-            Some(publishing) if publishing.waits_for.is_none() => {
-                if self.now.since(publishing.said) >= ASK_AGAIN {
-                    publishing.said = self.now;
-                    publishing.times += 1;
-                    publishing.publish.age_s = age_s;
-                    let publish = publishing.publish.clone();
-                    if self.settings.mutant == Some(ExtentMutant::DeleteAmbiguous) {
-                        self.abandon();
-                        self.done(Err(WriterError::TooSlow));
-                        return;
-                    }
-                    self.outputs.push_back(WriterOutput::Publish(publish));
-                }
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// The bytes get an extent, and are published as another operation.
-    fn leave_catalog(&mut self) {
-        self.publishing = None;
-        if self.buffer.is_empty() {
-            self.done(Err(WriterError::Refused(Refusal::NeedsExtent)));
-            return;
-        }
-        let key = "memberd operation with an extent 1";
-        let id = derived(key, &[&self.operation.0.to_be_bytes()]);
-        (self.operation, self.needs_extent) = (OperationId(id), true);
-    }
-
-    fn age_s(&self) -> u32 {
-        u32::try_from(self.now.since(self.started).as_secs()).unwrap_or(u32::MAX)
-    }
-
-    fn say_publish(&mut self, content: Content, times: u32) {
-        let publish = Publish {
-            operation: self.operation,
-            epoch: self.view.epoch,
-            content,
-            age_s: self.age_s(),
-        };
-        self.outputs.push_back(WriterOutput::Publish(publish.clone()));
-        self.publishing = Some(Publishing { publish, said: self.now, times, waits_for: None });
-    }
-
-    /// The content, if all of it is on all its holders.
-    fn content(&mut self) -> Option<Content> {
-        if self.uploads.is_empty() && !self.needs_extent {
-            return Some(Content::Inline(self.buffer.clone()));
-        }
-        let around = around(self.now, &self.view, &self.hints, self.settings.mutant);
-        let extent = |upload: &Upload| {
-            let (length, root, members) = upload.whole(&around)?;
-            let set = HolderSet { version: 1, members };
-            Some(ExtentRef { id: upload.extent, length, root, set })
-        };
-        self.uploads.iter().map(extent).collect::<Option<_>>().map(Content::Extents)
-    }
-
-    /// Tells the holders that their extents count. What is lost of it, they ask for.
-    fn tell_sets(&mut self) {
-        let Some(publishing) = &self.publishing else { return };
-        let Content::Extents(extents) = publishing.publish.content.clone() else { return };
-        for one in extents {
-            for member in &one.set.members {
-                let message = Transfer::SetIs { extent: one.id, set: one.set.clone() };
-                self.outputs.push_back(WriterOutput::Send { to: member.clone(), message });
-            }
-        }
-    }
-
-    fn judge_time(&mut self) {
-        if self.is_done {
-            return;
-        }
-        let late = self.ended.is_some_and(|ended| self.now.since(ended) >= ANSWER_LIMIT)
-            || self.now.since(self.started) >= ExtentSettings::PUBLISH_AGE;
-        if self.publishing.is_some() {
-            if late {
-                self.done(Err(WriterError::Ambiguous));
-            }
-            return;
-        }
-        let short = self.uploads.iter().skip(self.settled).filter_map(Upload::short_since).min();
-        if short.is_some_and(|since| self.now.since(since) >= SHORT_LIMIT) {
-            self.abandon();
-            let wanted = self.settings.copies.min(self.view.members.len());
-            self.done(Err(WriterError::TooFew(wanted)));
-        } else if late {
-            self.abandon();
-            self.done(Err(WriterError::TooSlow));
-        }
-    }
-
     fn abandon(&mut self) {
         self.uploads.iter_mut().for_each(Upload::abandon);
         self.send();
@@ -487,6 +321,14 @@ impl Writer {
     fn ask_again(&self) -> Duration {
         let waits = self.publishing.as_ref().is_some_and(|one| one.waits_for.is_some());
         if waits { ANSWER_LIMIT } else { ASK_AGAIN }
+    }
+
+    /// For what the next extent is: its share, and a word to people.
+    fn whose(&self) -> (ShareName, Arc<str>) {
+        let from: u64 = self.uploads.iter().map(Upload::length).sum();
+        let hint = format!("{}, from byte {from}", self.hint);
+        let hint = if hint.len() <= Transfer::MAX_HINT { hint } else { String::new() };
+        (self.share.clone(), hint.into())
     }
 
     fn new_extent(&self) -> ExtentId {

@@ -32,7 +32,7 @@ fn holder() -> Holder {
 }
 
 fn begin(next: Option<Name>) -> Transfer {
-    Transfer::Begin { extent: EXTENT, share: share(), next, copy: None }
+    Transfer::Begin { extent: EXTENT, share: share(), next, copy: None, hint: "/s/f".into() }
 }
 
 fn piece(offset: u64, bytes: &[u8]) -> Transfer {
@@ -97,6 +97,21 @@ fn pieces_are_taken_in_order_and_handed_on() {
     }
     let handed = sent(&outputs(&mut holder));
     assert_eq!(handed, [(name(1), piece(0, b"abc")), (name(1), piece(3, b"def"))]);
+}
+
+/// In a chain a piece may overtake the word that begins its upload. It waits for that.
+#[test]
+fn a_piece_that_comes_early_counts() {
+    let mut holder = holder();
+    holder.handle_message(at(0), &name(1), piece(0, b"abc"));
+    holder.handle_message(at(0), &name(1), piece(3, b"def"));
+    assert_eq!(outputs(&mut holder), []);
+    holder.handle_message(at(1), &name(9), begin(Some(name(2))));
+    let handed = sent(&outputs(&mut holder));
+    let got = Transfer::Got { extent: EXTENT, upto: 0 };
+    let pieces = [(name(2), piece(0, b"abc")), (name(2), piece(3, b"def"))];
+    assert_eq!(handed, [&[(name(9), got)][..], &pieces].concat());
+    assert_eq!(holder.hint_of(EXTENT), Some("/s/f"));
 }
 
 /// A disk without room ends the upload, and the coordinator hears why.

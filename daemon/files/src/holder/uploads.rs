@@ -8,6 +8,7 @@ use crate::path::ShareName;
 use crate::transfer::{CopyOrder, Piece, ReadOrder, ReadPurpose, RefusalReason, Transfer};
 use memberd_council::BootTime;
 use memberd_membership::Name;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// After how long an unanswered read of a copy is asked again.
@@ -18,6 +19,7 @@ const COPY_AGAIN: Duration = Duration::from_millis(700);
 pub(super) struct Upload {
     coordinator: Name,
     share: ShareName,
+    hint: Arc<str>,
     next: Option<Name>,
     copy: Option<CopyOrder>,
     /// The question for the next piece of the copy, and when it was asked.
@@ -31,12 +33,18 @@ pub(super) struct Upload {
     touched: BootTime,
 }
 
+impl Upload {
+    pub(super) fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
 impl Holder {
     pub(super) fn on_begin(
         &mut self,
         from: &Name,
         extent: ExtentId,
-        share: ShareName,
+        (share, hint): (ShareName, Arc<str>),
         (next, copy): (Option<Name>, Option<CopyOrder>),
     ) {
         if self.held.contains_key(&extent) {
@@ -63,6 +71,7 @@ impl Holder {
         let upload = Upload {
             coordinator: from.clone(),
             share,
+            hint,
             next,
             copy,
             asked: None,
@@ -74,10 +83,18 @@ impl Holder {
         };
         self.uploads.insert(extent, upload);
         self.send(from, Transfer::Got { extent, upto: 0 });
+        for (offset, bytes) in self.early.take(extent) {
+            self.on_piece(extent, offset, &bytes);
+        }
     }
 
     pub(super) fn on_piece(&mut self, extent: ExtentId, offset: u64, bytes: &Piece) {
-        let Some(upload) = self.uploads.get_mut(&extent) else { return };
+        let Some(upload) = self.uploads.get_mut(&extent) else {
+            if !self.held.contains_key(&extent) {
+                self.early.keep(self.now, extent, offset, bytes);
+            }
+            return;
+        };
         if offset != upload.given || bytes.is_empty() || bytes.len() > PIECE_BYTES {
             return;
         }
@@ -162,6 +179,7 @@ impl Holder {
 
     /// Nobody publishes it, so it may go at once, sealed or not.
     pub(super) fn on_abandon(&mut self, extent: ExtentId) {
+        self.early.take(extent);
         if let Some(upload) = self.uploads.get(&extent)
             && !upload.is_sealing
         {

@@ -68,7 +68,7 @@ impl Member {
                 self.ask(Purpose::Answer(client), &share, what, QUESTION_LIMIT);
             }
             Operation::Change { share, operation, mutation } => {
-                self.begin_change(client, share, operation, mutation);
+                self.begin_change(client, &share, operation, mutation);
             }
             Operation::Write(write) => self.begin_write(client, write),
             Operation::Read { path, offset, limit } => {
@@ -159,7 +159,7 @@ impl Member {
     fn begin_change(
         &mut self,
         client: ClientId,
-        share: ShareName,
+        share: &ShareName,
         operation: OperationId,
         mutation: Mutation,
     ) {
@@ -169,7 +169,7 @@ impl Member {
             return;
         }
         let what = What::Change { operation, epoch: self.view.epoch, mutation };
-        self.ask(Purpose::Change(client), &share, what, CHANGE_LIMIT);
+        self.ask(Purpose::Change(client), share, what, CHANGE_LIMIT);
     }
 
     fn begin_stored(&mut self, client: ClientId, page: StoredPage) {

@@ -134,33 +134,36 @@ impl Journal {
 
     /// The jobs to begin now, each with its number.
     pub(super) fn jobs(&mut self, now: BootTime) -> Vec<(u64, Job)> {
-        if now < self.again_at {
-            return Vec::new();
-        }
         let mut jobs = Vec::new();
-        while self.flying.len() < MAX_FLYING {
+        while self.flying.len() < MAX_FLYING && now >= self.again_at {
             let place = self.flying.len();
+            // An image takes several jobs, one after the other.
+            let mut under_way = self.steps.iter().take(place);
+            if under_way.any(|step| matches!(step, Step::Image(..))) {
+                break;
+            }
+            let mut before = self.steps.iter().take(place);
+            let is_first = before.all(|step| matches!(step, Step::Written(_)));
             let job = match self.steps.get(place) {
                 Some(Step::Written(_)) => None,
-                Some(Step::Entries(entries)) if self.may_follow(place) => self.append(entries),
+                Some(Step::Entries(entries)) if is_first || self.may_follow(place) => {
+                    self.append(entries)
+                }
                 // It waits for all before it.
-                Some(step) if place == 0 => self.alone(step),
+                Some(step) if is_first => self.alone(step),
                 _ => break,
             };
             let number = self.number + place as u64;
             self.flying.push_back(job.is_none().then_some(Ok(())));
             jobs.extend(job.map(|job| (number, job)));
-            if !matches!(self.steps.get(place), Some(Step::Entries(_) | Step::Written(_))) {
-                break;
-            }
         }
         jobs
     }
 
-    /// Whether entries may be under way beside what is before them.
+    /// Whether entries may be under way beside those before them.
     fn may_follow(&self, place: usize) -> bool {
         let mut before = self.steps.iter().take(place);
-        !self.may_be_empty || before.all(|step| matches!(step, Step::Written(_)))
+        !self.may_be_empty && before.all(|step| matches!(step, Step::Entries(_) | Step::Written(_)))
     }
 
     /// What is in the image on disk already is left out.

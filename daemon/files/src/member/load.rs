@@ -47,7 +47,7 @@ impl OnDisk {
             after = page.last().map(|listed| listed.id);
             let is_last = page.len() < PAGE;
             for listed in page {
-                extent(store, &mut found, listed)?;
+                extent(store, &mut found, &listed)?;
             }
             if is_last {
                 break;
@@ -139,7 +139,7 @@ fn log<D: Disk>(
 fn extent<D: Disk>(
     store: &mut Store<D>,
     found: &mut OnDisk,
-    listed: ListedExtent,
+    listed: &ListedExtent,
 ) -> Result<(), Refused> {
     let extent = listed.id;
     match whole(run(store, Job::Head { id: extent }))? {

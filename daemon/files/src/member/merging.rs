@@ -225,11 +225,11 @@ impl Copy {
                     self.next = self.asked.values().min().copied().unwrap_or(self.next);
                     self.asked.clear();
                 }
-                let groups = extent.length.div_ceil(GROUP_BYTES as u64);
+                let groups = extent.length.div_ceil(GROUP_BYTES);
                 while self.asked.len() < WINDOW && self.next < groups {
                     *next_request += 1;
                     let (request, purpose) = (*next_request, ReadPurpose::Client);
-                    let offset = self.next * GROUP_BYTES as u64;
+                    let offset = self.next * GROUP_BYTES;
                     let (extent, bytes) = (extent.id, 1);
                     let order = ReadOrder { request, extent, offset, bytes, purpose };
                     messages.push((self.member.clone(), Transfer::Read(order)));

@@ -129,14 +129,15 @@ impl Member {
         }
     }
 
-    pub(super) fn change_view(&mut self, view: &Arc<FilesView>) {
+    pub(super) fn change_view(&mut self, view: Arc<FilesView>) {
         let now = self.now;
         let is_new_here =
             view.members.contains_key(&self.own) && !self.view.members.contains_key(&self.own);
-        self.view = view.clone();
         self.newest = self.newest.max(view.epoch);
-        self.shares.handle_view(now, view);
-        self.asks.handle_view(now.boot, view);
+        self.shares.handle_view(now, &view);
+        self.asks.handle_view(now.boot, &view);
+        self.view = view;
+        let view = &self.view;
         self.holder.handle_view(now.boot, view.epoch, is_new_here);
         self.show_hints();
     }
@@ -189,7 +190,7 @@ impl Member {
         match output {
             HolderOutput::Send { to, message } => self.transfer(to, message),
             HolderOutput::Job { id, job } => self.holder_job(id, job),
-            HolderOutput::AskInUse { share, extents } => self.ask_in_use(share, extents),
+            HolderOutput::AskInUse { share, extents } => self.ask_in_use(&share, extents),
             HolderOutput::Held(stored) => self.repairer.handle_held(now, stored),
             HolderOutput::Dropped(extent) => self.repairer.handle_dropped(now, extent),
             HolderOutput::BadCopy(extent) => {
@@ -200,11 +201,14 @@ impl Member {
     }
 
     fn holder_job(&mut self, number: u64, job: ExtentJob) {
-        let set = match &job {
-            ExtentJob::Seal { extent, .. } => self.holder.set_of(*extent).cloned(),
-            _ => None,
+        let (set, hint) = match &job {
+            ExtentJob::Seal { extent, .. } => {
+                let hint = self.holder.hint_of(*extent).unwrap_or_default();
+                (self.holder.set_of(*extent).cloned(), hint.to_owned())
+            }
+            _ => (None, String::new()),
         };
-        let (wall_ms, hint) = (self.now.wall.0, String::new());
+        let wall_ms = self.now.wall.0;
         let job = jobs::job(job, set, &self.own, (wall_ms, hint));
         let id = self.jobs.begin(JobFor::Holder(number));
         self.outputs.push_back(MemberOutput::Job { id, job });
@@ -212,16 +216,16 @@ impl Member {
 
     /// What belongs to a share that was removed belongs to no file. Only who is a member of the
     /// newest view that anybody spoke of may say so.
-    fn ask_in_use(&mut self, share: ShareName, extents: Vec<ExtentId>) {
+    fn ask_in_use(&mut self, share: &ShareName, extents: Vec<ExtentId>) {
         let knows = self.view.members.contains_key(&self.own) && self.newest <= self.view.epoch;
-        if self.view.shares.contains_key(&share) {
+        if self.view.shares.contains_key(share) {
             let query = Query::InUse(extents.clone());
             let what = What::Question { query, stale: false };
             let purpose = Purpose::InUse(share.clone(), extents);
-            self.asks.begin(self.now.boot, purpose, &share, what, OWN_LIMIT);
+            self.asks.begin(self.now.boot, purpose, share, what, OWN_LIMIT);
         } else if knows {
             let uses = extents.into_iter().map(|extent| (extent, ExtentUse::Unknown)).collect();
-            self.holder.handle_in_use(self.now.boot, &share, self.view.epoch, uses);
+            self.holder.handle_in_use(self.now.boot, share, self.view.epoch, uses);
         }
     }
 
@@ -265,7 +269,7 @@ impl Member {
                 Purpose::InUse(share, extents) => self.on_in_use(&share, extents, asked),
                 Purpose::Answer(client) => self.on_answer(client, asked),
                 Purpose::Change(client) => self.on_change(client, asked),
-                Purpose::Publish(client) => self.on_publish(client, asked),
+                Purpose::Publish(client) => self.on_publish(client, &asked),
                 Purpose::Lookup(client) => self.on_lookup(client, asked),
             },
         }

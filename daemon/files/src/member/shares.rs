@@ -75,7 +75,7 @@ impl Shares {
             outputs: VecDeque::new(),
         };
         for share in std::mem::take(&mut on_disk.damaged) {
-            shares.drop_damaged(share);
+            shares.drop_damaged(&share);
         }
         for (share, durable) in std::mem::take(&mut on_disk.shares) {
             shares.start(share, durable);
@@ -84,12 +84,12 @@ impl Shares {
     }
 
     /// Begins anew as a keeper that has lost its disk.
-    fn drop_damaged(&mut self, share: ShareName) {
+    fn drop_damaged(&mut self, share: &ShareName) {
         let mut journal = Journal::new(share.clone(), 0, 0);
         journal.forget();
         self.outputs.push_back(ShareOutput::Note(MemberNote::BadCatalog(share.clone())));
         self.kept.insert(share.clone(), Kept { keeper: None, journal });
-        self.pump(&share);
+        self.pump(share);
     }
 
     fn start(&mut self, share: ShareName, durable: Durable) {
@@ -101,7 +101,7 @@ impl Shares {
                 let journal = Journal::new(share.clone(), applied, before);
                 self.kept.insert(share, Kept { keeper: Some(keeper), journal });
             }
-            Err(_) => self.drop_damaged(share),
+            Err(_) => self.drop_damaged(&share),
         }
     }
 

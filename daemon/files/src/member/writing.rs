@@ -6,18 +6,18 @@
 //! bytes get an extent of their own before the new ones. Whoever changes it meanwhile makes the
 //! catalog refuse, and then only the old bytes are written again.
 
+mod publish;
+
 use super::Member;
 use super::asks::{Asked, What};
 use super::clients::{CHANGE_LIMIT, Client};
 use super::operation::{ClientError, ClientId, Outcome, Write, WriteTo};
 use super::output::FilesMessage;
 use super::parts::Purpose;
-use crate::catalog::{
-    Answer, Append, Appended, Contents, Done, Found, Mutation, Put, Refusal, StatusKind, Version,
-};
-use crate::content::{Content, ExtentRef};
-use crate::coordinator::{Publish, PublishAnswer, Writer, WriterError, WriterOutput};
-use crate::ids::{Epoch, ExtentId, OperationId, derived};
+use crate::catalog::{Appended, Done, Found, Mutation, Version};
+use crate::content::Content;
+use crate::coordinator::{Publish, Writer, WriterError, WriterOutput};
+use crate::ids::{Epoch, ExtentId, OperationId};
 use crate::path::{FilePath, ShareName};
 use crate::placement::Hints;
 use crate::settings::ExtentSettings;
@@ -131,7 +131,11 @@ impl Writing {
         let copies = self.copies.unwrap_or(self.settings.copies);
         let settings = ExtentSettings { copies, ..self.settings.clone() };
         let whose = (operation, self.share().clone());
-        Writer::new(settings, whose, self.view.clone(), self.hints.clone(), now)
+        let words = match self.write.to {
+            WriteTo::Put { .. } => self.path().to_string(),
+            WriteTo::Append { .. } => format!("{}, added", self.path()),
+        };
+        Writer::new(settings, whose, self.view.clone(), self.hints.clone(), now).with_hint(words)
     }
 
     fn look_up(&mut self) {
@@ -286,192 +290,6 @@ impl Writing {
         self.stop();
         self.finish(result);
     }
-
-    /// Asks the catalog to make visible what is on its holders.
-    fn propose(&mut self, now: BootTime) {
-        let Some(publish) = self.publish.clone() else { return };
-        let (epoch, age_s) = (publish.epoch, publish.age_s);
-        if let WriteTo::Put { condition, copies, mode, parents } = self.write.to {
-            let (path, token) = (self.write.path.clone(), self.write.token);
-            let content = publish.content;
-            let put = Put { path, condition, token, content, copies, mode, parents, age_s };
-            self.is_asked = true;
-            self.steps.push_back(Step::Propose(publish.operation, epoch, Mutation::Put(put)));
-            return;
-        }
-        let Some(file) = &self.file else { return self.look_up() };
-        let old = file.inline.as_ref().filter(|old| !old.is_empty());
-        let Some(old) = old.cloned() else {
-            let mutation = self.append(None, Appended::Content(publish.content), age_s);
-            return self.ask(epoch, mutation);
-        };
-        let version = file.version;
-        if self.prefix.is_none() {
-            let id = self.numbered("memberd prefix of an append 1");
-            let mut prefix = self.new_writer(id, now).with_extents();
-            prefix.push(now, &old);
-            prefix.end(now);
-            self.prefix = Some(prefix);
-            self.drain();
-        }
-        let Some(first) = self.prefix_publish.clone() else { return };
-        let extents = |content: &Content| content.extents().to_vec();
-        let whole: Vec<ExtentRef> = [extents(&first.content), extents(&publish.content)].concat();
-        let mutation = self.append(Some(version), Appended::Whole(whole), age_s.max(first.age_s));
-        self.ask(epoch.min(first.epoch), mutation);
-    }
-
-    fn append(&self, only: Option<Version>, what: Appended, age_s: u32) -> Mutation {
-        let WriteTo::Append { length } = self.write.to else {
-            debug_assert!(false, "only an append appends");
-            return Mutation::SetQuota { bytes: None, names: None };
-        };
-        let (path, token) = (self.write.path.clone(), self.write.token);
-        Mutation::Append(Append { path, only, length, token, what, age_s })
-    }
-
-    /// A change that was refused stays refused under its id: the next attempt gets another one.
-    fn ask(&mut self, epoch: Epoch, mutation: Mutation) {
-        let id = match self.attempts {
-            0 => self.write.operation,
-            _ => self.numbered("memberd attempt of an append 1"),
-        };
-        self.is_asked = true;
-        self.steps.push_back(Step::Propose(id, epoch, mutation));
-    }
-
-    fn numbered(&self, key: &str) -> OperationId {
-        let parts = [&self.write.operation.0.to_be_bytes()[..], &self.attempts.to_be_bytes()];
-        OperationId(derived(key, &parts))
-    }
-
-    /// The file was looked up.
-    fn handle_lookup(&mut self, now: BootTime, found: Result<Contents, Refusal>) {
-        self.is_asked = false;
-        let kind = found.map(|found| (found.status.inode, found.status.kind, found.content));
-        match kind {
-            Ok((inode, StatusKind::File { generation, copies, .. }, content)) => {
-                let version = Version { inode, generation };
-                let inline = match content {
-                    Content::Inline(bytes) => Some(bytes),
-                    Content::Extents(_) => None,
-                };
-                self.copies.get_or_insert(usize::from(copies));
-                self.file = Some(Seen { version, inline });
-            }
-            Ok(_) => self.refuse(Refusal::IsDirectory),
-            Err(refusal) => self.refuse(refusal),
-        }
-        self.step(now);
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        self.stop();
-        self.finish(Err(ClientError::Refused(refusal)));
-    }
-
-    fn handle_asked(&mut self, now: BootTime, asked: Asked) {
-        self.is_asked = false;
-        match asked {
-            Asked::Answer(Answer::Done(done)) => self.on_done(now, done),
-            Asked::Answer(Answer::Refused(refusal)) => self.on_refused(now, refusal),
-            Asked::OldEpoch(epoch) => self.on_old_epoch(now, epoch),
-            Asked::TooFewCopies(epoch) => self.on_too_few(now, epoch),
-            Asked::OutOfBounds => {
-                self.stop();
-                self.finish(Err(ClientError::OutOfBounds));
-            }
-            Asked::NoShare => {
-                self.stop();
-                self.finish(Err(ClientError::NoShare(self.share().clone())));
-            }
-            Asked::Silence { in_doubt } if self.writer.is_none() => {
-                let closed = self.closed();
-                self.finish(Err(if in_doubt { ClientError::Ambiguous } else { closed }));
-            }
-            // The writer ends by itself.
-            Asked::Silence { .. } | Asked::Found { .. } => self.publish = None,
-        }
-        self.step(now);
-    }
-
-    fn closed(&self) -> ClientError {
-        let keepers = self.view.shares.get(self.share()).map(|of| of.keepers.clone());
-        let (share, keepers) = (self.share().clone(), keepers.unwrap_or_default());
-        ClientError::Closed { share, keepers }
-    }
-
-    fn on_done(&mut self, now: BootTime, done: Done) {
-        self.done = Some(done);
-        let answer = PublishAnswer::Done(done.generation);
-        if let Some(prefix) = &mut self.prefix {
-            prefix.handle_published(now, answer);
-        }
-        match &mut self.writer {
-            Some(writer) => writer.handle_published(now, answer),
-            None => self.finish(Ok(done)),
-        }
-        // The holders of both hear of their sets before this ends.
-        self.drain_prefix_first();
-    }
-
-    fn drain_prefix_first(&mut self) {
-        while let Some(output) = self.prefix.as_mut().and_then(Writer::poll_output) {
-            if let WriterOutput::Send { to, message } = output {
-                self.steps.push_back(Step::Send(to, message));
-            }
-        }
-    }
-
-    fn on_refused(&mut self, now: BootTime, refusal: Refusal) {
-        let is_put = matches!(self.write.to, WriteTo::Put { .. });
-        let needs_extent = matches!(refusal, Refusal::NeedsExtent | Refusal::InlineFull);
-        let is_inline = self.publish.as_ref().is_some_and(|it| it.content.extents().is_empty());
-        if is_put && needs_extent && is_inline {
-            self.publish = None;
-            if let Some(writer) = &mut self.writer {
-                writer.handle_published(now, PublishAnswer::NeedsExtent);
-            }
-            return;
-        }
-        let may_again = needs_extent || matches!(refusal, Refusal::Changed(_) | Refusal::Misfit);
-        if !is_put && may_again && self.attempts < MAX_ATTEMPTS {
-            self.attempts += 1;
-            (self.needs_extent, self.prefix_publish) = (true, None);
-            if let Some(mut prefix) = self.prefix.take() {
-                prefix.cancel();
-            }
-            return self.look_up();
-        }
-        self.publish = None;
-        match &mut self.writer {
-            Some(writer) => writer.handle_published(now, PublishAnswer::Refused(refusal)),
-            None => self.finish(Err(ClientError::Refused(refusal))),
-        }
-    }
-
-    /// It did not happen, and the members that hold it may be none of the newer view.
-    fn on_old_epoch(&mut self, now: BootTime, epoch: Epoch) {
-        (self.publish, self.prefix_publish) = (None, None);
-        for writer in self.writer.iter_mut().chain(&mut self.prefix) {
-            writer.handle_published(now, PublishAnswer::OldEpoch(epoch));
-        }
-    }
-
-    fn on_too_few(&mut self, now: BootTime, epoch: Epoch) {
-        let own = self.publish.as_ref().map_or(self.view.epoch, |publish| publish.epoch);
-        if epoch > own {
-            return self.on_old_epoch(now, epoch);
-        }
-        self.too_few += u32::from(epoch == own);
-        // The writers ask again in a second: the primary may not have this view yet.
-        (self.publish, self.prefix_publish) = (None, None);
-        if self.too_few >= MAX_TOO_FEW {
-            self.stop();
-            let wanted = self.view.copies(self.copies.unwrap_or(self.settings.copies));
-            self.finish(Err(ClientError::TooFew(wanted)));
-        }
-    }
 }
 
 impl Member {
@@ -520,7 +338,7 @@ impl Member {
         }
     }
 
-    pub(super) fn on_publish(&mut self, client: ClientId, asked: Asked) {
+    pub(super) fn on_publish(&mut self, client: ClientId, asked: &Asked) {
         let now = self.now.boot;
         if let Some(Client::Write(writing)) = self.clients.get_mut(&client) {
             writing.handle_asked(now, asked);

@@ -187,6 +187,31 @@ fn a_log_goes_on_is_cut_and_shortened() {
 }
 
 /// An epoch never goes back, and is known after a restart, with what was kept beside it.
+/// A log that is cut behind an image that has half of it goes on anywhere, also after a restart.
+#[test]
+fn a_log_goes_on_anywhere_behind_its_image() {
+    let disk = SimDisk::default();
+    let mut store = open(disk.clone());
+    assert_eq!(ask(&mut store, append("a", 1, 20)), Ok(Done::Durable));
+    let image = bytes(9, 1_000);
+    let job = Job::ImagePiece { share: share("a"), offset: 0, bytes: image.clone() };
+    assert_eq!(ask(&mut store, job), Ok(Done::Taken));
+    let job = Job::ImageCommit { share: share("a"), head: image_head(10, &image) };
+    assert_eq!(ask(&mut store, job), Ok(Done::Durable));
+    let cut = Job::Cut { share: share("a"), from: 10 };
+    assert_eq!(ask(&mut store, cut), Err(Refused::Outdated), "it is in the image");
+    assert_eq!(ask(&mut store, append("a", 31, 1)), Err(Refused::Misplaced { expected: 21 }));
+    let cut = Job::Cut { share: share("a"), from: 11 };
+    assert_eq!(ask(&mut store, cut), Ok(Done::Durable));
+    assert_eq!(ask(&mut store, append("a", 31, 5)), Ok(Done::Durable));
+    for _ in 0..2 {
+        let standing = store.shares().remove(0);
+        assert_eq!((standing.first, standing.end, standing.damaged), (31, 36, None));
+        assert_eq!(log(&mut store, "a", 0), (31, entries(31, 5)));
+        store = open(disk.clone());
+    }
+}
+
 #[test]
 fn a_promise_never_goes_back() {
     let disk = SimDisk::default();

@@ -6,6 +6,7 @@ use crate::extent::PIECE_BYTES;
 use crate::forms::{self, Bytes};
 use memberd_membership::Name;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
 
 /// The version of the messages, and the first element of each.
 const VERSION: u8 = 1;
@@ -106,6 +107,15 @@ pub(super) mod name {
     }
 }
 
+/// For `#[serde(deserialize_with = "wire::hint")]`.
+pub(super) fn hint<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+    let hint = String::deserialize(from)?;
+    if hint.len() > Transfer::MAX_HINT {
+        return Err(serde::de::Error::invalid_length(hint.len(), &"at most 4,096 bytes"));
+    }
+    Ok(hint.into())
+}
+
 /// For `#[serde(with = "wire::next")]`: the next of a chain, as a list of none or one.
 pub(super) mod next {
     use super::{Deserializer, Name, Serializer, forms};
@@ -148,9 +158,9 @@ mod tests {
         let order = ReadOrder { request: u64::MAX, extent, offset: 5, bytes: 6, purpose };
         let (length, root, from) = (1 << 26, [8; 32], vec![name(1), name(2), name(3)]);
         let pull = PullOrder { extent, share: share.clone(), length, root, from, urgent: false };
-        let piece = vec![7; PIECE_BYTES];
+        let (piece, hint) = (vec![7; PIECE_BYTES], "/".repeat(Transfer::MAX_HINT));
         vec![
-            Transfer::Begin { extent, share, next: Some(name(4)), copy },
+            Transfer::Begin { extent, share, next: Some(name(4)), copy, hint: hint.into() },
             Transfer::Piece { extent, offset: 77, bytes: piece.clone().into() },
             Transfer::Finish { extent, length },
             Transfer::Abandon { extent },
