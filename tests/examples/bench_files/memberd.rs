@@ -58,12 +58,12 @@ pub(crate) fn start(nodes: &mut Nodes, files: Files) {
 fn lines(pace: Pace) -> Vec<String> {
     let mut lines = vec![
         "enabled = true".to_owned(),
-        "space = \"20 GiB\"".to_owned(),
+        "space = \"20GiB\"".to_owned(),
         format!("webhdfs = \"{WEBHDFS}\""),
         "webhdfs_may = \"write\"".to_owned(),
     ];
     if pace == Pace::Quick {
-        lines.push("repair_after = 0".to_owned());
+        lines.push("repair_after = \"0s\"".to_owned());
     }
     lines
 }

@@ -30,7 +30,8 @@ const METHOD: [&str; 8] = [
      count.",
     "Machine killed: kill -9 of all that runs on the fifth node while a client replaces ten \
      files of 1 KiB, until each block, extent or volume is on three others; memberd has \
-     `repair_after = 0`; HDFS calls a node dead after 20 s instead of 10.5 min, and its clients do after 5 s.",
+     `repair_after = \"0s\"`; HDFS calls a node dead after 20 s instead of 10.5 min, and its \
+     clients do after 5 s.",
     "Machine back: all have their defaults.",
 ];
 
