@@ -158,10 +158,12 @@ package-again: ## Put the package together a second time and compare every byte.
 reproducible: deb ## Build the package in two places and compare them. Two release builds.
 	packaging/reproducible target/debian
 
-# Packages of PyPI are installed in ~/.cache/memberd, 1.3 GB. It needs python3-pip and
+# Packages of PyPI are installed in ~/.cache/memberd, 1.3 GB. It needs curl, python3-pip and
 # default-jre-headless of Debian.
 clients: ## Test WebHDFS by Spark, Hadoop's shell, fsspec, hdfs and OpenDAL. Some minutes.
+	cargo build --workspace --locked --bins
 	cargo test --locked -p memberd-webhdfs --test clients -- --nocapture --test-threads=1
+	cargo test --locked -p memberd-tests --test clients -- --nocapture --test-threads=1
 
 hosts: deb ## Test the package on eight booted hosts in network namespaces. Root; five minutes.
 	cargo test --locked -p memberd-tests --test hosts -- --nocapture --test-threads=1

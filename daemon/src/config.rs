@@ -229,7 +229,9 @@ impl Config {
             files,
             ..
         } = new;
-        let files = Files { repair_after: files.repair_after, ..self.files.clone() };
+        let Files { repair_after, webhdfs, webhdfs_may, webhdfs_shares, .. } = files;
+        let files =
+            Files { repair_after, webhdfs, webhdfs_may, webhdfs_shares, ..self.files.clone() };
         let search = SearchSocket { restriction: search.restriction, ..self.search.clone() };
         let new = Config {
             tags,

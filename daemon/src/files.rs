@@ -17,6 +17,7 @@ mod operations;
 mod service;
 mod task;
 mod views;
+mod webhdfs;
 
 pub use handle::{FilesError, Handle};
 pub use operations::{Merged, Reading, Writing};

@@ -63,3 +63,4 @@ mod state;
 mod tags;
 mod top;
 mod versions;
+mod webhdfs;

@@ -441,6 +441,9 @@ fn a_reload_forgets_no_key() {
             "search.journal",
             "security.key_file",
             "files.repair_after",
+            "files.webhdfs",
+            "files.webhdfs_may",
+            "files.webhdfs_shares",
         ]
     );
 }

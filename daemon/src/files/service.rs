@@ -7,6 +7,7 @@ use super::handle::{FilesError, Handle};
 use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{self, Parts};
+use super::webhdfs::WebHdfs;
 use super::{members, metrics, views};
 use crate::agreement;
 use crate::boot_time::BootTimer;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tracing::info;
+use tracing::{error, info};
 
 /// What the status says if the task is gone and the daemon is not.
 const FAILED: &str = "files have ended on this machine: look at its log, and start memberd again";
@@ -46,6 +47,7 @@ pub struct FilesService {
 struct Running {
     handle: Handle,
     incoming: Incoming,
+    webhdfs: WebHdfs,
 }
 
 /// The parts, besides the settings, that start it.
@@ -84,6 +86,7 @@ impl FilesService {
         tokio::spawn(views::follow(agreement.clone(), views_sender));
         let (handle, channels) = Handle::new(agreement.clone());
         let (incoming, arrivals) = Incoming::new(peers.clone());
+        let webhdfs = WebHdfs::start(&config.files, handle.clone(), peers.clone())?;
         let settings = MemberSettings { extents: extent_settings(config), ..Default::default() };
         let (name, fills) = (config.name.clone(), Fills::new(agreement.clone()));
         let start = move |runtime: &Runtime| -> io::Result<Parts> {
@@ -107,7 +110,7 @@ impl FilesService {
         };
         run_on_a_thread(start).context("cannot start the thread of files")?;
         info!(space_bytes = config.files.space, "replicated files are switched on");
-        Ok(FilesService { running: Some(Running { handle, incoming }) })
+        Ok(FilesService { running: Some(Running { handle, incoming, webhdfs }) })
     }
 
     /// The handle to the task.
@@ -125,7 +128,8 @@ impl FilesService {
 
     /// Ends the task once what it has taken is on disk, but does not wait for long.
     pub async fn stop(&self, deadline: Instant) {
-        let Ok(handle) = self.handle() else { return };
+        let Some(Running { handle, webhdfs, .. }) = &self.running else { return };
+        webhdfs.stop().await;
         let until = (Instant::now() + STOP_LIMIT).min(deadline);
         // Without it, the next start does again what is in the log.
         let _ = timeout_at(until, handle.stop()).await;
@@ -152,14 +156,16 @@ fn run_on_a_thread(
 impl Subsystem for FilesService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
-            let (old, new) = (settings.old.files.repair_after, settings.new.files.repair_after);
-            if let Ok(handle) = self.handle()
-                && old != new
-            {
-                let taken = handle.set_repair_after(new).await;
-                return taken.map_err(|_| NotReloaded("settings of files"));
+            let Some(Running { handle, webhdfs, .. }) = &self.running else { return Ok(()) };
+            let (old, new) = (&settings.old.files, &settings.new.files);
+            if old.repair_after != new.repair_after {
+                let taken = handle.set_repair_after(new.repair_after).await;
+                taken.map_err(|_| NotReloaded("settings of files"))?;
             }
-            Ok(())
+            webhdfs.reload(new).await.map_err(|error| {
+                error!("{error:#}");
+                NotReloaded("settings of WebHDFS")
+            })
         })
     }
 

@@ -1,17 +1,21 @@
 """Runs one client of Python on WebHDFS and compares with a local disk.
 
     python3 small.py fsspec|hdfs|opendal HOST:PORT DIRECTORY
+
+It begins again until CLIENT_SECONDS of the environment are over.
 """
 
 import os
 import sys
+import time
 
 CLIENT, HOST, LOCAL = sys.argv[1:4]
+UNTIL = time.time() + float(os.environ.get("CLIENT_SECONDS", "0"))
 BIG = bytes(range(256)) * 50_000
 NAMES = ["plain", "with space", "ä€", "x+y;z=1,%25"]
 
 
-def use_fsspec():
+def use_fsspec(name):
     import fsspec
 
     host, port = HOST.split(":")
@@ -51,14 +55,14 @@ def use_fsspec():
         said.append(files.exists(f"{base}/d"))
         return said
 
-    return run(remote, "/s/fsspec"), run(local, f"{LOCAL}/fsspec")
+    return run(remote, f"/s/{name}"), run(local, f"{LOCAL}/{name}")
 
 
-def use_hdfs():
+def use_hdfs(name):
     from hdfs import HdfsError, InsecureClient
 
     client = InsecureClient(f"http://{HOST}", user="ann")
-    base, there = "/s/hdfs", f"{LOCAL}/hdfs"
+    base, there = f"/s/{name}", f"{LOCAL}/{name}"
     os.makedirs(f"{there}/d")
     for name in NAMES:
         with open(f"{there}/d/{name}", "wb") as file:
@@ -71,7 +75,7 @@ def use_hdfs():
         text = reader.read()
     with client.read(f"{base}/d/plain", offset=100, length=10) as reader:
         part = reader.read()
-    fetched = f"{LOCAL}/hdfs-fetched"
+    fetched = f"{LOCAL}/{name}-fetched"
     client.download(f"{base}/d", fetched)
     same = [open(f"{fetched}/{name}", "rb").read() == BIG for name in NAMES]
     client.rename(f"{base}/text", f"{base}/renamed")
@@ -102,13 +106,13 @@ def use_hdfs():
     return remote, local
 
 
-def use_opendal():
+def use_opendal(name):
     import opendal
 
     root = {"endpoint": f"http://{HOST}", "user_name": "ann"}
-    remote = opendal.Operator("webhdfs", root="/s/opendal", **root)
-    parts = opendal.Operator("webhdfs", root="/s/opendal", atomic_write_dir=".parts", **root)
-    local = opendal.Operator("fs", root=f"{LOCAL}/opendal")
+    remote = opendal.Operator("webhdfs", root=f"/s/{name}", **root)
+    parts = opendal.Operator("webhdfs", root=f"/s/{name}", atomic_write_dir=".parts", **root)
+    local = opendal.Operator("fs", root=f"{LOCAL}/{name}")
 
     def run(files, in_parts):
         files.create_dir("d/e/")
@@ -140,7 +144,12 @@ def use_opendal():
     return run(remote, parts), run(local, local)
 
 
-remote, local = {"fsspec": use_fsspec, "hdfs": use_hdfs, "opendal": use_opendal}[CLIENT]()
-for one, other in zip(remote, local, strict=True):
-    assert one == other, f"{one!r} is not {other!r}"
+use = {"fsspec": use_fsspec, "hdfs": use_hdfs, "opendal": use_opendal}[CLIENT]
+rounds = 0
+while rounds == 0 or time.time() < UNTIL:
+    remote, local = use(f"{CLIENT}{rounds}")
+    for one, other in zip(remote, local, strict=True):
+        assert one == other, f"{one!r} is not {other!r}"
+    rounds += 1
+    print(f"round {rounds}", flush=True)
 print("ALL EQUAL")

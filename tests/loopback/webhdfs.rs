@@ -1,0 +1,107 @@
+//! WebHDFS of real daemons: what the settings allow, and what a reload changes. Real clients are in
+//! `tests/clients`.
+
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, process, wait_until};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+/// How long a command of memberctl may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A port of loopback on which nothing listens.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The status and the rest of an answer; nothing if nobody listens.
+fn answer(port: u16, method: &str, target: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let head = format!(
+        "{method} /webhdfs/v1{target} HTTP/1.1\r\nHost: localhost:{port}\r\n\
+         Connection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Some((status.unwrap_or_else(|| panic!("no status: {text}")), text))
+}
+
+#[track_caller]
+fn assert_says(port: u16, method: &str, target: &str, status: u16, words: &str) {
+    let (said, text) = answer(port, method, target).expect("somebody listens");
+    assert!(said == status && text.contains(words), "{method} {target}: {text}");
+}
+
+fn run(daemon: &Daemon, line: &str) {
+    let output = process::run(&mut daemon.shell(&format!("exec 2>&1; {line}")), LIMIT);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{line}: {said}");
+}
+
+fn serve(daemon: &mut Daemon, lines: &[String]) {
+    daemon.settings.file_store = vec!["enabled = true".to_owned()];
+    daemon.settings.file_store.extend_from_slice(lines);
+}
+
+/// Nothing is served unless it is set. What clients may do is what the settings say, and a reload
+/// changes it.
+#[test]
+fn clients_of_webhdfs_may_do_what_is_set() {
+    let (port, other) = (free_port(), free_port());
+    let mut fleet = Fleet::store_files(3, &[], |_| ());
+    for line in ["mkdir /a", "mkdir /b", "put - /a/f"] {
+        run(&fleet[1], &format!("echo text | memberctl file {line}"));
+    }
+    assert_eq!(answer(port, "GET", "/?op=LISTSTATUS"), None);
+
+    let at = |port: u16| format!("webhdfs = '127.0.0.1:{port}'");
+    serve(&mut fleet[2], &[at(port), "webhdfs_shares = ['a']".to_owned()]);
+    fleet[2].write_settings();
+    fleet[2].reload();
+    assert_says(port, "GET", "/?op=LISTSTATUS", 200, "\"pathSuffix\":\"a\"");
+    assert!(!answer(port, "GET", "/?op=LISTSTATUS").unwrap().1.contains("\"pathSuffix\":\"b\""));
+    assert_says(port, "GET", "/a/f?op=GETFILESTATUS", 200, "\"length\":5");
+    assert_says(port, "GET", "/a/f?op=OPEN&step=data", 200, "\r\n\r\ntext\n");
+    assert_says(port, "GET", "/b?op=GETFILESTATUS", 404, "FileNotFoundException");
+    assert_says(port, "PUT", "/a/d?op=MKDIRS", 403, "AccessControlException");
+
+    serve(&mut fleet[2], &[at(other), "webhdfs_may = 'write'".to_owned()]);
+    fleet[2].write_settings();
+    fleet[2].reload();
+    wait_until("the old port is closed", SOON, || {
+        holds(answer(port, "GET", "/?op=LISTSTATUS").is_none(), || "it answers".to_owned())
+    });
+    assert_says(other, "PUT", "/a/d?op=MKDIRS", 200, "true");
+    assert_says(other, "PUT", "/c/d?op=MKDIRS", 403, "make it with `memberctl file mkdir /c`");
+    assert_says(other, "DELETE", "/a?op=DELETE&recursive=true", 403, "is a share");
+    assert_says(other, "GET", "/b?op=GETFILESTATUS", 200, "DIRECTORY");
+
+    serve(&mut fleet[2], &[]);
+    fleet[2].write_settings();
+    fleet[2].reload();
+    wait_until("nothing is served", SOON, || {
+        holds(answer(other, "GET", "/?op=LISTSTATUS").is_none(), || "it answers".to_owned())
+    });
+    run(&fleet[3], "memberctl file ls /a/d");
+}
+
+/// A port that is taken stops no daemon that runs, and keeps its old port.
+#[test]
+fn a_taken_port_of_webhdfs_is_told() {
+    let port = free_port();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut fleet = Fleet::store_files(1, &[], |daemon| {
+        daemon.settings.file_store.push(format!("webhdfs = '127.0.0.1:{port}'"));
+    });
+    assert_says(port, "GET", "/?op=LISTSTATUS", 200, "FileStatuses");
+    let at = format!("webhdfs = '{}'", taken.local_addr().unwrap());
+    serve(&mut fleet[1], &[at]);
+    fleet[1].write_settings();
+    fleet[1].signal(nix::sys::signal::Signal::SIGHUP);
+    fleet[1].wait_until_logged("cannot serve WebHDFS at ");
+    assert_says(port, "GET", "/?op=LISTSTATUS", 200, "FileStatuses");
+}
