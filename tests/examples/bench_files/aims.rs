@@ -125,3 +125,25 @@ fn found<'a>(results: &'a Results, row: Row, words: &str) -> Option<&'a Record> 
     };
     results.records.iter().find(is_it)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::{Measure, Subject};
+
+    /// The medians are compared, and what was not measured has no aim.
+    #[test]
+    fn aims_are_reached_or_missed_by_medians() {
+        let mut results = Results::default();
+        let mut add = |column: &str, samples: &[f64]| {
+            let of = Subject::new(Row::Put, column);
+            results.add(&of, Measure::Seconds, "put of 100 MB", samples);
+        };
+        add(&own(), &[0.5, 1.0, 9.0]);
+        add("HDFS, WebHDFS", &[1.3]);
+        add("SeaweedFS", &[1.9]);
+        let lines = lines(&results);
+        let outcomes: Vec<&str> = lines.lines().map(|line| &line[line.len() - 12..]).collect();
+        assert_eq!(outcomes, [" | reached |", "**missed** |"], "{lines}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Asks over HTTP/1.1. An [`Http`] owns one connection, which it keeps if the server does.
 
-use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ fn is_closed(error: &std::io::Error) -> bool {
 }
 
 /// Reads an answer, and says whether the connection can be kept.
-fn read(stream: &mut BufReader<TcpStream>, is_head: bool) -> std::io::Result<(Answer, bool)> {
+fn read(stream: &mut impl BufRead, is_head: bool) -> std::io::Result<(Answer, bool)> {
     let (mut status, mut location) = (0, None);
     let (mut length, mut chunked, mut keeps) = (None, false, true);
     let mut line = String::new();
@@ -166,7 +166,7 @@ fn read(stream: &mut BufReader<TcpStream>, is_head: bool) -> std::io::Result<(An
 }
 
 /// A body in chunks: RFC 9112, section 7.1.
-fn chunks(stream: &mut BufReader<TcpStream>, body: &mut Body) -> std::io::Result<()> {
+fn chunks(stream: &mut impl BufRead, body: &mut Body) -> std::io::Result<()> {
     let mut line = String::new();
     loop {
         line.clear();
@@ -191,9 +191,9 @@ struct Body {
 
 impl Body {
     /// Takes so much, or fails.
-    fn take(&mut self, stream: &mut BufReader<TcpStream>, length: u64) -> std::io::Result<()> {
+    fn take(&mut self, stream: &mut impl Read, length: u64) -> std::io::Result<()> {
         let before = self.length;
-        self.take_all(&mut stream.take(length))?;
+        self.take_all(&mut stream.by_ref().take(length))?;
         if (self.length - before) as u64 == length {
             Ok(())
         } else {
@@ -212,5 +212,31 @@ impl Body {
             let room = KEPT.saturating_sub(self.kept.len()).min(count);
             self.kept.extend(&buffer[..room]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each server ends its answers in another way.
+    #[test]
+    fn answers_end_by_length_by_chunks_or_with_the_connection() {
+        let told = |text: &str| {
+            let (answer, keeps) = read(&mut text.as_bytes(), false).unwrap();
+            (answer.status, String::from_utf8(answer.body).unwrap(), keeps)
+        };
+        let by_length = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd";
+        assert_eq!(told(by_length), (200, "abc".to_owned(), true));
+        let chunked = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\
+            Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+        assert_eq!(told(chunked), (200, "abc".to_owned(), false));
+        let closed = "HTTP/1.1 500 No\r\n\r\nabc";
+        assert_eq!(told(closed), (500, "abc".to_owned(), false));
+        let redirect = "HTTP/1.1 307 There\r\nlocation: http://x/y\r\nContent-Length: 0\r\n\r\n";
+        let (answer, _) = read(&mut redirect.as_bytes(), false).unwrap();
+        assert_eq!(answer.location.as_deref(), Some("http://x/y"));
+        let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+        assert!(read(&mut short.as_bytes(), false).is_err(), "a body that breaks off is no answer");
     }
 }

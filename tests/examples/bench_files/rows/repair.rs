@@ -121,3 +121,16 @@ fn watch(nodes: &Nodes, face: &mut dyn Face, work: impl FnOnce(&Nodes)) -> Seen 
         client.join().expect("the client ends well")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_a_hundred_requests_may_take_longer() {
+        let times = (1..=100).map(Duration::from_secs).collect();
+        let seen = Seen { times, ..Seen::default() };
+        assert_eq!([seen.percentile(0.99), seen.percentile(1.0)], [99.0, 100.0]);
+        assert!(Seen::default().percentile(0.99).is_infinite());
+    }
+}
