@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 24] = [
+const LINES: [(&str, &str); 26] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -41,6 +41,8 @@ const LINES: [(&str, &str); 24] = [
     ("memberctl forget ", "<memberctl><forget><db1>"),
     ("memberctl key gen", "<memberctl><key><generate>"),
     ("memberctl view reco", "<memberctl><view><recover>"),
+    ("memberctl file che", "<memberctl><file><check>"),
+    ("memberctl file put --par", "<memberctl><file><put><--parents>"),
     ("memberctl view recover --lost web1,d", "<memberctl><view><recover><--lost><web1,db1>"),
     ("memberctl leader hand-over w", "<memberctl><leader><hand-over><web1>"),
     ("memberctl leader --che", "<memberctl><leader><--check>"),

@@ -70,7 +70,7 @@ pub(crate) fn compared(lines: impl Iterator<Item = String>) -> Vec<String> {
 
 /// Everything is typed on vm2. vm1 leads. vm4 has crashed. vm5 has settings, and does not run.
 fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
-    let mut fleet = Fleet::agree_with(4, &[], |daemon| daemon.settings.tags = tags.to_vec());
+    let mut fleet = Fleet::store_files(4, &[], |daemon| daemon.settings.tags = tags.to_vec());
     if fleet.led_by().0 != 1 {
         fleet[fleet.led_by().0].control().hand_over(Some("vm1")).unwrap();
     }

@@ -19,7 +19,7 @@ use crate::control::refusal::refused;
 use crate::services::Services;
 use fault::Fault;
 use memberd_control::message::{FileReply, FileRequest, RefusalKind, Reply};
-use memberd_files::FilePath;
+use memberd_files::{FilePath, ShareName};
 
 /// What the handlers have.
 struct Asked<'r> {
@@ -82,6 +82,31 @@ async fn carry_out(request: FileRequest, asked: &mut Asked<'_>) -> Result<(), Fa
 
 /// A path of a request.
 fn parse(path: &str) -> Result<FilePath, Fault> {
-    FilePath::parse(path)
-        .map_err(|error| Fault::Refused(RefusalKind::Usage, format!("{path}: {error}")))
+    FilePath::parse(path).map_err(|error| {
+        let share = path.split('/').find(|name| !name.is_empty()).unwrap_or_default();
+        let words = match ShareName::new(share) {
+            Err(_) if path.starts_with('/') && !share.is_empty() => {
+                format!("{path}: the name of a share has 1 to 64 letters, digits and . _ -")
+            }
+            _ => format!("{path}: {error}"),
+        };
+        Fault::Refused(RefusalKind::Usage, words)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_path_is_told_from_a_wrong_share() {
+        let told = |path: &str| match parse(path) {
+            Err(Fault::Refused(RefusalKind::Usage, words)) => words,
+            other => panic!("{other:?}"),
+        };
+        assert!(told("/a b/x").ends_with("letters, digits and . _ -"));
+        assert!(told("/").ends_with("a path begins with / and the name of a share"));
+        assert!(told("/apps/..").contains("\"..\" is no name"));
+        assert!(parse("/apps//x/").is_ok());
+    }
 }

@@ -44,9 +44,10 @@ pub(super) fn kind(kind: FileKind) -> &'static str {
     }
 }
 
-/// `3 of 3 copies, on vm2, vm5, vm7`
+/// `3 of 3 copies, on vm2, vm5, vm7`. There may be more than are wanted.
 pub(super) fn copies(copies: &FileCopies) -> String {
     let FileCopies { copies, wanted, members } = copies;
+    let wanted = wanted.max(copies);
     let on = match members.as_slice() {
         [] => String::new(),
         members => format!(", on {}", members.join(", ")),
@@ -101,6 +102,8 @@ mod tests {
         let members = vec!["vm2".to_owned(), "vm5".to_owned()];
         let words = copies(&FileCopies { copies: 2, wanted: 3, members });
         assert_eq!(words, "2 of 3 copies, on vm2, vm5");
+        let more = FileCopies { copies: 3, wanted: 1, members: Vec::new() };
+        assert_eq!(copies(&more), "3 of 3 copies");
         let none = FileCopies { copies: 0, wanted: 1, members: Vec::new() };
         assert_eq!(copies(&none), "0 of 1 copy");
     }

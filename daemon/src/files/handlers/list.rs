@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long a share may take to say what it is. A closed one says nothing.
-const SHARE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a share may take to say what it is. A closed one says nothing. Without a primary a
+/// keeper answers after 3 s.
+const SHARE_LIMIT: Duration = Duration::from_secs(6);
 
 /// Lists a directory, a file, or the shares.
 pub(super) async fn list(what: FileList, asked: &mut Asked<'_>) -> Result<(), Fault> {

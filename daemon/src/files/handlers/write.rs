@@ -3,15 +3,18 @@
 
 use super::fault::Fault;
 use super::{Asked, parse};
-use crate::files::Writing;
+use crate::files::{FilesError, Writing};
 use memberd_control::frame::FrameDecoder;
 use memberd_control::message::{FileAppend, FilePut, FileReply, FileUpload, RefusalKind};
-use memberd_files::{ExtentSettings, FilePath, PutIf, Token, WriteTo};
+use memberd_files::{ClientError, ExtentSettings, FilePath, PutIf, Token, WriteTo};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a client may take for its next bytes. What takes longer in all is refused anyway.
 const PIECE_LIMIT: Duration = ExtentSettings::PUBLISH_AGE;
+
+/// How long the members may take for a piece. Beyond that they cannot be reached.
+const TAKE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The memory that is reserved for a piece before its bytes arrive.
 const RESERVE_BYTES: usize = 64 * 1024;
@@ -69,7 +72,9 @@ async fn pass(path: &FilePath, writing: &mut Writing, asked: &mut Asked<'_>) -> 
         };
         match piece? {
             FileUpload::Bytes(bytes) => {
-                writing.push(&bytes).await.map_err(|error| Fault::of(path, &error))?;
+                let taken = timeout(TAKE_LIMIT, writing.push(&bytes)).await;
+                let taken = taken.unwrap_or(Err(FilesError::Client(ClientError::TooSlow)));
+                taken.map_err(|error| Fault::of(path, &error))?;
             }
             FileUpload::End => return Ok(()),
         }
