@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 /// With so many jobs or bytes in the queue, the task takes nothing that makes more of them.
-const QUEUE: (usize, usize) = (1_024, 32 << 20);
+const QUEUE: (usize, usize) = (1_024, 16 << 20);
 
 /// The most jobs that are made durable together.
 const BATCH: usize = 1_024;

@@ -23,7 +23,7 @@ pub const REQUEST_CAP: usize = 16;
 const QUEUE: usize = 256;
 
 /// The memory of messages, in KiB: of control, and of the bytes of extents.
-const MEMORY_KIB: (usize, usize) = (8 << 10, 24 << 10);
+const MEMORY_KIB: (usize, usize) = (8 << 10, 16 << 10);
 
 /// The longest first message: a channel and a name.
 const BEGIN_CAP: usize = 1_024;

@@ -31,11 +31,14 @@ const MOST_LINKS: usize = 256;
 /// The most messages that wait at one connection.
 const QUEUE: usize = 1_024;
 
-/// The most bytes of extents that wait for all members together, and of control beside them.
-const MOST_BYTES: [usize; 2] = [16 << 20, 32 << 20];
+/// With so many bytes that wait for all members together, clients wait with what they write.
+const BUSY_BYTES: usize = 8 << 20;
 
-/// With more than this, in bytes, clients wait with what they write.
-const BUSY_BYTES: usize = 16 << 20;
+/// With so many, messages for extents are dropped.
+const MOST_BULK_BYTES: usize = 16 << 20;
+
+/// With so many, those of control are, too.
+const MOST_BYTES: usize = 24 << 20;
 
 /// How long a connection may take to open.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
@@ -137,10 +140,9 @@ impl Links {
     pub(super) fn send(&mut self, name: &Name, to: SocketAddr, message: &FilesMessage) {
         let channel = Channel::of(message);
         let before = self.waiting.bytes.load(Ordering::Relaxed);
-        let [bulk, control] = MOST_BYTES;
         let most = match channel {
-            Channel::Bulk => BUSY_BYTES + bulk,
-            Channel::Control => BUSY_BYTES + control,
+            Channel::Bulk => MOST_BULK_BYTES,
+            Channel::Control => MOST_BYTES,
         };
         if before >= most || !self.has_room(name, to, channel) {
             self.dropped += 1;
