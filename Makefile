@@ -88,7 +88,8 @@ bench-copies: ## Measure copies of logs: shipping, and searches beside ripgrep a
 # Writes a section of tests/BENCHMARKS.md. It needs the packages default-jdk-headless, libasm-java,
 # libcommons-daemon-java, libjersey1-core-java, libjersey1-server-java, libjersey1-servlet-java,
 # libjsr311-api-java, nftables, python3-pip and strace of Debian, 0.4 GB in ~/.cache/memberd for
-# packages of PyPI, and 10 GB below TMPDIR. Options go into FILES:
+# packages of PyPI, and 30 GB below TMPDIR, since members leave a twentieth of a disk free. Options go
+# into FILES:
 #   make bench-files FILES="--rounds 1 --crash-rounds 1 --megabytes 100 --directory /tmp/files"
 #   make bench-files FILES="--rows put,repair --systems memberd,hdfs"    these rows, systems
 #   make bench-files FILES=--help
