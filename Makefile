@@ -5,7 +5,7 @@ CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Release builds do not reveal the directory that they were built in. Their relocations are packed,
 # which saves a third of a mebibyte of memory.
-demo bench bench-agreement bench-copies bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
+demo bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CURDIR)=/memberd \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -85,6 +85,19 @@ bench-copies: ## Measure copies of logs: shipping, and searches beside ripgrep a
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_copies -- $(COPIES)
 
+# Writes a section of tests/BENCHMARKS.md. It needs the packages default-jdk-headless, libasm-java,
+# libcommons-daemon-java, libjersey1-core-java, libjersey1-server-java, libjersey1-servlet-java,
+# libjsr311-api-java, nftables, python3-pip and strace of Debian, 0.4 GB in ~/.cache/memberd for
+# packages of PyPI, and 30 GB below TMPDIR, since members leave a twentieth of a disk free. Options go
+# into FILES:
+#   make bench-files FILES="--rounds 1 --crash-rounds 1 --megabytes 100 --directory /tmp/files"
+#   make bench-files FILES="--rows put,repair --systems memberd,hdfs"    these rows, systems
+#   make bench-files FILES=--help
+bench-files: ## Measure replicated files beside HDFS and SeaweedFS. Root; an hour and a half.
+	tests/examples/bench_files/fetch
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_files -- $(FILES)
+
 # Writes the tables of daemon/search/BENCH.md and tests/BENCHMARKS.md. It needs GNU grep and ripgrep
 # (`cargo install ripgrep --locked`) in PATH, and 1.3 GB below TMPDIR. Options go into GREP:
 #   make bench-grep GREP="--only '30 %'"    print some rows
@@ -159,5 +172,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test lint deny bench bench-agreement bench-copies bench-memory bench-netns bench-peers bench-grep fuzz soak \
+.PHONY: demo help test lint deny bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers bench-grep fuzz soak \
 	clients deb package package-again reproducible hosts transcript

@@ -1,0 +1,112 @@
+//! Writes the section "Beside HDFS and SeaweedFS" of `tests/BENCHMARKS.md` from the results. It
+//! owns no state.
+
+use crate::aims;
+use crate::options::Row;
+use crate::results::{Results, cell};
+use crate::rows::quick;
+use crate::system::System;
+use memberd_tests::section::Section;
+use std::fmt::Write as _;
+
+/// The marks around the section.
+pub(crate) const SECTION: Section = Section("<!-- written by make bench-files -->\n");
+
+/// How everything is measured, one sentence each.
+const METHOD: [&str; 8] = [
+    "The systems run in turn on one machine, without each other: five nodes, each with a network \
+     namespace, three copies, and a client on the first node; each round starts each system anew.",
+    "What each does before it answers a write: memberd has content and names on three disks; HDFS \
+     has names on one disk and content in the page cache of three machines; SeaweedFS has content \
+     in that of three machines and names in that of one; the rows of fsync count it.",
+    "The syncing columns: HDFS with `dfs.datanode.synconclose` and, in its own protocol, `hsync`; \
+     SeaweedFS with `fsync=true` in each request; and memberd on disks in memory, where syncing \
+     costs nothing.",
+    "WebHDFS, of memberd and HDFS alike: one client in Rust, with a kept connection for names and \
+     a new one for each content; SeaweedFS's filer: the same client, with a kept connection.",
+    "Native: HDFS's own protocol from a warm Java, which measures itself; memberctl: a program \
+     that is started for each thing, and its start counts.",
+    "Content is noise and is read from the page cache; what was done to warm programs up does not \
+     count.",
+    "Machine killed: kill -9 of all that runs on the fifth node while a client replaces ten \
+     files of 1 KiB, until each block, extent or volume is on three others; memberd has \
+     `repair_after = \"0s\"`; HDFS calls a node dead after 20 s instead of 10.5 min, and its \
+     clients do after 5 s.",
+    "Machine back: all have their defaults.",
+];
+
+/// The text of the section; empty if nothing was measured yet.
+pub(crate) fn section(results: &Results) -> String {
+    let runs = results.telling_runs();
+    if runs.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{}\n", METHOD.join("\n"));
+    for (index, run) in runs.iter().enumerate() {
+        let head = if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
+        let busy = if run.is_busy() {
+            "; **on a busy machine**: the load is from other work too, and all times are longer"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "{head}{}: {}{busy}.", run.began, run.conditions.join("; "));
+    }
+    let moment = |row: Row| quick::ROWS.contains(&row) || row == Row::Syncs;
+    let ways = |of: &dyn Fn(System) -> bool| -> Vec<String> {
+        let systems = System::ALL.into_iter().filter(|system| of(*system));
+        systems.flat_map(|system| system.ways().iter().map(move |way| way.column(system))).collect()
+    };
+    let as_they_are = ways(&System::is_as_it_is);
+    table(results, "As they are (median, worst)", &as_they_are, moment, &mut text);
+    let others = ways(&|system| !system.is_as_it_is());
+    table(results, "With the other way of syncing (median, worst)", &others, moment, &mut text);
+    let systems: Vec<String> =
+        System::AS_THEY_ARE.iter().map(|system| system.name().to_owned()).collect();
+    let rest = |row: Row| !moment(row);
+    table(results, "Crashes and memory (median, worst)", &systems, rest, &mut text);
+    let aims = aims::lines(results);
+    if !aims.is_empty() {
+        let head = "What should be reached, by medians:\n\n| figure | aim | measured | outcome |";
+        let _ = write!(text, "\n{head}\n|---|---|---|---|\n{aims}");
+    }
+    for failure in &results.failures {
+        let _ = write!(text, "\nNot measured: {}: {}\n", failure.of, failure.why);
+    }
+    text
+}
+
+/// A table of these rows and columns, without columns that have nothing.
+fn table(
+    results: &Results,
+    head: &str,
+    columns: &[String],
+    has: impl Fn(Row) -> bool,
+    text: &mut String,
+) {
+    let mut things: Vec<(Row, &str)> = Vec::new();
+    for record in results.records.iter().filter(|record| has(record.of.row)) {
+        let thing = (record.of.row, record.what.as_str());
+        if columns.contains(&record.of.column) && !things.contains(&thing) {
+            things.push(thing);
+        }
+    }
+    things.sort_by_key(|(row, _)| *row);
+    if things.is_empty() {
+        return;
+    }
+    let is_told = |column: &&String| {
+        things.iter().any(|(row, what)| results.find(*row, what, column).is_some())
+    };
+    let columns: Vec<&String> = columns.iter().filter(is_told).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.as_str()).collect();
+    let _ = write!(text, "\n{head}:\n\n| | {} |\n", names.join(" | "));
+    let _ = writeln!(text, "|{}", "---|".repeat(columns.len() + 1));
+    for (row, what) in things {
+        let _ = write!(text, "| {what} |");
+        for column in &columns {
+            let cell = results.find(row, what, column).map(cell).unwrap_or_default();
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+}
