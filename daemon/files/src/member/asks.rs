@@ -267,7 +267,8 @@ impl<P: Clone> Asks<P> {
             return;
         }
         ask.place += 1;
-        if ask.place.is_multiple_of(of.keepers.len().max(1)) {
+        // After a round of all, or when they name each other again and again: a pause.
+        if ask.place.is_multiple_of(of.keepers.len().max(1)) || ask.hops >= MAX_HOPS {
             ask.hops = 0;
             (ask.to, ask.at) = (None, self.now + PAUSE);
         } else {
