@@ -9,8 +9,9 @@ pub struct History {
     /// The entries that some keeper applied.
     order: BTreeMap<u64, Position>,
     answers: BTreeMap<OperationId, Answer>,
-    /// Which primary opened in each epoch.
-    primaries: BTreeMap<u64, usize>,
+    /// Which primary opened under each ballot. Another one in the same epoch follows only if all
+    /// have promised it.
+    primaries: BTreeMap<Ballot, usize>,
     acked_to: u64,
     appended: BTreeMap<OperationId, u64>,
     pub reads: u64,
@@ -53,9 +54,9 @@ impl History {
     }
 
     pub fn opens(&mut self, at: usize, ballot: Ballot) {
-        let first = *self.primaries.entry(ballot.epoch.0).or_insert(at);
+        let first = *self.primaries.entry(ballot).or_insert(at);
         if first != at {
-            self.break_it(format!("vm{first} and vm{at} are primary in {:?}", ballot.epoch));
+            self.break_it(format!("vm{first} and vm{at} are primary under {ballot:?}"));
         }
         if ballot != self.last_ballot {
             (self.last_ballot, self.ballots) = (ballot, self.ballots + 1);

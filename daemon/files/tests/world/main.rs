@@ -12,7 +12,7 @@
 //! - (h) every extent of a file has a copy, at any time: `truth`
 //! - (i) repair copies what was lost and little more, and nothing after a restart: `quiet`
 //! - (k) jobs, messages and memory are bounded, and quiet is quiet: `machine`, `sim`, `quiet`
-//! - (l) an epoch has one primary, and all apply the same entries in one order: `truth`
+//! - (l) a ballot has one primary, and all apply the same entries in one order: `truth`
 //! - (m) what a store said to be durable is there when it opens again: `facts`
 
 #![cfg(test)]

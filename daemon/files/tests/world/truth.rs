@@ -15,7 +15,7 @@ pub struct Truth {
     pub catalog: Catalog,
     entries: BTreeMap<Position, Entry>,
     order: BTreeMap<u64, Position>,
-    primaries: BTreeMap<Epoch, usize>,
+    primaries: BTreeMap<Ballot, usize>,
     /// How far each machine's catalog was looked at, in which process.
     seen: BTreeMap<usize, (u64, u64)>,
     /// All extents that were ever published.
@@ -77,9 +77,9 @@ impl World {
         if let Some(ballot) = keeper.reign()
             && keeper.status().role == KeeperRole::Primary
         {
-            let first = *self.truth.primaries.entry(ballot.epoch).or_insert(at);
+            let first = *self.truth.primaries.entry(ballot).or_insert(at);
             if first != at {
-                let what = format!("vm{first} and vm{at} are primary in {:?}", ballot.epoch);
+                let what = format!("vm{first} and vm{at} are primary under {ballot:?}");
                 return self.break_it(what);
             }
         }
