@@ -7,7 +7,9 @@ use memberd_control::grep::{
     GrepColors, GrepFiles, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax, GrepTotals,
 };
 use memberd_control::keyring::GroupKey;
-use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
+use memberd_control::message::{
+    FilePut, FileReply, FileRequest, FileUpload, Hello, PROTOCOL_VERSION, Reply, Request,
+};
 use memberd_copies::block::{Block, BlockHead};
 use memberd_copies::store::{Limits, Span, SpanReader, Store};
 use memberd_copies::stream::{Fingerprint, StreamHead, StreamId};
@@ -102,10 +104,14 @@ fn control_frames() -> io::Result<()> {
     let hello = Hello { protocol: PROTOCOL_VERSION, program: "memberctl".to_owned() };
     let pattern = GrepPattern { patterns: vec![b"a.*b".to_vec()], ..GrepPattern::default() };
     let grep = GrepRequest { pattern, ..GrepRequest::default() };
+    let put = FilePut { path: "/apps/x".to_owned(), copies: Some(3), ..FilePut::default() };
     let bodies = [
         encode(&hello),
         encode(&Request::Grep(Box::new(grep))),
         encode(&Request::Join { introducers: vec!["vm1:8946".to_owned()] }),
+        encode(&Request::File(FileRequest::Put(put))),
+        encode(&FileUpload::Bytes(b"line\n".to_vec())),
+        encode(&Reply::File(FileReply::Bytes(b"line\n".to_vec()))),
         encode(&Reply::Left { was_member: true }),
         encode(&Reply::GrepOutput { member: "vm1".to_owned(), bytes: b"line\n".to_vec() }),
     ];

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use memberd_control::frame::{FrameError, FrameReader, Message, decode, encode};
-use memberd_control::message::{Hello, Reply, Request};
+use memberd_control::message::{FileUpload, Hello, Reply, Request};
 use std::io::Read;
 
 fn there_and_back<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
@@ -45,5 +45,6 @@ fuzz_target!(|input: &[u8]| {
     there_and_back::<Hello>(input);
     there_and_back::<Request>(input);
     there_and_back::<Reply>(input);
+    there_and_back::<FileUpload>(input);
     read(input);
 });

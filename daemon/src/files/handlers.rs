@@ -13,13 +13,13 @@ mod stored;
 mod token;
 mod write;
 
-use super::Handle;
+use super::{FilesError, Handle};
 use crate::control::client::{Client, ClientError};
 use crate::control::refusal::refused;
 use crate::services::Services;
 use fault::Fault;
 use memberd_control::message::{FileReply, FileRequest, RefusalKind, Reply};
-use memberd_files::{FilePath, ShareName};
+use memberd_files::{ClientError as OperationError, FilePath, Found, Query, Refusal, ShareName};
 
 /// What the handlers have.
 struct Asked<'r> {
@@ -77,6 +77,21 @@ async fn carry_out(request: FileRequest, asked: &mut Asked<'_>) -> Result<(), Fa
         FileRequest::Check { share } => check::check(share, asked).await,
         FileRequest::Status => status::status(asked).await,
         FileRequest::Token { path, raise_to } => token::token(&path, raise_to, asked).await,
+    }
+}
+
+/// Asks the catalog of a share, as its primary has it, or any keeper if no primary answers. What the
+/// catalog refuses is no failure. Also says whether the answer is the newest.
+async fn ask(
+    files: &Handle,
+    share: &ShareName,
+    query: Query,
+) -> Result<(Result<Found, Refusal>, bool), FilesError> {
+    match files.ask(share.clone(), query, true).await {
+        Ok((Found::Refused(refusal), is_newest)) => Ok((Err(refusal), is_newest)),
+        Ok((found, is_newest)) => Ok((Ok(found), is_newest)),
+        Err(FilesError::Client(OperationError::Refused(refusal))) => Ok((Err(refusal), true)),
+        Err(error) => Err(error),
     }
 }
 

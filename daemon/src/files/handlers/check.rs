@@ -1,9 +1,9 @@
 //! Answers `memberctl file check`: walks the shares, and tells which files lack copies. It owns how
 //! far it is.
 
-use super::Asked;
 use super::copies::Up;
 use super::fault::{Fault, words};
+use super::{Asked, ask};
 use crate::files::FilesError;
 use memberd_control::message::{
     FILE_ENTRIES_PER_REPLY, FileLacking, FileProgress, FileReply, FilesChecked, RefusalKind,
@@ -142,10 +142,10 @@ async fn page(
 ) -> Result<Option<Listing>, Fault> {
     let limit = u32::try_from(Query::MAX_PAGE).unwrap_or(u32::MAX);
     let query = Query::List { path: path.clone(), after, limit };
-    match asked.files.ask(path.share().clone(), query, true).await {
-        Ok((Found::Listing(listing), _)) => Ok(Some(listing)),
-        Ok((Found::Refused(Refusal::NotFound | Refusal::NotDirectory), _)) => Ok(None),
-        Ok((Found::Refused(refusal), _)) => Err(Fault::refused(path, refusal)),
+    match ask(asked.files, path.share(), query).await {
+        Ok((Ok(Found::Listing(listing)), _)) => Ok(Some(listing)),
+        Ok((Err(Refusal::NotFound | Refusal::NotDirectory), _)) => Ok(None),
+        Ok((Err(refusal), _)) => Err(Fault::refused(path, refusal)),
         Ok(_) => Err(Fault::of(path, &FilesError::Ended)),
         Err(error) => Err(Fault::of(path, &error)),
     }

@@ -1,8 +1,8 @@
 //! Counts the copies of files: a recorded holder counts while it is in the agreed view, and not
 //! failed in the list. Owns who that is at one moment.
 
-use super::Asked;
 use super::fault::Fault;
+use super::{Asked, ask};
 use crate::files::FilesError;
 use crate::membership::{Command, Liveness};
 use crate::services::Services;
@@ -109,9 +109,9 @@ impl Up {
 /// The extents of a file from a byte on.
 async fn page(path: &FilePath, from: u64, asked: &Asked<'_>) -> Result<(Contents, bool), Fault> {
     let query = Query::Contents { path: path.clone(), from };
-    match asked.files.ask(path.share().clone(), query, true).await {
-        Ok((Found::Contents(contents), is_newest)) => Ok((*contents, is_newest)),
-        Ok((Found::Refused(refusal), _)) => Err(Fault::refused(path, refusal)),
+    match ask(asked.files, path.share(), query).await {
+        Ok((Ok(Found::Contents(contents)), is_newest)) => Ok((*contents, is_newest)),
+        Ok((Err(refusal), _)) => Err(Fault::refused(path, refusal)),
         Ok(_) => Err(Fault::of(path, &FilesError::Ended)),
         Err(error) => Err(Fault::of(path, &error)),
     }

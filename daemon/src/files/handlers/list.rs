@@ -2,7 +2,7 @@
 
 use super::copies::Up;
 use super::fault::{Fault, words};
-use super::{Asked, parse};
+use super::{Asked, ask, parse};
 use crate::files::{FilesError, Handle};
 use memberd_control::message::{FILE_ENTRIES_PER_REPLY, FileEntry, FileKind, FileList, FileReply};
 use memberd_files::{
@@ -54,10 +54,10 @@ async fn page(
 ) -> Result<Option<(Listing, bool)>, Fault> {
     let limit = u32::try_from(FILE_ENTRIES_PER_REPLY).unwrap_or(u32::MAX);
     let query = Query::List { path: path.clone(), after, limit };
-    match asked.files.ask(path.share().clone(), query, true).await {
-        Ok((Found::Listing(listing), is_newest)) => Ok(Some((listing, is_newest))),
-        Ok((Found::Refused(Refusal::NotDirectory), _)) => Ok(None),
-        Ok((Found::Refused(refusal), _)) => Err(Fault::refused(path, refusal)),
+    match ask(asked.files, path.share(), query).await {
+        Ok((Ok(Found::Listing(listing)), is_newest)) => Ok(Some((listing, is_newest))),
+        Ok((Err(Refusal::NotDirectory), _)) => Ok(None),
+        Ok((Err(refusal), _)) => Err(Fault::refused(path, refusal)),
         Ok(_) => Err(Fault::of(path, &FilesError::Ended)),
         Err(error) => Err(Fault::of(path, &error)),
     }
@@ -96,9 +96,9 @@ async fn one(path: &FilePath, up: Option<&Up>, asked: &mut Asked<'_>) -> Result<
 
 /// What has a name.
 pub(super) async fn status(path: &FilePath, files: &Handle) -> Result<(Status, bool), Fault> {
-    match files.ask(path.share().clone(), Query::Status(path.clone()), true).await {
-        Ok((Found::Status(status), is_newest)) => Ok((*status, is_newest)),
-        Ok((Found::Refused(refusal), _)) => Err(Fault::refused(path, refusal)),
+    match ask(files, path.share(), Query::Status(path.clone())).await {
+        Ok((Ok(Found::Status(status)), is_newest)) => Ok((*status, is_newest)),
+        Ok((Err(refusal), _)) => Err(Fault::refused(path, refusal)),
         Ok(_) => Err(Fault::of(path, &FilesError::Ended)),
         Err(error) => Err(Fault::of(path, &error)),
     }

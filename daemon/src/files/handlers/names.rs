@@ -1,7 +1,7 @@
 //! Answers `memberctl file rm`, `mv` and `mkdir`. It owns no state.
 
 use super::fault::Fault;
-use super::{Asked, parse};
+use super::{Asked, ask, parse};
 use crate::files::FilesError;
 use memberd_files::{FilePath, Found, Mutation, Query, Refusal, RenameHow, StatusKind};
 
@@ -63,9 +63,9 @@ async fn into_directory(
     to: FilePath,
     asked: &Asked<'_>,
 ) -> Result<FilePath, Fault> {
-    let found = asked.files.ask(to.share().clone(), Query::Status(to.clone()), false).await;
+    let found = ask(asked.files, to.share(), Query::Status(to.clone())).await;
     let is_directory = match found {
-        Ok((Found::Status(status), _)) => matches!(status.kind, StatusKind::Directory { .. }),
+        Ok((Ok(Found::Status(status)), _)) => matches!(status.kind, StatusKind::Directory { .. }),
         Ok(_) => false,
         Err(error) => return Err(Fault::of(&to, &error)),
     };

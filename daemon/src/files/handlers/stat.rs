@@ -3,7 +3,7 @@
 use super::copies::{Up, Whole};
 use super::fault::Fault;
 use super::list::status;
-use super::{Asked, parse};
+use super::{Asked, ask, parse};
 use crate::files::FilesError;
 use memberd_control::message::{FileKind, FileProgress, FileReply, FileStat, FileStatRequest};
 use memberd_files::{
@@ -43,10 +43,9 @@ async fn directory(
     asked: &Asked<'_>,
 ) -> Result<FileStat, Fault> {
     let query = Query::Summary(path.clone());
-    let (totals, totals_are_newest) = match asked.files.ask(path.share().clone(), query, true).await
-    {
-        Ok((Found::Summary(totals), is_newest)) => (totals, is_newest),
-        Ok((Found::Refused(refusal), _)) => return Err(Fault::refused(path, refusal)),
+    let (totals, totals_are_newest) = match ask(asked.files, path.share(), query).await {
+        Ok((Ok(Found::Summary(totals)), is_newest)) => (totals, is_newest),
+        Ok((Err(refusal), _)) => return Err(Fault::refused(path, refusal)),
         Ok(_) => return Err(Fault::of(path, &FilesError::Ended)),
         Err(error) => return Err(Fault::of(path, &error)),
     };
