@@ -63,9 +63,9 @@ pub(crate) fn measure(bench: &mut Bench, system: System) {
     add(Measure::Seconds, "until all files have three copies", &[seconds]);
     add(Measure::Megabytes, "on its disk", &[lost as f64 / 1e6]);
     add(Measure::Megabytes, "moved", &[moved / 1e6]);
-    add(Measure::Seconds, "write of 1 KiB before, 99th percentile", &[calm.percentile(0.99)]);
-    add(Measure::Seconds, "write of 1 KiB meanwhile, 99th percentile", &[after.percentile(0.99)]);
-    add(Measure::Seconds, "write of 1 KiB meanwhile, longest", &[after.percentile(1.0)]);
+    add(Measure::Seconds, "write of 1 KiB before, 99th percentile", &[calm.percentile(99)]);
+    add(Measure::Seconds, "write of 1 KiB meanwhile, 99th percentile", &[after.percentile(99)]);
+    add(Measure::Seconds, "write of 1 KiB meanwhile, longest", &[after.percentile(100)]);
     add(Measure::Total, "requests that failed", &[after.failures as f64]);
     if let Some(why) = after.why {
         bench.results.note(format!("a request to {} failed: {why}", system.name()));
@@ -82,12 +82,12 @@ struct Seen {
 }
 
 impl Seen {
-    /// The time that this share of the requests took at most, in seconds.
-    fn percentile(&self, share: f64) -> f64 {
+    /// The time that so many of a hundred requests took at most, in seconds.
+    fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.times.clone();
         sorted.sort_unstable();
-        let index = (sorted.len() as f64 * share).ceil() as usize;
-        let found = sorted.get(index.saturating_sub(1).min(sorted.len().saturating_sub(1)));
+        let count = (sorted.len() * percent).div_ceil(100);
+        let found = sorted.get(count.saturating_sub(1));
         found.map_or(f64::INFINITY, Duration::as_secs_f64)
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     fn one_of_a_hundred_requests_may_take_longer() {
         let times = (1..=100).map(Duration::from_secs).collect();
         let seen = Seen { times, ..Seen::default() };
-        assert_eq!([seen.percentile(0.99), seen.percentile(1.0)], [99.0, 100.0]);
-        assert!(Seen::default().percentile(0.99).is_infinite());
+        assert_eq!([seen.percentile(99), seen.percentile(100)], [99.0, 100.0]);
+        assert!(Seen::default().percentile(99).is_infinite());
     }
 }
