@@ -157,11 +157,15 @@ impl Repairer {
             return;
         }
         let since = |name: &Name| self.gone.get(name).map(|gone| gone.since);
+        // Else a set would grow each time that a member which lacks its copy cannot take it.
+        let lacking = self.lacking.get(&extent);
         let longest = members
             .iter()
             .enumerate()
             .filter(|(_, name)| {
-                !self.view.members.contains_key(*name) || self.hints.dead.contains(*name)
+                !self.view.members.contains_key(*name)
+                    || self.hints.dead.contains(*name)
+                    || lacking.is_some_and(|lacking| lacking.contains(*name))
             })
             .min_by_key(|(_, name)| since(name).unwrap_or(self.now));
         match longest.map(|(i, _)| i) {

@@ -183,7 +183,8 @@ fn a_primary_without_its_disk_is_followed_by_another() {
             let keeper = world.machines[i].keeper.as_ref();
             keeper.is_some_and(|keeper| keeper.status().role == KeeperRole::Primary)
         };
-        let primary = world.keepers().into_iter().find(|i| is_primary(&world, *i)).unwrap();
+        let primary = world.keepers().into_iter().find(|i| is_primary(&world, *i));
+        let Some(primary) = primary else { continue };
         world.show_newest();
         world.run_for(ms(200));
         world.wipe(primary);
