@@ -4,7 +4,7 @@
 use super::fault::Fault;
 use super::{Asked, ask};
 use crate::files::FilesError;
-use crate::membership::{Command, Liveness};
+use crate::membership::{Command, Liveness, Snapshot};
 use crate::services::Services;
 use memberd_control::message::FileCopies;
 use memberd_files::{
@@ -46,7 +46,7 @@ impl Up {
             view.members.iter().map(|member| member.name.clone()).collect();
         let list = services.membership.handle.ask(|reply| Command::List { reply }).await;
         let list = list.map_err(|ended| Fault::failed(ended.to_string()))?;
-        for member in list.iter().flat_map(|list| list.members()) {
+        for member in list.iter().flat_map(Snapshot::members) {
             if member.liveness != Liveness::Alive {
                 members.remove(&member.identity.name);
             }
