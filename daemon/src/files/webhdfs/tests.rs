@@ -1,5 +1,4 @@
 //! Operations of WebHDFS on real catalogs, with extents in memory.
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod shelf;
 
