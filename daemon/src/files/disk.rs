@@ -111,7 +111,7 @@ impl DiskThread {
         };
         thread::Builder::new()
             .name("files-disk".to_owned())
-            .spawn(move || end.run(directory, settings))?;
+            .spawn(move || end.run(&directory, settings))?;
         Ok(DiskThread { orders, queued, events, figures })
     }
 
@@ -169,8 +169,8 @@ struct ThreadEnd {
 }
 
 impl ThreadEnd {
-    fn run(self, directory: PathBuf, settings: StoreSettings) {
-        let opened = open(&directory, settings);
+    fn run(self, directory: &Path, settings: StoreSettings) {
+        let opened = open(directory, settings);
         match opened {
             Ok((store, on_disk)) => {
                 self.tell(Event::Opened(Box::new(on_disk)));
@@ -378,7 +378,7 @@ mod tests {
         while disk.has_room() {
             asked += 1;
             assert!(asked < 10_000, "always room");
-            let (id, bytes) = (memberd_files::ExtentId(1), bytes.clone());
+            let (id, bytes) = (ExtentId(1), bytes.clone());
             disk.ask(JobId(asked), Job::Piece { id, offset: 0, bytes });
         }
         for _ in 0..asked {

@@ -31,6 +31,11 @@ const BEGIN_CAP: usize = 1_024;
 /// A connection on which nothing comes for this long is closed. The other side closes it earlier.
 const IDLE: Duration = Duration::from_secs(90);
 
+/// So many connections may be idle for so long, and others only for a moment: all kinds of requests
+/// of members share their places (`daemon/transport/src/peer/listener.rs`).
+const MAY_BE_IDLE: usize = 96;
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// How long a message may take to arrive once it has begun.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -62,6 +67,8 @@ pub struct Incoming {
     control: Lane,
     bulk: Lane,
     peers: watch::Receiver<Peers>,
+    /// The places of those that may be idle.
+    idle: Arc<Semaphore>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,7 +96,7 @@ impl Incoming {
         let (control, of_control) = Lane::new(MEMORY_KIB.0);
         let (bulk, of_bulk) = Lane::new(MEMORY_KIB.1);
         let arrivals = Arrivals { control: of_control, bulk: of_bulk };
-        (Incoming { control, bulk, peers }, arrivals)
+        (Incoming { control, bulk, peers, idle: Arc::new(Semaphore::new(MAY_BE_IDLE)) }, arrivals)
     }
 
     /// Serves one connection, until the other side closes it.
@@ -114,10 +121,12 @@ impl Incoming {
             Channel::Control => &self.control,
             Channel::Bulk => &self.bulk,
         };
+        let place = self.idle.try_acquire();
+        let idle = if place.is_ok() { IDLE } else { MOMENT };
         loop {
             let begun =
                 frame::read_part(&mut stream, &mut decoder, Part::Head, FilesMessage::MAX_BYTES);
-            match timeout(IDLE, begun).await? {
+            match timeout(idle, begun).await? {
                 Ok(()) => {}
                 Err(FrameError::Closed) => return Ok(()),
                 Err(error) => return Err(frame::io_error(error)),

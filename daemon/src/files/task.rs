@@ -48,7 +48,7 @@ pub(super) struct Parts {
 enum Wake {
     Timer,
     Disk(Event),
-    Message(Received),
+    Message(Box<Received>),
     Cancelled(ClientId),
     Command(Command),
     View,
@@ -167,13 +167,13 @@ impl Files {
             },
             Ok(()) = views.changed() => Wake::View,
             Ok(()) = peers.changed() => Wake::List,
-            Some(message) = arrivals.control.recv() => Wake::Message(message),
+            Some(message) = arrivals.control.recv() => Wake::Message(Box::new(message)),
             command = channels.commands.recv() => command.map_or(Wake::End, Wake::Command),
             // After the commands, among which is its beginning.
             Some(client) = channels.cancelled.recv() => Wake::Cancelled(client),
             () = links.eased() => Wake::Eased,
             // A slow disk has others wait.
-            Some(message) = arrivals.bulk.recv(), if has_room => Wake::Message(message),
+            Some(message) = arrivals.bulk.recv(), if has_room => Wake::Message(Box::new(message)),
         })
     }
 
@@ -182,7 +182,8 @@ impl Files {
         match wake {
             Wake::Timer => self.member.handle_timeout(now),
             Wake::Disk(event) => self.take_event(event),
-            Wake::Message(Received { from, message, .. }) => {
+            Wake::Message(received) => {
+                let Received { from, message, .. } = *received;
                 debug!(%from, "a message about files");
                 self.member.handle_message(now, &from, message);
             }
