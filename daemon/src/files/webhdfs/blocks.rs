@@ -61,7 +61,7 @@ impl<S: Source> Files<S> {
         let found = self.ask(path, Query::Contents { path: path.clone(), from }).await;
         match found.map_err(|error| convert::error(path, error))? {
             Found::Contents(contents) => Ok(*contents),
-            other => Err(unexpected(path, other)),
+            other => Err(unexpected(path, &other)),
         }
     }
 

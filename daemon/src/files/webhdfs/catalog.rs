@@ -52,7 +52,7 @@ impl<S: Source> Files<S> {
         match found.map_err(|error| convert::error(path, error))? {
             Found::Status(status) => Ok(*status),
             Found::Refused(Refusal::NotDirectory) => Err(FileError::NotFound(path.to_string())),
-            other => Err(unexpected(path, other)),
+            other => Err(unexpected(path, &other)),
         }
     }
 
@@ -141,7 +141,7 @@ impl<S: Source> Files<S> {
                 let status = convert::status(&self.look(path).await?);
                 Ok(Page { entries: vec![(String::new(), status)], remaining: 0 })
             }
-            other => Err(unexpected(path, other)),
+            other => Err(unexpected(path, &other)),
         }
     }
 
@@ -149,7 +149,7 @@ impl<S: Source> Files<S> {
         let found = self.ask(path, Query::Summary(path.clone())).await;
         match found.map_err(|error| convert::error(path, error))? {
             Found::Summary(totals) => Ok(totals),
-            other => Err(unexpected(path, other)),
+            other => Err(unexpected(path, &other)),
         }
     }
 
@@ -177,9 +177,9 @@ pub(super) fn change_error(path: &FilePath, error: FilesError) -> FileError {
 }
 
 /// What a catalog says of no use here, a refusal for instance.
-pub(super) fn unexpected(path: &FilePath, found: Found) -> FileError {
+pub(super) fn unexpected(path: &FilePath, found: &Found) -> FileError {
     match found {
-        Found::Refused(refusal) => convert::refused(&path.to_string(), refusal),
+        Found::Refused(refusal) => convert::refused(&path.to_string(), *refusal),
         _ => FileError::Io(format!("{path}: the catalog answered something else")),
     }
 }
