@@ -40,8 +40,11 @@ fn begin(asks: &mut Asks<u8>, stale: Option<bool>) {
     asks.begin(at(0), 1, &share("s"), what, Duration::from_secs(50));
 }
 
-/// To whom it goes, and under which number; or how it ended.
-fn next(asks: &mut Asks<u8>) -> Option<Result<(Name, u64, Option<u64>), Asked>> {
+/// To whom it goes, under which number, and which state will do.
+type Sent = (Name, u64, Option<u64>);
+
+/// What goes out next, or how it ended.
+fn next(asks: &mut Asks<u8>) -> Option<Result<Sent, Asked>> {
     Some(match asks.poll_output()? {
         AskOutput::Send(to, FilesMessage::Ask { request, at_least, .. }) => {
             Ok((to, request, at_least))
