@@ -226,6 +226,12 @@ impl Upload {
         self.note_short(around);
     }
 
+    /// Since when some holder has not gone on.
+    pub(super) fn stalled_since(&self) -> Option<BootTime> {
+        let waiting = self.places.iter().filter(|place| self.waits(place));
+        waiting.map(|place| place.progress).min()
+    }
+
     fn note_short(&mut self, around: &Around) {
         let short = self.places.len() < self.needed(around);
         self.short_since = short.then(|| self.short_since.unwrap_or(around.now));

@@ -30,6 +30,8 @@ const STAR_BYTES: usize = 1 << 20;
 const MEMORY_BYTES: usize = 3 << 20;
 /// How long there may be too few members to take it.
 const SHORT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a holder may stand still that nobody can replace.
+const STALL_LIMIT: Duration = Duration::from_secs(20);
 /// How long a client waits after its last byte.
 const ANSWER_LIMIT: Duration = Duration::from_secs(50);
 /// After how long without an answer a publish is asked again.
@@ -242,8 +244,10 @@ impl Writer {
         }
         let working = self.uploads.iter().skip(self.settled);
         let uploads = working.clone().filter_map(Upload::due).min();
+        let stalled = working.clone().filter_map(Upload::stalled_since).min();
+        let stalled = stalled.map(|at| at + STALL_LIMIT);
         let short = working.filter_map(Upload::short_since).min().map(|at| at + SHORT_LIMIT);
-        [answer, age, uploads, short].into_iter().flatten().min()
+        [answer, age, uploads, stalled, short].into_iter().flatten().min()
     }
 
     /// What the owner is to do next. Take all of it after each input.

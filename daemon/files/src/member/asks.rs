@@ -22,6 +22,8 @@ const SILENT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(150);
 /// From when on a question may be answered by a keeper that is not primary.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// For so long it is remembered that no primary has answered for that time.
+const LOST: Duration = Duration::from_secs(10);
 /// How often in a row a keeper's word of who is primary is followed at once.
 const MAX_HOPS: u32 = 3;
 
@@ -98,6 +100,8 @@ pub(super) struct Asks<P> {
     next: u64,
     open: BTreeMap<u64, Ask<P>>,
     primaries: BTreeMap<ShareName, Name>,
+    /// When it was last found that no primary answers.
+    lost: BTreeMap<ShareName, BootTime>,
     /// Up to which entry this member has seen each catalog: no older state is shown to it.
     seen: BTreeMap<ShareName, (Epoch, u64)>,
     outputs: VecDeque<AskOutput<P>>,
@@ -115,6 +119,7 @@ impl<P: Clone> Asks<P> {
             next: first,
             open: BTreeMap::new(),
             primaries: BTreeMap::new(),
+            lost: BTreeMap::new(),
             seen: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
@@ -186,6 +191,7 @@ impl<P: Clone> Asks<P> {
             view.shares.get(share).is_some_and(|of| of.keepers.contains(name))
         };
         self.primaries.retain(|share, name| keeps(share, name));
+        self.lost.clear();
         self.seen.retain(|share, (added, _)| {
             view.shares.get(share).is_some_and(|of| of.added == *added)
         });
@@ -243,6 +249,7 @@ impl<P: Clone> Asks<P> {
     /// This keeper answers as primary.
     fn note(&mut self, share: &ShareName, primary: &Name, index: u64) {
         self.primaries.insert(share.clone(), primary.clone());
+        self.lost.remove(share);
         let Some(added) = self.view.shares.get(share).map(|of| of.added) else { return };
         let seen = self.seen.entry(share.clone()).or_insert((added, 0));
         seen.1 = seen.1.max(index);
@@ -309,7 +316,11 @@ impl<P: Clone> Asks<P> {
         let now = self.now;
         let Some(ask) = self.open.get_mut(&request) else { return };
         let Some(of) = self.view.shares.get(&ask.share) else { return };
-        let at_least = ask.at_least(now, &self.seen);
+        if now.since(ask.began) >= PATIENCE {
+            self.lost.insert(ask.share.clone(), now);
+        }
+        let lost = self.lost.get(&ask.share).is_some_and(|at| now.since(*at) < LOST);
+        let at_least = ask.at_least(lost, &self.seen);
         let known = self.primaries.get(&ask.share).filter(|_| at_least.is_none());
         let Some(to) = known.cloned().or_else(|| ask.turn(of, &self.own, at_least)) else { return };
         let share = ask.share.clone();
@@ -338,10 +349,9 @@ impl<P> Ask<P> {
     }
 
     /// Which state will do, if not only the newest.
-    fn at_least(&self, now: BootTime, seen: &BTreeMap<ShareName, (Epoch, u64)>) -> Option<u64> {
-        let is_patient = now.since(self.began) < PATIENCE;
+    fn at_least(&self, lost: bool, seen: &BTreeMap<ShareName, (Epoch, u64)>) -> Option<u64> {
         match self.what {
-            What::Question { stale: true, .. } if !is_patient => {
+            What::Question { stale: true, .. } if lost => {
                 Some(seen.get(&self.share).map_or(0, |(_, index)| *index))
             }
             _ => None,

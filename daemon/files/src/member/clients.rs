@@ -11,7 +11,7 @@ use super::parts::Purpose;
 use super::reading::Reading;
 use super::writing::Writing;
 use crate::catalog::{Answer, Found, Mutation};
-use crate::ids::{ExtentId, OperationId};
+use crate::ids::{Epoch, ExtentId, OperationId};
 use crate::path::ShareName;
 use crate::placement::Hints;
 use crate::store::{Done, Job, Refused};
@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// How long a client's change waits for its answer.
 pub(super) const CHANGE_LIMIT: Duration = Duration::from_secs(50);
+/// How long an operation waits for the first view after the start.
+const VIEW_LIMIT: Duration = Duration::from_secs(15);
 /// How long a client's question waits.
 pub(super) const QUESTION_LIMIT: Duration = Duration::from_secs(20);
 /// The most extents of one page of what lies here.
@@ -32,6 +34,8 @@ const MAX_STORED: usize = 1_000;
 /// What a client waits for.
 #[derive(Debug, Clone)]
 pub(super) enum Client {
+    /// The first view. Then it begins.
+    View(Box<Early>),
     /// The answer of a primary.
     Ask(ShareName),
     /// The store's list.
@@ -41,9 +45,18 @@ pub(super) enum Client {
     Merge(Box<Merging>),
 }
 
+/// An operation that came before the first view.
+#[derive(Debug, Clone)]
+pub(super) struct Early {
+    operation: Operation,
+    since: BootTime,
+    has_ended: bool,
+}
+
 impl Client {
     pub(super) fn due(&self) -> Option<BootTime> {
         match self {
+            Client::View(early) => Some(early.since + VIEW_LIMIT),
             Client::Ask(_) | Client::Stored => None,
             Client::Write(writing) => writing.due(),
             Client::Read(reading) => reading.reader.poll_timeout(),
@@ -61,6 +74,16 @@ impl Member {
             self.outputs.push_back(MemberOutput::Done { client, result });
             return;
         }
+        if self.view.epoch == Epoch::NONE && !matches!(operation, Operation::Stored(_)) {
+            let early = Early { operation, since: now.boot, has_ended: false };
+            self.clients.insert(client, Client::View(Box::new(early)));
+            return;
+        }
+        self.start(client, operation);
+        self.run();
+    }
+
+    fn start(&mut self, client: ClientId, operation: Operation) {
         match operation {
             Operation::Ask { share, query, stale } => {
                 self.clients.insert(client, Client::Ask(share.clone()));
@@ -77,7 +100,19 @@ impl Member {
             Operation::Merge { path } => self.begin_merge(client, path),
             Operation::Stored(page) => self.begin_stored(client, page),
         }
-        self.run();
+    }
+
+    /// The first view has come.
+    pub(super) fn start_early(&mut self) {
+        let is_early = |client: &Client| matches!(client, Client::View(_));
+        let early = self.clients.iter().filter(|(_, client)| is_early(client));
+        for client in early.map(|(client, _)| *client).collect::<Vec<_>>() {
+            let Some(Client::View(early)) = self.clients.remove(&client) else { continue };
+            self.start(client, early.operation);
+            if early.has_ended {
+                self.end_write(client);
+            }
+        }
     }
 
     /// How many bytes [`Member::push`] takes now. It may grow with each input.
@@ -102,10 +137,18 @@ impl Member {
     /// A write has no more bytes.
     pub fn end(&mut self, now: Now, client: ClientId) {
         self.now = now;
-        if let Some(Client::Write(writing)) = self.clients.get_mut(&client) {
-            writing.end(now.boot);
-            self.go_on_writing(client);
-            self.run();
+        self.end_write(client);
+        self.run();
+    }
+
+    fn end_write(&mut self, client: ClientId) {
+        match self.clients.get_mut(&client) {
+            Some(Client::View(early)) => early.has_ended = true,
+            Some(Client::Write(writing)) => {
+                writing.end(self.now.boot);
+                self.go_on_writing(client);
+            }
+            _ => {}
         }
     }
 
@@ -215,7 +258,7 @@ impl Member {
             Some(Client::Write(writing)) => Some(writing.share()),
             Some(Client::Read(reading)) => Some(reading.path.share()),
             Some(Client::Merge(merging)) => Some(merging.path.share()),
-            Some(Client::Stored) | None => None,
+            Some(Client::Stored | Client::View(_)) | None => None,
         };
         match (asked, share) {
             (Asked::Silence { in_doubt: true }, _) => ClientError::Ambiguous,
@@ -245,6 +288,7 @@ impl Member {
                     self.drain_reader(client);
                 }
                 Some(Client::Merge(_)) => self.go_on_merging(client),
+                Some(Client::View(_)) => self.finish(client, Err(ClientError::NoView)),
                 Some(Client::Ask(_) | Client::Stored) | None => {}
             }
         }
@@ -263,7 +307,7 @@ impl Member {
                     self.drain_reader(client);
                 }
                 Some(Client::Merge(_)) => self.go_on_merging(client),
-                Some(Client::Ask(_) | Client::Stored) | None => {}
+                Some(Client::View(_) | Client::Ask(_) | Client::Stored) | None => {}
             }
         }
     }

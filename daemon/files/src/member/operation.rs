@@ -134,6 +134,9 @@ pub enum ClientError {
     /// The catalog does not want it.
     #[error("{0}")]
     Refused(Refusal),
+    /// No view has come since the start: the members do not agree, or this one is none of them.
+    #[error("this member has no agreed view yet: look at `memberctl view`, then try again")]
+    NoView,
     /// Nobody has made the share.
     #[error("there is no share /{0}: make it with `memberctl file mkdir /{0}`")]
     NoShare(ShareName),

@@ -137,9 +137,9 @@ impl Member {
         self.shares.handle_view(now, &view);
         self.asks.handle_view(now.boot, &view);
         self.view = view;
-        let view = &self.view;
-        self.holder.handle_view(now.boot, view.epoch, is_new_here);
+        self.holder.handle_view(now.boot, self.view.epoch, is_new_here);
         self.show_hints();
+        self.start_early();
     }
 
     /// What is known beside the view: what the owner knows, and of the own disk.

@@ -135,7 +135,7 @@ impl Member {
             Some(Client::Read(reading)) => (reading.path.clone(), true),
             Some(Client::Merge(merging)) => (merging.path.clone(), false),
             Some(Client::Write(writing)) => (writing.path().clone(), false),
-            Some(Client::Ask(_) | Client::Stored) | None => return,
+            Some(Client::View(_) | Client::Ask(_) | Client::Stored) | None => return,
         };
         let share = path.share().clone();
         let what = What::Question { query: Query::Contents { path, from }, stale };
@@ -147,7 +147,7 @@ impl Member {
             Some(Client::Read(_)) => self.on_read_lookup(client, asked),
             Some(Client::Merge(_)) => self.on_merge_lookup(client, asked),
             Some(Client::Write(_)) => self.on_write_lookup(client, asked),
-            Some(Client::Ask(_) | Client::Stored) | None => {}
+            Some(Client::View(_) | Client::Ask(_) | Client::Stored) | None => {}
         }
     }
 

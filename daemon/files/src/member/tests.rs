@@ -1,6 +1,7 @@
 //! Members in one process, with stores on disks in memory: what every day brings. The simulated
 //! world has the faults.
 
+mod asks;
 mod fleet;
 mod journal;
 mod wire;
@@ -298,6 +299,40 @@ fn a_failed_disk_serves_by_others() {
     assert_eq!(fleet.read(failed, "/s/f", 0, None), Ok(content.clone()));
     put(&mut fleet, failed, "/s/h", &content).unwrap();
     assert_eq!(fleet.read(3, "/s/h", 0, None), Ok(content));
+}
+
+/// What is asked before the first view waits for it, and not for ever.
+#[test]
+fn operations_wait_for_the_first_view() {
+    let mut fleet = Fleet::new(3, 17);
+    put(&mut fleet, 0, "/s/f", b"1").unwrap();
+    fleet.restart_without_view(1);
+    let read = fleet.begin_read(1, "/s/f");
+    let written = fleet.begin_write(1, "/s/f", WriteTo::Append { length: None }, b"2");
+    fleet.run(5_000);
+    fleet.show_view();
+    fleet.result(read).unwrap();
+    fleet.result(written).unwrap();
+    assert_eq!(fleet.read(1, "/s/f", 0, None), Ok(b"12".to_vec()));
+    fleet.restart_without_view(2);
+    assert_eq!(fleet.read(2, "/s/f", 0, None), Err(ClientError::NoView));
+}
+
+/// Holders that neither take anything nor are known to have failed: the write ends.
+#[test]
+fn a_write_that_nobody_takes_ends() {
+    let mut fleet = Fleet::new(3, 18);
+    put(&mut fleet, 0, "/s/f", b"1").unwrap();
+    fleet.cut_off(1);
+    fleet.cut_off(2);
+    let refused = put(&mut fleet, 0, "/s/g", &bytes(1, 9_000_000));
+    assert_eq!(refused, Err(ClientError::TooSlow));
+    fleet.expect_no_writes(0);
+    // After it was found once that no primary answers, nobody waits for that again.
+    fleet.read(0, "/s/f", 0, None).unwrap();
+    let before = fleet.now_ms();
+    fleet.read(0, "/s/f", 0, None).unwrap();
+    assert!(!fleet.was_newest && fleet.now_ms() - before < 100);
 }
 
 /// A client that goes away leaves nothing behind.

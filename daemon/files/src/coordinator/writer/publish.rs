@@ -2,8 +2,8 @@
 
 use super::super::upload::Upload;
 use super::{
-    ANSWER_LIMIT, ASK_AGAIN, Publish, Publishing, SHORT_LIMIT, Writer, WriterError, WriterOutput,
-    around,
+    ANSWER_LIMIT, ASK_AGAIN, Publish, Publishing, SHORT_LIMIT, STALL_LIMIT, Writer, WriterError,
+    WriterOutput, around,
 };
 use crate::catalog::Refusal;
 use crate::content::{Content, ExtentRef, HolderSet};
@@ -114,11 +114,13 @@ impl Writer {
             return;
         }
         let short = self.uploads.iter().skip(self.settled).filter_map(Upload::short_since).min();
+        let working = self.uploads.iter().skip(self.settled);
+        let stalled = working.filter_map(Upload::stalled_since).min();
         if short.is_some_and(|since| self.now.since(since) >= SHORT_LIMIT) {
             self.abandon();
             let wanted = self.settings.copies.min(self.view.members.len());
             self.done(Err(WriterError::TooFew(wanted)));
-        } else if late {
+        } else if late || stalled.is_some_and(|since| self.now.since(since) >= STALL_LIMIT) {
             self.abandon();
             self.done(Err(WriterError::TooSlow));
         }

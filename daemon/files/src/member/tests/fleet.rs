@@ -121,7 +121,7 @@ impl Fleet {
         Now { boot, wall: WallTime(self.now_ms + 1_000_000) }
     }
 
-    fn show_view(&mut self) {
+    pub(super) fn show_view(&mut self) {
         let (now, view) = (self.now(), self.view.clone());
         for node in self.nodes.iter_mut().filter(|node| node.is_running && !node.is_cut) {
             node.member.handle_view(now, view.clone());
@@ -177,6 +177,21 @@ impl Fleet {
         let (now, view) = (self.now(), self.view.clone());
         self.nodes[at].member.handle_view(now, view);
         self.settle();
+    }
+
+    /// The process begins again, and no view comes.
+    pub(super) fn restart_without_view(&mut self, at: usize) {
+        let disk = self.nodes[at].disk.clone();
+        self.nodes[at] = self.start(at, disk);
+        self.settle();
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    pub(super) fn expect_no_writes(&self, at: usize) {
+        assert_eq!(self.nodes[at].member.status().writes, 0);
     }
 
     /// The power goes, and comes back.
@@ -278,7 +293,7 @@ impl Fleet {
         match output {
             MemberOutput::Send { to, message } => {
                 assert_ne!(to, name(at), "it talks to itself alone");
-                let to = (0..self.nodes.len()).find(|one| name(*one) == to).unwrap();
+                let Some(to) = (0..self.nodes.len()).find(|one| name(*one) == to) else { return };
                 if !self.nodes[at].is_cut && self.nodes[at].is_running {
                     self.sent += 1;
                     let bytes = message.encode();
@@ -344,6 +359,11 @@ impl Fleet {
         self.next += 1;
         let operation = OperationId(u128::from(self.next) << 64 | 77);
         Operation::Write(Write { path: path(to), operation, token: Token(0), to: how })
+    }
+
+    pub(super) fn begin_read(&mut self, at: usize, from: &str) -> (usize, ClientId) {
+        let operation = Operation::Read { path: path(from), offset: 0, limit: None };
+        self.begin(at, operation, &[], false)
     }
 
     pub(super) fn begin_write(
