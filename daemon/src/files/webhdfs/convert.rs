@@ -93,6 +93,7 @@ pub(super) fn error(path: impl std::fmt::Display, error: FilesError) -> FileErro
         ClientError::OutOfBounds => FileError::Invalid(error.to_string()),
         ClientError::Unreadable(_) => FileError::Io(error.to_string()),
         ClientError::Closed { .. }
+        | ClientError::NoView
         | ClientError::Ambiguous
         | ClientError::TooFew(_)
         | ClientError::TooSlow
@@ -131,6 +132,7 @@ pub(super) fn may_try_again(error: &FilesError) -> bool {
     matches!(
         error,
         ClientError::Closed { .. }
+            | ClientError::NoView
             | ClientError::TooFew(_)
             | ClientError::TooSlow
             | ClientError::Busy
