@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "accept",
     "admission",
     "agreement",
@@ -15,6 +15,7 @@ const PARTS: [&str; 18] = [
     "copies",
     "crowd",
     "daemon",
+    "files",
     "keys",
     "log",
     "membership",
