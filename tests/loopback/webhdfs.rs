@@ -107,6 +107,9 @@ fn webhdfs_reads_where_there_is_no_majority() {
         }
     });
     run(&fleet[3], "memberctl file mkdir /s; echo text | memberctl file put - /s/f");
+    // A keeper learns with the next entry that all have the one before, and vm3 shows nothing that
+    // is older than what it has said.
+    run(&fleet[1], "memberctl file mkdir /s/later");
     fleet.crash(&[1, 2]);
     assert_says(port, "GET", "/s/f?op=GETFILESTATUS", 200, "\"length\":5");
     assert_says(port, "GET", "/s/f?op=OPEN&step=data", 200, "\r\n\r\ntext\n");
