@@ -30,6 +30,8 @@ pub(super) struct Running {
     said: BootTime,
     weight: u64,
     is_urgent: bool,
+    /// Whether the catalog still has to say that the extent is in use, by this set.
+    is_doubtful: bool,
     /// The change that the catalog is asked for, once the target has the extent.
     change: Option<SetChange>,
 }
@@ -58,8 +60,12 @@ impl Repairer {
             match self.target(extent) {
                 Some(target) => {
                     let is_urgent = left <= 1;
+                    // A recorded holder that lacks its copy may have removed it, since no file has
+                    // it any more. Then another copy would come back for ever.
+                    let is_doubtful = self.lacking.contains_key(&extent);
                     let (started, said, change) = (self.now, self.now, None);
-                    let one = Running { target, started, said, weight, is_urgent, change };
+                    let one =
+                        Running { target, started, said, weight, is_urgent, is_doubtful, change };
                     self.running.insert(extent, one);
                     self.say_pull(extent);
                     self.record_early(extent);
@@ -103,12 +109,17 @@ impl Repairer {
         choose(&self.view, extent, 1, &self.hints, &keep, &without).pop()
     }
 
+    /// Says the order to the target, or asks the catalog first whether it is to be said.
     fn say_pull(&mut self, extent: ExtentId) {
         let Some(known) = self.known.get(&extent) else { return };
         let from = known.survivors(self, extent);
         let (share, length, root) = (known.share.clone(), known.length, known.root);
         let Some(running) = self.running.get_mut(&extent) else { return };
         running.said = self.now;
+        if running.is_doubtful {
+            self.outputs.push_back(RepairOutput::AskHolders { share, extent });
+            return;
+        }
         let (to, urgent) = (running.target.clone(), running.is_urgent);
         let order = PullOrder { extent, share, length, root, from, urgent };
         self.send(&to, Transfer::Pull(order));
@@ -136,7 +147,7 @@ impl Repairer {
     pub(super) fn on_sealed(&mut self, from: &Name, extent: ExtentId, facts: (u64, [u8; 32])) {
         let Some(known) = self.known.get(&extent) else { return };
         let Some(running) = self.running.get_mut(&extent) else { return };
-        if running.target != *from || running.change.is_some() {
+        if running.target != *from || running.change.is_some() || running.is_doubtful {
             return;
         }
         if facts != (known.length, known.root) {
@@ -196,6 +207,10 @@ impl Repairer {
     }
 
     pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
+        if self.running.get(&extent).is_some_and(|one| one.is_doubtful) {
+            self.on_holders(extent, answer);
+            return;
+        }
         let Some(running) = self.running.remove(&extent) else { return };
         match answer {
             SetAnswer::Is(set) => {
@@ -215,6 +230,25 @@ impl Repairer {
             }
             // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.forget(extent),
+        }
+    }
+
+    /// The catalog has said who holds what is to be fetched again.
+    fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
+        let SetAnswer::Is(set) = answer else {
+            self.running.remove(&extent);
+            self.forget(extent);
+            return;
+        };
+        let Some(known) = self.known.get(&extent).cloned() else { return };
+        if set.version > known.set.version {
+            self.running.remove(&extent);
+            let own = self.own.clone();
+            self.send(&own, Transfer::SetIs { extent, set: set.clone() });
+            self.replace_known(extent, super::Known { set, ..known });
+        } else if let Some(running) = self.running.get_mut(&extent) {
+            running.is_doubtful = false;
+            self.say_pull(extent);
         }
     }
 
