@@ -1,6 +1,7 @@
 //! Repairs under way: a target fetches, then the catalog records it.
 
 use super::{RepairOutput, Repairer, SetAnswer, SetChange};
+use crate::content::HolderSet;
 use crate::ids::ExtentId;
 use crate::placement::choose;
 use crate::settings::ExtentMutant;
@@ -213,21 +214,7 @@ impl Repairer {
         }
         let Some(running) = self.running.remove(&extent) else { return };
         match answer {
-            SetAnswer::Is(set) => {
-                // All that are concerned hear of it, this member among them. What is lost of it,
-                // they ask for.
-                let mut members = set.members.clone();
-                members.extend([running.target, self.own.clone()]);
-                members.sort_unstable();
-                members.dedup();
-                if let Some(known) = self.known.get(&extent).cloned() {
-                    let known = super::Known { set: set.clone(), ..known };
-                    self.replace_known(extent, known);
-                }
-                for member in members {
-                    self.send(&member, Transfer::SetIs { extent, set: set.clone() });
-                }
-            }
+            SetAnswer::Is(set) => self.tell_set(extent, set, [running.target]),
             // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.forget(extent),
         }
@@ -235,20 +222,41 @@ impl Repairer {
 
     /// The catalog has said who holds what is to be fetched again.
     fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
-        let SetAnswer::Is(set) = answer else {
-            self.running.remove(&extent);
-            self.forget(extent);
-            return;
-        };
-        let Some(known) = self.known.get(&extent).cloned() else { return };
-        if set.version > known.set.version {
-            self.running.remove(&extent);
-            let own = self.own.clone();
-            self.send(&own, Transfer::SetIs { extent, set: set.clone() });
-            self.replace_known(extent, super::Known { set, ..known });
-        } else if let Some(running) = self.running.get_mut(&extent) {
-            running.is_doubtful = false;
-            self.say_pull(extent);
+        let Some(known) = self.known.get(&extent) else { return };
+        match answer {
+            SetAnswer::Is(set) if set.version > known.set.version => {
+                // Those of the old set may not have heard of the new one either.
+                let old = known.set.members.clone();
+                self.running.remove(&extent);
+                self.tell_set(extent, set, old);
+            }
+            SetAnswer::Is(_) => {
+                if let Some(running) = self.running.get_mut(&extent) {
+                    running.is_doubtful = false;
+                    self.say_pull(extent);
+                }
+            }
+            SetAnswer::Unknown => {
+                self.running.remove(&extent);
+                self.forget(extent);
+            }
+        }
+    }
+
+    /// All that are concerned hear of a set, this member among them. What is lost of it, they ask
+    /// for.
+    fn tell_set(&mut self, extent: ExtentId, set: HolderSet, more: impl IntoIterator<Item = Name>) {
+        let mut members = set.members.clone();
+        members.push(self.own.clone());
+        members.extend(more);
+        members.sort_unstable();
+        members.dedup();
+        if let Some(known) = self.known.get(&extent).cloned() {
+            let known = super::Known { set: set.clone(), ..known };
+            self.replace_known(extent, known);
+        }
+        for member in members {
+            self.send(&member, Transfer::SetIs { extent, set: set.clone() });
         }
     }
 

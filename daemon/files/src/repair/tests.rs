@@ -168,8 +168,26 @@ fn a_newer_set_decides_who_fetches() {
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
     let members = [0, 2, 6].map(name).to_vec();
-    repairer.handle_set(at(7), ExtentId(1), SetAnswer::Is(HolderSet { version: 2, members }));
-    assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
+    let set = HolderSet { version: 2, members };
+    while repairer.poll_output().is_some() {}
+    repairer.handle_set(at(7), ExtentId(1), SetAnswer::Is(set.clone()));
+    let outputs: Vec<RepairOutput> = std::iter::from_fn(|| repairer.poll_output()).collect();
+    let message = Transfer::SetIs { extent: ExtentId(1), set };
+    let told = [0, 2, 4, 6].map(|i| RepairOutput::Send { to: name(i), message: message.clone() });
+    assert_eq!((outputs, repairer.work()), (told.to_vec(), (0, 0)));
+}
+
+/// The first of the set repairs it, and may have been away when the set was changed.
+#[test]
+fn who_is_to_repair_is_told_the_set() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[2, 0, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    let set = stored(1, 500, &[2, 0, 4]).set.unwrap();
+    let message = Transfer::SetIs { extent: ExtentId(1), set };
+    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(2), message }));
+    assert_eq!(repairer.poll_output(), None);
 }
 
 /// A rack is gone: what has two copies left waits for ten minutes, what has one does not.
