@@ -214,7 +214,7 @@ impl Repairer {
         }
         let Some(running) = self.running.remove(&extent) else { return };
         match answer {
-            SetAnswer::Is(set) => self.tell_set(extent, set, [running.target]),
+            SetAnswer::Is(set) => self.tell_set(extent, &set, [running.target]),
             // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.forget(extent),
         }
@@ -228,7 +228,7 @@ impl Repairer {
                 // Those of the old set may not have heard of the new one either.
                 let old = known.set.members.clone();
                 self.running.remove(&extent);
-                self.tell_set(extent, set, old);
+                self.tell_set(extent, &set, old);
             }
             SetAnswer::Is(_) => {
                 if let Some(running) = self.running.get_mut(&extent) {
@@ -245,7 +245,12 @@ impl Repairer {
 
     /// All that are concerned hear of a set, this member among them. What is lost of it, they ask
     /// for.
-    fn tell_set(&mut self, extent: ExtentId, set: HolderSet, more: impl IntoIterator<Item = Name>) {
+    fn tell_set(
+        &mut self,
+        extent: ExtentId,
+        set: &HolderSet,
+        more: impl IntoIterator<Item = Name>,
+    ) {
         let mut members = set.members.clone();
         members.push(self.own.clone());
         members.extend(more);
