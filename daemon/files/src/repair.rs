@@ -40,6 +40,13 @@ pub enum RepairOutput {
     },
     /// Ask the primary of a share to record other holders, if the set still has this version.
     AskSet(SetChange),
+    /// Ask the primary of a share who holds an extent; see [`Repairer::handle_set`].
+    AskHolders {
+        /// The share.
+        share: ShareName,
+        /// The extent.
+        extent: ExtentId,
+    },
 }
 
 /// A change of the recorded holders of an extent.
@@ -201,7 +208,7 @@ impl Repairer {
         self.tick();
     }
 
-    /// The answer to [`RepairOutput::AskSet`].
+    /// The answer to [`RepairOutput::AskSet`] or [`RepairOutput::AskHolders`].
     pub fn handle_set(&mut self, now: BootTime, extent: ExtentId, answer: SetAnswer) {
         self.now = now;
         self.on_set_answer(extent, answer);

@@ -38,7 +38,7 @@ pub(super) enum Purpose {
     Lookup(ClientId),
     /// A repair is recorded.
     Set(SetChange),
-    /// Who holds an extent, since a repair could not be recorded.
+    /// Who holds an extent: before a repair, or since it could not be recorded.
     SetIs(ExtentId),
     /// Which extents here are in use.
     InUse(ShareName, Vec<ExtentId>),
@@ -233,6 +233,16 @@ impl Member {
         match output {
             RepairOutput::Send { to, message } => self.transfer(to, message),
             RepairOutput::AskSet(change) => self.ask_set(change),
+            RepairOutput::AskHolders { share, extent } => self.ask_holders(&share, extent),
+        }
+    }
+
+    fn ask_holders(&mut self, share: &ShareName, extent: ExtentId) {
+        let is_same =
+            |purpose: &Purpose| matches!(purpose, Purpose::SetIs(asked) if *asked == extent);
+        if !self.asks.is_open(is_same) {
+            let what = What::Question { query: Query::InUse(vec![extent]), stale: false };
+            self.asks.begin(self.now.boot, Purpose::SetIs(extent), share, what, OWN_LIMIT);
         }
     }
 
@@ -298,11 +308,15 @@ impl Member {
     }
 
     fn on_set_is(&mut self, extent: ExtentId, asked: Asked) {
-        let Asked::Found { found: Found::InUse(uses), is_newest: true, .. } = asked else { return };
-        let answer = match uses.into_iter().next().flatten() {
-            Some((_, set)) => SetAnswer::Is(set),
-            None => SetAnswer::Unknown,
+        let used = match asked {
+            Asked::Found { found: Found::InUse(uses), is_newest: true, .. } => {
+                uses.into_iter().next().flatten()
+            }
+            Asked::NoShare => None,
+            // The repairer asks again.
+            _ => return,
         };
+        let answer = used.map_or(SetAnswer::Unknown, |(_, set)| SetAnswer::Is(set));
         self.repairer.handle_set(self.now.boot, extent, answer);
     }
 

@@ -110,8 +110,19 @@ impl Repairer {
         for extent in extents.iter().filter(|extent| asked.contains(*extent)) {
             self.lacking.entry(*extent).or_default().insert(from.clone());
             self.consider(*extent);
+            self.tell_responsible(*extent);
         }
         self.verify_on(from);
+    }
+
+    /// Who is to repair it may have been away when its set changed, and not know that it is.
+    fn tell_responsible(&mut self, extent: ExtentId) {
+        let Some(known) = self.known.get(&extent) else { return };
+        let first = known.survivors(self, extent).into_iter().next();
+        let set = known.set.clone();
+        if let Some(first) = first.filter(|first| *first != self.own) {
+            self.send(&first, Transfer::SetIs { extent, set });
+        }
     }
 
     pub(super) fn tick_verifying(&mut self) {

@@ -1,6 +1,7 @@
 //! Repairs under way: a target fetches, then the catalog records it.
 
 use super::{RepairOutput, Repairer, SetAnswer, SetChange};
+use crate::content::HolderSet;
 use crate::ids::ExtentId;
 use crate::placement::choose;
 use crate::settings::ExtentMutant;
@@ -30,6 +31,8 @@ pub(super) struct Running {
     said: BootTime,
     weight: u64,
     is_urgent: bool,
+    /// Whether the catalog still has to say that the extent is in use, by this set.
+    is_doubtful: bool,
     /// The change that the catalog is asked for, once the target has the extent.
     change: Option<SetChange>,
 }
@@ -58,8 +61,12 @@ impl Repairer {
             match self.target(extent) {
                 Some(target) => {
                     let is_urgent = left <= 1;
+                    // A recorded holder that lacks its copy may have removed it, since no file has
+                    // it any more. Then another copy would come back for ever.
+                    let is_doubtful = self.lacking.contains_key(&extent);
                     let (started, said, change) = (self.now, self.now, None);
-                    let one = Running { target, started, said, weight, is_urgent, change };
+                    let one =
+                        Running { target, started, said, weight, is_urgent, is_doubtful, change };
                     self.running.insert(extent, one);
                     self.say_pull(extent);
                     self.record_early(extent);
@@ -103,12 +110,17 @@ impl Repairer {
         choose(&self.view, extent, 1, &self.hints, &keep, &without).pop()
     }
 
+    /// Says the order to the target, or asks the catalog first whether it is to be said.
     fn say_pull(&mut self, extent: ExtentId) {
         let Some(known) = self.known.get(&extent) else { return };
         let from = known.survivors(self, extent);
         let (share, length, root) = (known.share.clone(), known.length, known.root);
         let Some(running) = self.running.get_mut(&extent) else { return };
         running.said = self.now;
+        if running.is_doubtful {
+            self.outputs.push_back(RepairOutput::AskHolders { share, extent });
+            return;
+        }
         let (to, urgent) = (running.target.clone(), running.is_urgent);
         let order = PullOrder { extent, share, length, root, from, urgent };
         self.send(&to, Transfer::Pull(order));
@@ -136,7 +148,7 @@ impl Repairer {
     pub(super) fn on_sealed(&mut self, from: &Name, extent: ExtentId, facts: (u64, [u8; 32])) {
         let Some(known) = self.known.get(&extent) else { return };
         let Some(running) = self.running.get_mut(&extent) else { return };
-        if running.target != *from || running.change.is_some() {
+        if running.target != *from || running.change.is_some() || running.is_doubtful {
             return;
         }
         if facts != (known.length, known.root) {
@@ -196,25 +208,60 @@ impl Repairer {
     }
 
     pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
+        if self.running.get(&extent).is_some_and(|one| one.is_doubtful) {
+            self.on_holders(extent, answer);
+            return;
+        }
         let Some(running) = self.running.remove(&extent) else { return };
         match answer {
-            SetAnswer::Is(set) => {
-                // All that are concerned hear of it, this member among them. What is lost of it,
-                // they ask for.
-                let mut members = set.members.clone();
-                members.extend([running.target, self.own.clone()]);
-                members.sort_unstable();
-                members.dedup();
-                if let Some(known) = self.known.get(&extent).cloned() {
-                    let known = super::Known { set: set.clone(), ..known };
-                    self.replace_known(extent, known);
-                }
-                for member in members {
-                    self.send(&member, Transfer::SetIs { extent, set: set.clone() });
-                }
-            }
+            SetAnswer::Is(set) => self.tell_set(extent, &set, [running.target]),
             // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.forget(extent),
+        }
+    }
+
+    /// The catalog has said who holds what is to be fetched again.
+    fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
+        let Some(known) = self.known.get(&extent) else { return };
+        match answer {
+            SetAnswer::Is(set) if set.version > known.set.version => {
+                // Those of the old set may not have heard of the new one either.
+                let old = known.set.members.clone();
+                self.running.remove(&extent);
+                self.tell_set(extent, &set, old);
+            }
+            SetAnswer::Is(_) => {
+                if let Some(running) = self.running.get_mut(&extent) {
+                    running.is_doubtful = false;
+                    self.say_pull(extent);
+                }
+            }
+            SetAnswer::Unknown => {
+                self.running.remove(&extent);
+                self.forget(extent);
+            }
+        }
+    }
+
+    /// All that are concerned hear of a set, this member among them. What is lost of it, they ask
+    /// for.
+    fn tell_set(
+        &mut self,
+        extent: ExtentId,
+        set: &HolderSet,
+        more: impl IntoIterator<Item = Name>,
+    ) {
+        let mut members = set.members.clone();
+        members.push(self.own.clone());
+        members.extend(more);
+        members.sort_unstable();
+        members.dedup();
+        if let Some(known) = self.known.get(&extent).cloned() {
+            let known = super::Known { set: set.clone(), ..known };
+            self.replace_known(extent, known);
+        }
+        for member in members {
+            self.send(&member, Transfer::SetIs { extent, set: set.clone() });
         }
     }
 

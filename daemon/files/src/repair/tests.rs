@@ -132,6 +132,10 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    let share = ShareName::new("share").unwrap();
+    let asked = RepairOutput::AskHolders { share, extent: ExtentId(1) };
+    assert!(std::iter::from_fn(|| repairer.poll_output()).any(|output| output == asked));
+    repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
     repairer.handle_message(at(7), &name(4), &sealed);
@@ -139,6 +143,51 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     let told = Transfer::SetIs { extent: ExtentId(1), set };
     assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: told }));
     assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
+}
+
+fn in_use(members: &[usize]) -> SetAnswer {
+    SetAnswer::Is(stored(1, 500, members).set.unwrap())
+}
+
+/// A holder that asked the catalog first has removed what no file has: it does not come back.
+#[test]
+fn what_no_file_has_is_not_fetched_again() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    assert_eq!(pulls(&mut repairer), []);
+    repairer.handle_set(at(7), ExtentId(1), SetAnswer::Unknown);
+    repairer.handle_timeout(at(600));
+    assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
+}
+
+/// The member that lacks it is no holder any more, by a set that was not heard of here.
+#[test]
+fn a_newer_set_decides_who_fetches() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    let members = [0, 2, 6].map(name).to_vec();
+    let set = HolderSet { version: 2, members };
+    while repairer.poll_output().is_some() {}
+    repairer.handle_set(at(7), ExtentId(1), SetAnswer::Is(set.clone()));
+    let outputs: Vec<RepairOutput> = std::iter::from_fn(|| repairer.poll_output()).collect();
+    let message = Transfer::SetIs { extent: ExtentId(1), set };
+    let told = [0, 2, 4, 6].map(|i| RepairOutput::Send { to: name(i), message: message.clone() });
+    assert_eq!((outputs, repairer.work()), (told.to_vec(), (0, 0)));
+}
+
+/// The first of the set repairs it, and may have been away when the set was changed.
+#[test]
+fn who_is_to_repair_is_told_the_set() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[2, 0, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    let set = stored(1, 500, &[2, 0, 4]).set.unwrap();
+    let message = Transfer::SetIs { extent: ExtentId(1), set };
+    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(2), message }));
+    assert_eq!(repairer.poll_output(), None);
 }
 
 /// A rack is gone: what has two copies left waits for ten minutes, what has one does not.
@@ -179,10 +228,17 @@ fn two_that_lost_their_disks_are_both_asked() {
         let extents = vec![ExtentId(1)];
         repairer.handle_message(at(seconds), &name(i), &Transfer::Lacks { extents });
     }
+    repairer.handle_set(at(21), ExtentId(1), in_use(&[2, 4, 0]));
     let [(first, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
     repairer.handle_message(at(22), &first.clone(), &sealed);
-    assert!(!pulls(&mut repairer).is_empty() || repairer.work() == (0, 0));
+    // From now on the first of the set goes on: it is told the set, and asks the other by it.
+    let message =
+        Transfer::SetIs { extent: ExtentId(1), set: stored(1, 500, &[2, 4, 0]).set.unwrap() };
+    let told = RepairOutput::Send { to: name(2), message };
+    assert_eq!(*first, name(2));
+    assert!(std::iter::from_fn(|| repairer.poll_output()).any(|output| output == told));
+    assert_eq!(repairer.work(), (0, 0));
 }
 
 /// A set becomes known only after one of its members has lost its disk: it is asked soon.

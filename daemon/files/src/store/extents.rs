@@ -321,7 +321,9 @@ impl<D: Disk> Extents<D> {
         }
         for (id, (has_head, has_data)) in found {
             let is_whole = has_head && has_data;
-            if dropped.contains(&id) || !is_whole && !rebuilt {
+            // Nobody was told of what is in no record. Its sync may have failed: then the disk shows
+            // it until the power goes.
+            if dropped.contains(&id) || !rebuilt {
                 self.remove(disk, id)?;
             } else if !(is_whole && self.adopt(disk, id)?) {
                 notes.push(format!("{} is not whole, and is left there", path(id)));
@@ -330,7 +332,7 @@ impl<D: Disk> Extents<D> {
         Ok(notes)
     }
 
-    /// Takes an extent that has its place, and is in no record.
+    /// Takes an extent that has its place, when all records of extents are lost.
     fn adopt(&mut self, disk: &D, id: ExtentId) -> io::Result<bool> {
         let path = path(id);
         let length = disk.length(&disk.open(&path)?)?;

@@ -19,6 +19,7 @@ pub enum Question {
     Publish(Publish),
     Lookup(u64, FilePath),
     Set(SetChange),
+    Holders(ExtentId),
     InUse(ShareName, Vec<ExtentId>),
 }
 
@@ -223,6 +224,9 @@ impl World {
                 match output {
                     RepairOutput::Send { to, message } => self.send(i, &to, message),
                     RepairOutput::AskSet(change) => self.ask(i, Question::Set(change)),
+                    RepairOutput::AskHolders { extent, .. } => {
+                        self.ask(i, Question::Holders(extent));
+                    }
                 }
                 continue;
             }
@@ -370,6 +374,10 @@ impl World {
                 let answer = self.catalog.set(&change);
                 self.recorded(&change, &answer);
                 Reply::Set(change.extent, answer)
+            }
+            Question::Holders(extent) => {
+                let set = self.catalog.extent(extent).map(|one| SetAnswer::Is(one.set.clone()));
+                Reply::Set(extent, set.unwrap_or(SetAnswer::Unknown))
             }
             Question::InUse(share, extents) => {
                 let uses = self.catalog.in_use(&extents);

@@ -85,3 +85,24 @@ fn lack_of_space_ends_nothing() {
     put(&mut store, id(1), b"abc");
     assert_eq!(read(&mut store, id(1)).unwrap(), b"abc");
 }
+
+/// A sync of an extent fails, and another process begins: what that one has, stays when the power
+/// goes.
+#[test]
+fn what_may_not_be_on_the_disk_is_not_taken() {
+    for operation in 1.. {
+        let disk = SimDisk::default();
+        let mut store = open(disk.clone());
+        assert_eq!(ask(&mut store, piece(id(1), 0, b"abc")), Ok(Done::Taken));
+        disk.fail_at(Which::Syncs, operation, Fault::Fail(ErrorKind::Other));
+        if ask(&mut store, seal(id(1))).is_ok() {
+            assert!(operation > 2, "nothing was tried");
+            return;
+        }
+        drop(store);
+        let before = read(&mut open(disk.clone()), id(1));
+        disk.restart(operation);
+        let after = read(&mut open(disk.clone()), id(1));
+        assert_eq!(before.is_ok(), after.is_ok(), "sync {operation}: {before:?}, then {after:?}");
+    }
+}
