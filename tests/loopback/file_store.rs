@@ -1,4 +1,5 @@
-//! Replicated files by `memberctl file`: fleets of real daemons that put, get, change and lose them.
+//! Replicated files by `memberctl file`: fleets of real daemons that put, get, change and lose
+//! them.
 
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, process, wait_until};

@@ -216,7 +216,8 @@ fn the_object_of_a_file_has_just_these_fields() {
         .run(&["file", "stat", "--json", "/apps/web.tar"])
         .printed(
             "{\"schema\":1,\"path\":\"/apps/web.tar\",\"type\":\"file\",\"length\":18204672,\
-             \"blake3\":\"ab12\",\"copies\":3,\"wanted\":3,\"members\":[\"vm2\",\"vm5\",\"vm7\"]}\n",
+             \"blake3\":\"ab12\",\"copies\":3,\"wanted\":3,\
+             \"members\":[\"vm2\",\"vm5\",\"vm7\"]}\n",
         );
     let directory = FileStat {
         path: "/apps".to_owned(),

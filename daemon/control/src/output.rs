@@ -1,5 +1,6 @@
 //! Encodes and decodes the bytes before grep's output in a frame, so that nobody copies the output
-//! itself; and encodes those before a file's bytes. It owns no state. The frames are those of [`frame`](crate::frame).
+//! itself; and encodes those before a file's bytes. It owns no state. The frames are those of
+//! [`frame`](crate::frame).
 
 use crate::frame::{FrameError, HEADER_BYTES, Message, encode, header};
 use crate::message::{FileReply, Reply};

@@ -1,4 +1,5 @@
-//! The answers about replicated files: each comes back as it was sent, and the largest fits a frame.
+//! The answers about replicated files: each comes back as it was sent, and the largest fits a
+//! frame.
 
 use memberd_control::frame::{HEADER_BYTES, decode, encode};
 use memberd_control::message::{

@@ -139,7 +139,8 @@ fn webhdfs_shares(raw: &raw::Files, problems: &mut Problems) -> Vec<ShareName> {
     for entry in set.get_ref() {
         if ShareName::new(entry.get_ref()).is_err() {
             let why = format!(
-                "{:?} is no name of a share: it has 1 to 64 letters, digits and . _ -, and no slash",
+                "{:?} is no name of a share: it has 1 to 64 letters, digits and . _ -, and no \
+                 slash",
                 entry.get_ref()
             );
             problems.add(entry, key, why);

@@ -80,8 +80,8 @@ async fn carry_out(request: FileRequest, asked: &mut Asked<'_>) -> Result<(), Fa
     }
 }
 
-/// Asks the catalog of a share, as its primary has it, or any keeper if no primary answers. What the
-/// catalog refuses is no failure. Also says whether the answer is the newest.
+/// Asks the catalog of a share, as its primary has it, or any keeper if no primary answers. What
+/// the catalog refuses is no failure. Also says whether the answer is the newest.
 async fn ask(
     files: &Handle,
     share: &ShareName,

@@ -17,8 +17,8 @@ const ENTRIES_CAP: usize = 200_000;
 #[command(after_help = "\
 Without a path the shares are listed. A directory's name ends with a slash.
 
-With -l a file's copies are those of the part that has the fewest, of so many that it wants. A copy \
-counts while its member is in the agreed view and up. MEMBERS have copies.
+With -l a file's copies are those of the part that has the fewest, of so many that it wants. A \
+copy counts while its member is in the agreed view and up. MEMBERS have copies.
 
 --json prints one object with schema, path and entries. Each has name, type, length (of a \
 directory: its entries), modified (milliseconds since 1970), and with -l, if it is a file, copies, \

@@ -12,8 +12,8 @@ use crate::output::{Output, Style};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 --json prints one object with schema, used and space (bytes), room (plenty, crowded or full), \
-failed (null, or what is wrong with the storage), extents, repairs, waiting, operations and shares. \
-Each share has name, keepers, role (empty if this machine does not keep it) and applied.")]
+failed (null, or what is wrong with the storage), extents, repairs, waiting, operations and \
+shares. Each share has name, keepers, role (empty if this machine does not keep it) and applied.")]
 pub(crate) struct Status {
     /// Print a JSON object
     #[arg(long)]

@@ -12,8 +12,8 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A writer names its token with put and append. From --raise on, who names a smaller one is refused, \
-so a writer that was replaced changes nothing any more. The token of memberctl leader --check fits: \
-it grows with every leader.
+so a writer that was replaced changes nothing any more. The token of memberctl leader --check \
+fits: it grows with every leader.
 
 For example:
   memberctl file token /jobs/log --raise \"$(memberctl leader --check)\"")]

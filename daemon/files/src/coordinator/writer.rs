@@ -125,8 +125,8 @@ impl Writer {
         self
     }
 
-    /// THE RULE that no two attempts write the same extents, though they may have the same operation
-    /// id: what one of them gives up may be published by another. The owner draws the salt.
+    /// No two attempts write the same extents, though they may have the same operation id: what one
+    /// of them gives up may be published by another. The owner draws the salt.
     #[must_use]
     pub fn with_salt(mut self, salt: u64) -> Self {
         self.salt = salt;

@@ -1,10 +1,10 @@
 //! A client writes a file, or adds to one: [`Writing`]. Owns what is not published yet.
 //!
 //! A file's new content goes through one [`Writer`]. An append first looks the file up. What is
-//! short goes into the catalog, if the file's bytes lie there. Else it becomes extents. A file whose
-//! bytes lie in the catalog, and which gets too long for that, becomes extents as a whole: its old
-//! bytes get an extent of their own before the new ones. Whoever changes it meanwhile makes the
-//! catalog refuse, and then only the old bytes are written again.
+//! short goes into the catalog, if the file's bytes lie there. Else it becomes extents. A file
+//! whose bytes lie in the catalog, and which gets too long for that, becomes extents as a whole:
+//! its old bytes get an extent of their own before the new ones. Whoever changes it meanwhile makes
+//! the catalog refuse, and then only the old bytes are written again.
 
 mod publish;
 

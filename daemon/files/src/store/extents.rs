@@ -321,8 +321,8 @@ impl<D: Disk> Extents<D> {
         }
         for (id, (has_head, has_data)) in found {
             let is_whole = has_head && has_data;
-            // Nobody was told of what is in no record. Its sync may have failed: then the disk shows
-            // it until the power goes.
+            // Nobody was told of what is in no record. Its sync may have failed: then the disk
+            // shows it until the power goes.
             if dropped.contains(&id) || !rebuilt {
                 self.remove(disk, id)?;
             } else if !(is_whole && self.adopt(disk, id)?) {

@@ -1,5 +1,5 @@
-//! What WebHDFS needs of files: [`Source`]. The daemon's [`Handle`] is one, and tests have a catalog
-//! in memory. It owns no state.
+//! What WebHDFS needs of files: [`Source`]. The daemon's [`Handle`] is one, and tests have a
+//! catalog in memory. It owns no state.
 
 use crate::files::{FilesError, Handle, Reading, Writing};
 use memberd_files::store::StoreStatus;

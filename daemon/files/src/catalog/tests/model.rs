@@ -80,7 +80,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (at.clone(), 0..12_u64).prop_map(|(path, length)| Step::Cut { path, length }),
         1 => (at.clone(), prop::collection::vec(at.clone(), 1..3))
             .prop_map(|(target, sources)| Step::Concat { target, sources }),
-        4 => (at.clone(), at.clone(), how).prop_map(|(from, to, how)| Step::Rename { from, to, how }),
+        4 => (at.clone(), at.clone(), how)
+            .prop_map(|(from, to, how)| Step::Rename { from, to, how }),
         2 => (at.clone(), any::<bool>())
             .prop_map(|(path, recursive)| Step::Delete { path, recursive }),
         2 => at.prop_map(|path| Step::Make { path }),
