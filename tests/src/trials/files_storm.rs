@@ -136,7 +136,8 @@ impl Storm {
             self.put(file, b"");
         }
         for (number, bytes) in FIXED_BYTES.into_iter().enumerate() {
-            let content: Vec<u8> = (0..bytes).map(|_| self.chance.below(256) as u8).collect();
+            let content: Vec<u8> =
+                (0..bytes).map(|_| self.chance.below(256).to_le_bytes()[0]).collect();
             let file = format!("{SHARE}/fixed-{number}");
             self.put(&file, &content);
             self.fixed.insert(file, content);
