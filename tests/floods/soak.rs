@@ -14,11 +14,8 @@ fn twenty_members_agree_after_each_step_of_the_soak() {
     let seed = size::seed();
     println!("SEED={seed} for the same again");
     let mut fleet = Fleet::within(network, MEMBERS);
-    // Somebody can introduce, whichever members are down.
-    let all: Vec<String> =
-        fleet.daemons().iter().map(|daemon| daemon.settings.address.to_string()).collect();
+    fleet.let_all_introduce();
     for daemon in fleet.daemons_mut() {
-        daemon.settings.introducers.clone_from(&all);
         daemon.set_keys("a");
     }
     fleet.form();

@@ -139,6 +139,16 @@ impl Fleet {
         }
     }
 
+    /// Each of them is an introducer of all from the next start on, so that somebody can introduce,
+    /// whichever members are down.
+    pub fn let_all_introduce(&mut self) {
+        let addresses = self.daemons.iter().map(|daemon| daemon.settings.address.to_string());
+        let addresses: Vec<String> = addresses.collect();
+        for daemon in &mut self.daemons {
+            daemon.settings.introducers.clone_from(&addresses);
+        }
+    }
+
     /// The numbers of the daemons that run.
     pub fn running_numbers(&self) -> Vec<usize> {
         (1..=self.daemons.len()).filter(|number| self[*number].is_running()).collect()

@@ -102,11 +102,8 @@ impl Storm {
         let mut chance = Chance::new(seed);
         let mut fleet = Fleet::within(network, MEMBERS);
         let all: Vec<usize> = (1..=usize::from(MEMBERS)).collect();
-        // Somebody can introduce, whichever members are down.
-        let addresses = fleet.daemons().iter().map(|one| one.settings.address.to_string());
-        let addresses: Vec<String> = addresses.collect();
+        fleet.let_all_introduce();
         for daemon in fleet.daemons_mut() {
-            daemon.settings.introducers.clone_from(&addresses);
             daemon.settings.logs = vec!["copies = 2".to_owned()];
             daemon.set_keys("a");
             line::Log::ALL.iter().for_each(|log| drop(daemon.offer(log.file())));

@@ -89,10 +89,8 @@ impl Storm {
         let mut chance = Chance::new(seed);
         let mut fleet = Fleet::within(network, MEMBERS);
         let all: Vec<usize> = (1..=usize::from(MEMBERS)).collect();
-        let addresses = fleet.daemons().iter().map(|one| one.settings.address.to_string());
-        let addresses: Vec<String> = addresses.collect();
+        fleet.let_all_introduce();
         for daemon in fleet.daemons_mut() {
-            daemon.settings.introducers.clone_from(&addresses);
             daemon.settings.set_agreement(&["vm1", "vm2", "vm3", "vm4", "vm5"], &[]);
             daemon.settings.file_store =
                 vec!["enabled = true".to_owned(), "repair_after = \"1s\"".to_owned()];

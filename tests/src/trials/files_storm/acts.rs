@@ -122,7 +122,7 @@ impl Storm {
     }
 
     /// The members that run, but these.
-    fn others(&self, without: &[usize]) -> Vec<usize> {
+    pub(super) fn others(&self, without: &[usize]) -> Vec<usize> {
         let up = self.up().into_iter();
         up.filter(|number| !without.contains(number) && !self.dead.contains(number)).collect()
     }

@@ -7,7 +7,7 @@ use crate::process::Running;
 use crate::{Daemon, binaries, process};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -109,7 +109,7 @@ impl Desk {
         let long = self.chance.below(LONG_ONE_IN) == 0;
         let padding = "x".repeat(if long { LONG_BYTES } else { self.chance.below(80) });
         let line = format!("{} {number:06} {padding}", self.machine);
-        let mut command = Command::new(binaries::memberctl());
+        let mut command = binaries::mortal(&binaries::memberctl(), None);
         command.arg("--socket").arg(&self.socket).args(["file", "append", "-", APPENDED[file]]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut running = Running::start(&mut command);

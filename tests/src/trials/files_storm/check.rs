@@ -20,16 +20,12 @@ impl Storm {
 
     /// Waits until all files have all their copies.
     pub(super) fn wait_until_whole(&mut self) {
-        let up = self.others_than_dead();
+        let up = self.others(&[]);
         let number = up[self.chance.below(up.len())];
         wait_until("all files have all copies", stretched(WHOLE), || {
             let output = self.fleet[number].ctl(&["file", "check"]);
             holds(output.status.success(), || format!("vm{number}: {output:?}"))
         });
-    }
-
-    fn others_than_dead(&self) -> Vec<usize> {
-        self.up().into_iter().filter(|number| !self.dead.contains(number)).collect()
     }
 
     /// There is each acknowledged record once and in the order of its machine, and of the others
