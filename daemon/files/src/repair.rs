@@ -97,7 +97,7 @@ pub struct Repairer {
     thin: BTreeSet<ExtentId>,
     gone: BTreeMap<Name, Gone>,
     brake: Brake,
-    /// Members that are in the view, and lack what they should have.
+    /// Holders that are in the view, and lack what they should have: of no extent an empty set.
     lacking: BTreeMap<ExtentId, BTreeSet<Name>>,
     verifying: BTreeMap<Name, Verifying>,
     verify_all_at: BootTime,
@@ -145,9 +145,7 @@ impl Repairer {
         let StoredExtent { extent, share, length, root, set } = stored;
         self.forget(extent);
         if let Some(set) = set {
-            if let Some(lacking) = self.lacking.get_mut(&extent) {
-                lacking.retain(|name| set.members.contains(name));
-            }
+            self.keep_lacking(extent, |name| set.members.contains(name));
             for member in &set.members {
                 self.by_member.entry(member.clone()).or_default().insert(extent);
                 if !self.view.members.is_empty() && !self.view.members.contains_key(member) {

@@ -161,10 +161,7 @@ impl Repairer {
             let set = known.set.clone();
             self.send(from, Transfer::SetIs { extent, set });
             self.running.remove(&extent);
-            if let Some(lacking) = self.lacking.get_mut(&extent) {
-                lacking.remove(from);
-            }
-            self.lacking.retain(|_, lacking| !lacking.is_empty());
+            self.keep_lacking(extent, |name| name != from);
             self.consider(extent);
             return;
         }

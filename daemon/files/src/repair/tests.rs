@@ -255,3 +255,60 @@ fn a_set_that_is_new_here_is_looked_at_soon() {
     repairer.handle_timeout(at(50));
     assert_eq!(verified(&mut repairer, 2), [1]);
 }
+
+/// A member that lacks an extent and is no holder of it any more.
+fn lacked_by_a_former_holder() -> Repairer {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    assert_eq!(verified(&mut repairer, 4), [1]);
+    repairer
+}
+
+/// vm2 leaves after a minute: its copy is made again after `repair_after`, and not before.
+fn expect_patience(repairer: &mut Repairer) {
+    while repairer.poll_output().is_some() {}
+    show(repairer, 60, view(2, 8, &[2]));
+    repairer.handle_timeout(at(89));
+    let is_question = |output: &RepairOutput| {
+        matches!(output, RepairOutput::Send { message: Transfer::Verify { .. }, .. })
+    };
+    assert!(std::iter::from_fn(|| repairer.poll_output()).all(|output| is_question(&output)));
+    repairer.handle_timeout(at(90));
+    assert_eq!(pulls(repairer).len(), 1);
+}
+
+fn newer(members: &[usize]) -> StoredExtent {
+    let mut stored = stored(1, 500, members);
+    stored.set.as_mut().unwrap().version = 2;
+    stored
+}
+
+/// It said that it lacks the extent before the catalog recorded another holder.
+#[test]
+fn who_lacked_it_and_was_replaced_hurries_nobody() {
+    let mut repairer = lacked_by_a_former_holder();
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    repairer.handle_held(at(7), newer(&[0, 2, 6]));
+    expect_patience(&mut repairer);
+}
+
+/// It says so only after another holder was recorded.
+#[test]
+fn who_was_replaced_meanwhile_hurries_nobody() {
+    let mut repairer = lacked_by_a_former_holder();
+    repairer.handle_held(at(6), newer(&[0, 2, 6]));
+    repairer.handle_message(at(7), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    expect_patience(&mut repairer);
+}
+
+/// It was to be asked, and another holder was recorded before.
+#[test]
+fn who_was_replaced_is_not_asked() {
+    let mut repairer = repairer(8, &[]);
+    repairer.handle_timeout(at(10));
+    repairer.handle_held(at(20), stored(1, 500, &[0, 2, 4]));
+    repairer.handle_held(at(25), newer(&[0, 2, 6]));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_timeout(at(50));
+    assert_eq!(verified(&mut repairer, 4), []);
+}
