@@ -165,7 +165,7 @@ impl Repairer {
     /// An extent is here no more.
     pub fn handle_dropped(&mut self, now: BootTime, extent: ExtentId) {
         self.now = now;
-        self.forget(extent);
+        self.give_back(extent);
         self.tick();
     }
 
@@ -284,6 +284,14 @@ impl Repairer {
         for extent in changed {
             self.consider(extent);
         }
+    }
+
+    /// Ends all that is done here for an extent, also what is under way.
+    fn give_back(&mut self, extent: ExtentId) {
+        self.running.remove(&extent);
+        self.lacking.remove(&extent);
+        self.avoid.remove(&extent);
+        self.forget(extent);
     }
 
     fn forget(&mut self, extent: ExtentId) {

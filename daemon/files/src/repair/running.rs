@@ -213,7 +213,7 @@ impl Repairer {
         match answer {
             SetAnswer::Is(set) => self.tell_set(extent, &set, [running.target]),
             // Its file was deleted. The holder finds out by its own question.
-            SetAnswer::Unknown => self.forget(extent),
+            SetAnswer::Unknown => self.give_back(extent),
         }
     }
 
@@ -233,10 +233,7 @@ impl Repairer {
                     self.say_pull(extent);
                 }
             }
-            SetAnswer::Unknown => {
-                self.running.remove(&extent);
-                self.forget(extent);
-            }
+            SetAnswer::Unknown => self.give_back(extent),
         }
     }
 

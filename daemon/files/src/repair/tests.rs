@@ -312,3 +312,16 @@ fn who_was_replaced_is_not_asked() {
     repairer.handle_timeout(at(50));
     assert_eq!(verified(&mut repairer, 4), []);
 }
+
+/// The copy here goes while another is made of it: nobody does or waits for anything more.
+#[test]
+fn what_is_dropped_is_repaired_no_more() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 40, view(2, 8, &[4]));
+    repairer.handle_timeout(at(70));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+    repairer.handle_dropped(at(71), ExtentId(1));
+    repairer.handle_timeout(at(77));
+    assert_eq!(repairer.work(), (0, 0));
+    assert!(repairer.poll_timeout() > Some(at(77)));
+}
