@@ -40,7 +40,8 @@ pub enum RepairOutput {
     },
     /// Ask the primary of a share to record other holders, if the set still has this version.
     AskSet(SetChange),
-    /// Ask the primary of a share who holds an extent; see [`Repairer::handle_set`].
+    /// Ask the primary of a share who holds an extent, before another copy is made; see
+    /// [`Repairer::handle_set`].
     AskHolders {
         /// The share.
         share: ShareName,

@@ -61,15 +61,14 @@ impl Repairer {
             match self.target(extent) {
                 Some(target) => {
                     let is_urgent = left <= 1;
-                    // A recorded holder that lacks its copy may have removed it, since no file has
-                    // it any more. Then another copy would come back for ever.
-                    let is_doubtful = self.lacking.contains_key(&extent);
+                    // Its file may have been deleted, and its set changed: neither is told. Then
+                    // another copy would come back for ever.
+                    let is_doubtful = true;
                     let (started, said, change) = (self.now, self.now, None);
                     let one =
                         Running { target, started, said, weight, is_urgent, is_doubtful, change };
                     self.running.insert(extent, one);
                     self.say_pull(extent);
-                    self.record_early(extent);
                 }
                 None => {
                     // Who refused it may have room again, but not at once.
@@ -124,6 +123,7 @@ impl Repairer {
         let (to, urgent) = (running.target.clone(), running.is_urgent);
         let order = PullOrder { extent, share, length, root, from, urgent };
         self.send(&to, Transfer::Pull(order));
+        self.record_early(extent);
     }
 
     pub(super) fn tick_running(&mut self) {
@@ -139,6 +139,10 @@ impl Repairer {
                 running.said = self.now;
                 self.outputs.push_back(RepairOutput::AskSet(change));
             } else {
+                // The last copy does not wait for a catalog that is away. But a holder that lacks
+                // its copy may have removed it.
+                let waits = !running.is_urgent || self.lacking.contains_key(&extent);
+                running.is_doubtful &= waits;
                 self.say_pull(extent);
             }
         }
@@ -205,7 +209,7 @@ impl Repairer {
     }
 
     pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
-        if self.running.get(&extent).is_some_and(|one| one.is_doubtful) {
+        if self.running.get(&extent).is_some_and(|one| one.change.is_none()) {
             self.on_holders(extent, answer);
             return;
         }
@@ -217,7 +221,7 @@ impl Repairer {
         }
     }
 
-    /// The catalog has said who holds what is to be fetched again.
+    /// The catalog has said who holds what is to be fetched again, or is already.
     fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
         let Some(known) = self.known.get(&extent) else { return };
         match answer {
@@ -228,7 +232,7 @@ impl Repairer {
                 self.tell_set(extent, &set, old);
             }
             SetAnswer::Is(_) => {
-                if let Some(running) = self.running.get_mut(&extent) {
+                if let Some(running) = self.running.get_mut(&extent).filter(|one| one.is_doubtful) {
                     running.is_doubtful = false;
                     self.say_pull(extent);
                 }

@@ -53,15 +53,34 @@ fn show(repairer: &mut Repairer, seconds: u64, view: Arc<FilesView>) {
     repairer.handle_view(at(seconds), view, Hints::default(), &BTreeSet::new());
 }
 
-/// The extents that are being fetched from now on, in their order, and by whom.
+/// The extents that are being fetched from now on, in their order, and by whom, if the catalog says
+/// that the set is as it is known here.
 fn pulls(repairer: &mut Repairer) -> Vec<(Name, u128)> {
     let mut pulls = Vec::new();
     while let Some(output) = repairer.poll_output() {
-        if let RepairOutput::Send { to, message: Transfer::Pull(order) } = output {
-            pulls.push((to, order.extent.0));
+        match output {
+            RepairOutput::Send { to, message: Transfer::Pull(order) } => {
+                pulls.push((to, order.extent.0));
+            }
+            RepairOutput::AskHolders { extent, .. } => {
+                let set = repairer.known[&extent].set.clone();
+                repairer.handle_set(repairer.now, extent, SetAnswer::Is(set));
+            }
+            _ => {}
         }
     }
     pulls
+}
+
+/// Whether the catalog is asked for the first extent, and nobody is to fetch anything.
+fn only_asks(repairer: &mut Repairer) -> bool {
+    let outputs: Vec<RepairOutput> = std::iter::from_fn(|| repairer.poll_output()).collect();
+    let share = ShareName::new("share").unwrap();
+    let asked = RepairOutput::AskHolders { share, extent: ExtentId(1) };
+    let is_pull = |output: &RepairOutput| {
+        matches!(output, RepairOutput::Send { message: Transfer::Pull(_), .. })
+    };
+    outputs.contains(&asked) && !outputs.iter().any(is_pull)
 }
 
 /// With two copies left it waits 30 s. The target is neither a holder nor in their zones.
@@ -132,9 +151,7 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
-    let share = ShareName::new("share").unwrap();
-    let asked = RepairOutput::AskHolders { share, extent: ExtentId(1) };
-    assert!(std::iter::from_fn(|| repairer.poll_output()).any(|output| output == asked));
+    assert!(only_asks(&mut repairer));
     repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
@@ -155,7 +172,7 @@ fn what_no_file_has_is_not_fetched_again() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
-    assert_eq!(pulls(&mut repairer), []);
+    assert!(only_asks(&mut repairer));
     repairer.handle_set(at(7), ExtentId(1), SetAnswer::Unknown);
     repairer.handle_timeout(at(600));
     assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
@@ -324,4 +341,30 @@ fn what_is_dropped_is_repaired_no_more() {
     repairer.handle_timeout(at(77));
     assert_eq!(repairer.work(), (0, 0));
     assert!(repairer.poll_timeout() > Some(at(77)));
+}
+
+/// Holders are not told of a delete: the catalog is asked before a copy is made of what is left.
+#[test]
+fn what_was_deleted_is_not_copied() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(35));
+    assert!(only_asks(&mut repairer));
+    repairer.handle_timeout(at(40));
+    assert!(only_asks(&mut repairer), "an answer may be lost");
+    repairer.handle_set(at(41), ExtentId(1), SetAnswer::Unknown);
+    repairer.handle_timeout(at(600));
+    assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
+}
+
+/// Nobody answers for the catalog: what has one copy left is copied nevertheless.
+#[test]
+fn the_last_copy_does_not_wait_for_the_catalog() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[2, 4]));
+    assert!(only_asks(&mut repairer));
+    repairer.handle_timeout(at(10));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+    repairer.handle_set(at(11), ExtentId(1), in_use(&[0, 2, 4]));
+    assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 1)));
 }
