@@ -108,19 +108,25 @@ impl Repairer {
     pub(super) fn on_lacks(&mut self, from: &Name, extents: &[ExtentId]) {
         let Some(verifying) = self.verifying.get_mut(from) else { return };
         let asked = std::mem::take(&mut verifying.asked);
-        for extent in &asked {
-            self.keep_lacking(*extent, |name| name != from);
-        }
-        let lacks = |extent: &&ExtentId| asked.contains(*extent);
-        for extent in extents.iter().filter(lacks) {
-            if !is_holder(&self.known, *extent, from) {
-                continue;
+        let lacks: BTreeSet<ExtentId> = extents.iter().copied().collect();
+        for extent in asked {
+            if !lacks.contains(&extent) {
+                self.has_again(extent, from);
+            } else if is_holder(&self.known, extent, from) {
+                self.lacking.entry(extent).or_default().insert(from.clone());
+                self.consider(extent);
+                self.tell_responsible(extent);
             }
-            self.lacking.entry(*extent).or_default().insert(from.clone());
-            self.consider(*extent);
-            self.tell_responsible(*extent);
         }
         self.verify_on(from);
+    }
+
+    /// A member has an extent. If it had none before, another copy may be needless now.
+    fn has_again(&mut self, extent: ExtentId, member: &Name) {
+        if self.lacking.get(&extent).is_some_and(|lacking| lacking.contains(member)) {
+            self.keep_lacking(extent, |name| name != member);
+            self.consider(extent);
+        }
     }
 
     /// Some of those that lacked an extent do so no more, or need not have it.

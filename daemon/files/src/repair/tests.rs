@@ -9,7 +9,7 @@ use crate::ids::{Epoch, ExtentId};
 use crate::path::ShareName;
 use crate::placement::Hints;
 use crate::settings::ExtentSettings;
-use crate::transfer::Transfer;
+use crate::transfer::{RefusalReason, Transfer};
 use crate::view::{FilesView, MemberOfView};
 use memberd_council::BootTime;
 use memberd_membership::Name;
@@ -367,4 +367,22 @@ fn the_last_copy_does_not_wait_for_the_catalog() {
     assert_eq!(pulls(&mut repairer).len(), 1);
     repairer.handle_set(at(11), ExtentId(1), in_use(&[0, 2, 4]));
     assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 1)));
+}
+
+/// A disk that had failed works again while another member fetches the copy: there are enough.
+#[test]
+fn who_has_its_copy_after_all_keeps_its_place() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
+    let refused = Transfer::Refused { extent: ExtentId(1), why: RefusalReason::Failed };
+    repairer.handle_message(at(7), &name(4), &refused);
+    let [(target, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    repairer.handle_restarted(at(8), &name(4));
+    assert_eq!(verified(&mut repairer, 4), [1]);
+    repairer.handle_message(at(9), &name(4), &Transfer::Lacks { extents: vec![] });
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(9), target, &sealed);
+    assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
 }
