@@ -168,6 +168,7 @@ impl Repairer {
     pub fn handle_dropped(&mut self, now: BootTime, extent: ExtentId) {
         self.now = now;
         self.forget(extent);
+        self.running.remove(&extent);
         self.tick();
     }
 
@@ -282,7 +283,9 @@ impl Repairer {
         for member in returned {
             self.verify(&member);
         }
-        self.running.retain(|_, running| self.view.members.contains_key(running.target()));
+        self.running.retain(|_, running| {
+            running.may_be_recorded() || self.view.members.contains_key(running.target())
+        });
         for extent in changed {
             self.consider(extent);
         }
