@@ -101,12 +101,13 @@ impl Repairer {
     pub(super) fn on_lacks(&mut self, from: &Name, extents: &[ExtentId]) {
         let Some(verifying) = self.verifying.get_mut(from) else { return };
         let asked = std::mem::take(&mut verifying.asked);
-        for extent in &asked {
-            if let Some(lacking) = self.lacking.get_mut(extent) {
-                lacking.remove(from);
+        for extent in asked.iter().filter(|extent| !extents.contains(*extent)) {
+            let lacking = self.lacking.get_mut(extent);
+            if lacking.is_some_and(|lacking| lacking.remove(from)) {
+                self.lacking.retain(|_, lacking| !lacking.is_empty());
+                self.consider(*extent);
             }
         }
-        self.lacking.retain(|_, lacking| !lacking.is_empty());
         for extent in extents.iter().filter(|extent| asked.contains(*extent)) {
             self.lacking.entry(*extent).or_default().insert(from.clone());
             self.consider(*extent);

@@ -191,7 +191,13 @@ impl Repairer {
                 members.remove(i);
                 members.push(from.clone());
             }
-            None => members.push(from.clone()),
+            None if members.len() < self.settings.copies => members.push(from.clone()),
+            // Who was missing is back. The new copy goes: no set names it.
+            None => {
+                self.running.remove(&extent);
+                self.consider(extent);
+                return;
+            }
         }
         let (share, version) = (known.share.clone(), known.set.version);
         let change = SetChange { share, extent, version, members };

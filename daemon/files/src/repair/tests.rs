@@ -157,6 +157,28 @@ fn a_late_answer_counts() {
     assert_eq!(pulls(&mut repairer).len(), 1);
 }
 
+/// A member that lacked its copy has it again: a copy that was made meanwhile is not recorded.
+#[test]
+fn a_set_does_not_grow_when_who_lacked_a_copy_has_it_again() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
+    let refused =
+        Transfer::Refused { extent: ExtentId(1), why: crate::transfer::RefusalReason::Full };
+    repairer.handle_message(at(7), &name(4), &refused);
+    repairer.handle_set(at(7), ExtentId(1), in_use(&[0, 2, 4]));
+    let Some((target, 1)) = pulls(&mut repairer).pop() else { panic!("it is not repaired") };
+    assert!(target != name(4), "it has just refused");
+    repairer.handle_restarted(at(8), &name(4));
+    repairer.handle_message(at(8), &name(4), &Transfer::Lacks { extents: vec![] });
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(9), &target, &sealed);
+    assert_eq!(repairer.work(), (0, 0));
+    let asks = |output| matches!(output, RepairOutput::AskSet(_));
+    assert!(!std::iter::from_fn(|| repairer.poll_output()).any(asks));
+}
+
 /// One copy left goes at once and first; then the small ones.
 #[test]
 fn the_last_copy_goes_first_then_small_ones() {
