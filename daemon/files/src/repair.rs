@@ -40,7 +40,8 @@ pub enum RepairOutput {
     },
     /// Ask the primary of a share to record other holders, if the set still has this version.
     AskSet(SetChange),
-    /// Ask the primary of a share who holds an extent; see [`Repairer::handle_set`].
+    /// Ask the primary of a share who holds an extent, before another copy is made; see
+    /// [`Repairer::handle_set`].
     AskHolders {
         /// The share.
         share: ShareName,
@@ -97,7 +98,7 @@ pub struct Repairer {
     thin: BTreeSet<ExtentId>,
     gone: BTreeMap<Name, Gone>,
     brake: Brake,
-    /// Members that are in the view, and lack what they should have.
+    /// Holders that are in the view, and lack what they should have: of no extent an empty set.
     lacking: BTreeMap<ExtentId, BTreeSet<Name>>,
     verifying: BTreeMap<Name, Verifying>,
     verify_all_at: BootTime,
@@ -145,9 +146,7 @@ impl Repairer {
         let StoredExtent { extent, share, length, root, set } = stored;
         self.forget(extent);
         if let Some(set) = set {
-            if let Some(lacking) = self.lacking.get_mut(&extent) {
-                lacking.retain(|name| set.members.contains(name));
-            }
+            self.keep_lacking(extent, |name| set.members.contains(name));
             for member in &set.members {
                 self.by_member.entry(member.clone()).or_default().insert(extent);
                 if !self.view.members.is_empty() && !self.view.members.contains_key(member) {
@@ -167,8 +166,7 @@ impl Repairer {
     /// An extent is here no more.
     pub fn handle_dropped(&mut self, now: BootTime, extent: ExtentId) {
         self.now = now;
-        self.forget(extent);
-        self.running.remove(&extent);
+        self.give_back(extent);
         self.tick();
     }
 
@@ -289,6 +287,14 @@ impl Repairer {
         for extent in changed {
             self.consider(extent);
         }
+    }
+
+    /// Ends all that is done here for an extent, also what is under way.
+    fn give_back(&mut self, extent: ExtentId) {
+        self.running.remove(&extent);
+        self.lacking.remove(&extent);
+        self.avoid.remove(&extent);
+        self.forget(extent);
     }
 
     fn forget(&mut self, extent: ExtentId) {

@@ -216,14 +216,17 @@ impl Member {
 
     /// What belongs to a share that was removed belongs to no file. Only who is a member of the
     /// newest view that anybody spoke of may say so.
+    fn knows_shares(&self) -> bool {
+        self.view.members.contains_key(&self.own) && self.newest <= self.view.epoch
+    }
+
     fn ask_in_use(&mut self, share: &ShareName, extents: Vec<ExtentId>) {
-        let knows = self.view.members.contains_key(&self.own) && self.newest <= self.view.epoch;
         if self.view.shares.contains_key(share) {
             let query = Query::InUse(extents.clone());
             let what = What::Question { query, stale: false };
             let purpose = Purpose::InUse(share.clone(), extents);
             self.asks.begin(self.now.boot, purpose, share, what, OWN_LIMIT);
-        } else if knows {
+        } else if self.knows_shares() {
             let uses = extents.into_iter().map(|extent| (extent, ExtentUse::Unknown)).collect();
             self.holder.handle_in_use(self.now.boot, share, self.view.epoch, uses);
         }
@@ -293,7 +296,10 @@ impl Member {
                 let set = HolderSet { version, members: change.members.clone() };
                 self.repairer.handle_set(now, extent, SetAnswer::Is(set));
             }
-            Asked::Answer(Answer::Refused(Refusal::ExtentUnknown)) | Asked::NoShare => {
+            Asked::Answer(Answer::Refused(Refusal::ExtentUnknown)) => {
+                self.repairer.handle_set(now, extent, SetAnswer::Unknown);
+            }
+            Asked::NoShare if self.knows_shares() => {
                 self.repairer.handle_set(now, extent, SetAnswer::Unknown);
             }
             Asked::Answer(Answer::Refused(_)) => {
@@ -312,7 +318,7 @@ impl Member {
             Asked::Found { found: Found::InUse(uses), is_newest: true, .. } => {
                 uses.into_iter().next().flatten()
             }
-            Asked::NoShare => None,
+            Asked::NoShare if self.knows_shares() => None,
             // The repairer asks again.
             _ => return,
         };

@@ -1,12 +1,13 @@
 //! Members that are back: do they still have what they had? Owns the questions to them.
 
-use super::Repairer;
+use super::{Known, Repairer};
 use crate::content::HolderSet;
 use crate::ids::ExtentId;
 use crate::transfer::Transfer;
 use memberd_council::BootTime;
 use memberd_membership::Name;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// After how long a question is said again.
@@ -34,6 +35,10 @@ impl Verifying {
     pub(super) fn due(&self) -> BootTime {
         self.said + AGAIN
     }
+}
+
+fn is_holder(known: &BTreeMap<ExtentId, Known>, extent: ExtentId, member: &Name) -> bool {
+    known.get(&extent).is_some_and(|known| known.set.members.contains(member))
 }
 
 impl Repairer {
@@ -83,14 +88,16 @@ impl Repairer {
 
     fn verify_on(&mut self, member: &Name) {
         let Some(verifying) = self.verifying.get_mut(member) else { return };
-        if verifying.asked.is_empty() {
+        // Its set may have changed since it was to be asked for: then it need not have it.
+        let is_holder = |extent: &ExtentId| is_holder(&self.known, *extent, member);
+        verifying.asked.retain(is_holder);
+        while verifying.asked.is_empty() {
+            if verifying.rest.is_empty() {
+                self.verifying.remove(member);
+                return;
+            }
             let at = verifying.rest.len().saturating_sub(Transfer::MAX_VERIFY);
-            verifying.asked = verifying.rest.split_off(at).into_iter().collect();
-        }
-        verifying.asked.retain(|extent| self.known.contains_key(extent));
-        if verifying.asked.is_empty() && verifying.rest.is_empty() {
-            self.verifying.remove(member);
-            return;
+            verifying.asked = verifying.rest.split_off(at).into_iter().filter(is_holder).collect();
         }
         verifying.said = self.now;
         let facts = |extent: &ExtentId| Some((*extent, self.known.get(extent)?.length));
@@ -101,19 +108,29 @@ impl Repairer {
     pub(super) fn on_lacks(&mut self, from: &Name, extents: &[ExtentId]) {
         let Some(verifying) = self.verifying.get_mut(from) else { return };
         let asked = std::mem::take(&mut verifying.asked);
-        for extent in asked.iter().filter(|extent| !extents.contains(*extent)) {
-            let lacking = self.lacking.get_mut(extent);
-            if lacking.is_some_and(|lacking| lacking.remove(from)) {
-                self.lacking.retain(|_, lacking| !lacking.is_empty());
-                self.consider(*extent);
-            }
+        for extent in &asked {
+            self.keep_lacking(*extent, |name| name != from);
         }
-        for extent in extents.iter().filter(|extent| asked.contains(*extent)) {
+        let lacks = |extent: &&ExtentId| asked.contains(*extent);
+        for extent in extents.iter().filter(lacks) {
+            if !is_holder(&self.known, *extent, from) {
+                continue;
+            }
             self.lacking.entry(*extent).or_default().insert(from.clone());
             self.consider(*extent);
             self.tell_responsible(*extent);
         }
         self.verify_on(from);
+    }
+
+    /// Some of those that lacked an extent do so no more, or need not have it.
+    pub(super) fn keep_lacking(&mut self, extent: ExtentId, lacks: impl Fn(&Name) -> bool) {
+        if let Entry::Occupied(mut entry) = self.lacking.entry(extent) {
+            entry.get_mut().retain(lacks);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
     }
 
     /// Who is to repair it may have been away when its set changed, and not know that it is.

@@ -67,15 +67,14 @@ impl Repairer {
             match self.target(extent) {
                 Some(target) => {
                     let is_urgent = left <= 1;
-                    // A recorded holder that lacks its copy may have removed it, since no file has
-                    // it any more. Then another copy would come back for ever.
-                    let is_doubtful = self.lacking.contains_key(&extent);
+                    // Its file may have been deleted, and its set changed: neither is told. Then
+                    // another copy would come back for ever.
+                    let is_doubtful = true;
                     let (started, said, change) = (self.now, self.now, None);
                     let one =
                         Running { target, started, said, weight, is_urgent, is_doubtful, change };
                     self.running.insert(extent, one);
                     self.say_pull(extent);
-                    self.record_early(extent);
                 }
                 None => {
                     // Who refused it may have room again, but not at once.
@@ -130,6 +129,7 @@ impl Repairer {
         let (to, urgent) = (running.target.clone(), running.is_urgent);
         let order = PullOrder { extent, share, length, root, from, urgent };
         self.send(&to, Transfer::Pull(order));
+        self.record_early(extent);
     }
 
     pub(super) fn tick_running(&mut self) {
@@ -145,6 +145,10 @@ impl Repairer {
                 let target = running.target.clone();
                 self.give_up(extent, target);
             } else {
+                // The last copy does not wait for a catalog that is away. But a holder that lacks
+                // its copy may have removed it.
+                let waits = !running.is_urgent || self.lacking.contains_key(&extent);
+                running.is_doubtful &= waits;
                 self.say_pull(extent);
             }
         }
@@ -167,10 +171,7 @@ impl Repairer {
             let set = known.set.clone();
             self.send(from, Transfer::SetIs { extent, set });
             self.running.remove(&extent);
-            if let Some(lacking) = self.lacking.get_mut(&extent) {
-                lacking.remove(from);
-            }
-            self.lacking.retain(|_, lacking| !lacking.is_empty());
+            self.keep_lacking(extent, |name| name != from);
             self.consider(extent);
             return;
         }
@@ -220,7 +221,7 @@ impl Repairer {
     }
 
     pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
-        if self.running.get(&extent).is_some_and(|one| one.is_doubtful) {
+        if self.running.get(&extent).is_some_and(|one| one.change.is_none()) {
             self.on_holders(extent, answer);
             return;
         }
@@ -236,11 +237,11 @@ impl Repairer {
             }
             SetAnswer::Is(_) => self.consider(extent),
             // Its file was deleted. The holder finds out by its own question.
-            SetAnswer::Unknown => self.forget(extent),
+            SetAnswer::Unknown => self.give_back(extent),
         }
     }
 
-    /// The catalog has said who holds what is to be fetched again.
+    /// The catalog has said who holds what is to be fetched again, or is already.
     fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
         let Some(known) = self.known.get(&extent) else { return };
         match answer {
@@ -251,15 +252,12 @@ impl Repairer {
                 self.tell_set(extent, &set, old);
             }
             SetAnswer::Is(_) => {
-                if let Some(running) = self.running.get_mut(&extent) {
+                if let Some(running) = self.running.get_mut(&extent).filter(|one| one.is_doubtful) {
                     running.is_doubtful = false;
                     self.say_pull(extent);
                 }
             }
-            SetAnswer::Unknown => {
-                self.running.remove(&extent);
-                self.forget(extent);
-            }
+            SetAnswer::Unknown => self.give_back(extent),
         }
     }
 

@@ -53,15 +53,34 @@ fn show(repairer: &mut Repairer, seconds: u64, view: Arc<FilesView>) {
     repairer.handle_view(at(seconds), view, Hints::default(), &BTreeSet::new());
 }
 
-/// The extents that are being fetched from now on, in their order, and by whom.
+/// The extents that are being fetched from now on, in their order, and by whom, if the catalog says
+/// that the set is as it is known here.
 fn pulls(repairer: &mut Repairer) -> Vec<(Name, u128)> {
     let mut pulls = Vec::new();
     while let Some(output) = repairer.poll_output() {
-        if let RepairOutput::Send { to, message: Transfer::Pull(order) } = output {
-            pulls.push((to, order.extent.0));
+        match output {
+            RepairOutput::Send { to, message: Transfer::Pull(order) } => {
+                pulls.push((to, order.extent.0));
+            }
+            RepairOutput::AskHolders { extent, .. } => {
+                let set = repairer.known[&extent].set.clone();
+                repairer.handle_set(repairer.now, extent, SetAnswer::Is(set));
+            }
+            _ => {}
         }
     }
     pulls
+}
+
+/// Whether the catalog is asked for the first extent, and nobody is to fetch anything.
+fn only_asks(repairer: &mut Repairer) -> bool {
+    let outputs: Vec<RepairOutput> = std::iter::from_fn(|| repairer.poll_output()).collect();
+    let share = ShareName::new("share").unwrap();
+    let asked = RepairOutput::AskHolders { share, extent: ExtentId(1) };
+    let is_pull = |output: &RepairOutput| {
+        matches!(output, RepairOutput::Send { message: Transfer::Pull(_), .. })
+    };
+    outputs.contains(&asked) && !outputs.iter().any(is_pull)
 }
 
 /// With two copies left it waits 30 s. The target is neither a holder nor in their zones.
@@ -218,9 +237,7 @@ fn a_member_that_is_back_without_its_disk_fetches() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
-    let share = ShareName::new("share").unwrap();
-    let asked = RepairOutput::AskHolders { share, extent: ExtentId(1) };
-    assert!(std::iter::from_fn(|| repairer.poll_output()).any(|output| output == asked));
+    assert!(only_asks(&mut repairer));
     repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
@@ -241,7 +258,7 @@ fn what_no_file_has_is_not_fetched_again() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
-    assert_eq!(pulls(&mut repairer), []);
+    assert!(only_asks(&mut repairer));
     repairer.handle_set(at(7), ExtentId(1), SetAnswer::Unknown);
     repairer.handle_timeout(at(600));
     assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
@@ -340,4 +357,100 @@ fn a_set_that_is_new_here_is_looked_at_soon() {
     assert_eq!(repairer.poll_timeout(), Some(at(50)));
     repairer.handle_timeout(at(50));
     assert_eq!(verified(&mut repairer, 2), [1]);
+}
+
+/// A member that lacks an extent and is no holder of it any more.
+fn lacked_by_a_former_holder() -> Repairer {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    assert_eq!(verified(&mut repairer, 4), [1]);
+    repairer
+}
+
+/// vm2 leaves after a minute: its copy is made again after `repair_after`, and not before.
+fn expect_patience(repairer: &mut Repairer) {
+    while repairer.poll_output().is_some() {}
+    show(repairer, 60, view(2, 8, &[2]));
+    repairer.handle_timeout(at(89));
+    let is_question = |output: &RepairOutput| {
+        matches!(output, RepairOutput::Send { message: Transfer::Verify { .. }, .. })
+    };
+    assert!(std::iter::from_fn(|| repairer.poll_output()).all(|output| is_question(&output)));
+    repairer.handle_timeout(at(90));
+    assert_eq!(pulls(repairer).len(), 1);
+}
+
+fn newer(members: &[usize]) -> StoredExtent {
+    let mut stored = stored(1, 500, members);
+    stored.set.as_mut().unwrap().version = 2;
+    stored
+}
+
+/// It said that it lacks the extent before the catalog recorded another holder.
+#[test]
+fn who_lacked_it_and_was_replaced_hurries_nobody() {
+    let mut repairer = lacked_by_a_former_holder();
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    repairer.handle_held(at(7), newer(&[0, 2, 6]));
+    expect_patience(&mut repairer);
+}
+
+/// It says so only after another holder was recorded.
+#[test]
+fn who_was_replaced_meanwhile_hurries_nobody() {
+    let mut repairer = lacked_by_a_former_holder();
+    repairer.handle_held(at(6), newer(&[0, 2, 6]));
+    repairer.handle_message(at(7), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    expect_patience(&mut repairer);
+}
+
+/// It was to be asked, and another holder was recorded before.
+#[test]
+fn who_was_replaced_is_not_asked() {
+    let mut repairer = repairer(8, &[]);
+    repairer.handle_timeout(at(10));
+    repairer.handle_held(at(20), stored(1, 500, &[0, 2, 4]));
+    repairer.handle_held(at(25), newer(&[0, 2, 6]));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_timeout(at(50));
+    assert_eq!(verified(&mut repairer, 4), []);
+}
+
+/// The copy here goes while another is made of it: nobody does or waits for anything more.
+#[test]
+fn what_is_dropped_is_repaired_no_more() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 40, view(2, 8, &[4]));
+    repairer.handle_timeout(at(70));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+    repairer.handle_dropped(at(71), ExtentId(1));
+    repairer.handle_timeout(at(77));
+    assert_eq!(repairer.work(), (0, 0));
+    assert!(repairer.poll_timeout() > Some(at(77)));
+}
+
+/// Holders are not told of a delete: the catalog is asked before a copy is made of what is left.
+#[test]
+fn what_was_deleted_is_not_copied() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(35));
+    assert!(only_asks(&mut repairer));
+    repairer.handle_timeout(at(40));
+    assert!(only_asks(&mut repairer), "an answer may be lost");
+    repairer.handle_set(at(41), ExtentId(1), SetAnswer::Unknown);
+    repairer.handle_timeout(at(600));
+    assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
+}
+
+/// Nobody answers for the catalog: what has one copy left is copied nevertheless.
+#[test]
+fn the_last_copy_does_not_wait_for_the_catalog() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[2, 4]));
+    assert!(only_asks(&mut repairer));
+    repairer.handle_timeout(at(10));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+    repairer.handle_set(at(11), ExtentId(1), in_use(&[0, 2, 4]));
+    assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 1)));
 }

@@ -127,7 +127,7 @@ impl World {
             return self.break_it(format!("vm{at} lost what it had said to be durable: {what}"));
         }
         self.machines[at].ever_sealed.extend(sealed);
-        entries.into_iter().for_each(|entry| self.learn(entry));
+        entries.iter().for_each(|entry| self.learn(entry));
         self.begin(at, store, on_disk);
     }
 
@@ -213,7 +213,7 @@ impl World {
 
     fn put_out(&mut self, at: usize, output: MemberOutput) {
         match output {
-            MemberOutput::Send { to, message } => self.send(at, &to, message),
+            MemberOutput::Send { to, message } => self.send(at, &to, &message),
             MemberOutput::Job { id, job } => {
                 self.machines[at].jobs.push_back((id, job));
                 if self.machines[at].jobs.len() > MAX_JOBS {

@@ -10,7 +10,7 @@ use super::truth::Truth;
 use super::views::Views;
 use super::{Setup, index, ms, name, share};
 use memberd_files::store::{Done, JobId, Refused};
-use memberd_files::{ClientId, FilesMessage, MemberOfView, Name, ReadPurpose, Transfer};
+use memberd_files::{ClientId, FilesMessage, Member, MemberOfView, Name, ReadPurpose, Transfer};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,7 +178,7 @@ impl World {
             Happening::DiskDone { at, answers, .. } => self.disk_done(at, answers),
             Happening::Wake { at, .. } => {
                 self.machines[at].woken_for = None;
-                self.give(at, |member, now| member.handle_timeout(now));
+                self.give(at, Member::handle_timeout);
             }
             Happening::Idle { at, .. } => self.idle(at),
             Happening::Taken { at, client, .. } => {
@@ -196,17 +196,17 @@ impl World {
     }
 
     /// A message goes out.
-    pub fn send(&mut self, from: usize, to: &Name, message: FilesMessage) {
+    pub fn send(&mut self, from: usize, to: &Name, message: &FilesMessage) {
         let to = index(to);
         if from == to {
             return self.break_it(format!("vm{from} sends itself {message:?}"));
         }
         self.messages += 1;
-        self.look_at_message(from, &message);
+        self.look_at_message(from, message);
         if self.traced {
-            self.trace(from, to, &message);
+            self.trace(from, to, message);
         }
-        if let FilesMessage::Transfer(Transfer::Read(order)) = &message
+        if let FilesMessage::Transfer(Transfer::Read(order)) = message
             && matches!(order.purpose, ReadPurpose::Repair { .. })
         {
             self.repaired_bytes += u64::from(order.bytes);

@@ -60,7 +60,7 @@ pub fn story(seed: u64, mutant: Mutant) -> World {
     if world.broken.is_none() {
         world.restart_in_quiet();
     }
-    if world.broken.is_none() && seed % 8 == 0 {
+    if world.broken.is_none() && seed.is_multiple_of(8) {
         world.wait_for_garbage();
     }
     world

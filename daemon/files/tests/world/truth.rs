@@ -54,15 +54,15 @@ impl World {
         for job in jobs {
             let Job::Append { entries, .. } = job else { continue };
             for bytes in entries {
-                self.learn(Entry::decode(bytes).expect("an entry is written"));
+                self.learn(&Entry::decode(bytes).expect("an entry is written"));
             }
         }
     }
 
-    pub fn learn(&mut self, entry: Entry) {
+    pub fn learn(&mut self, entry: &Entry) {
         let position = entry.position;
         let known = self.truth.entries.entry(position).or_insert_with(|| entry.clone());
-        if *known != entry {
+        if *known != *entry {
             self.break_it(format!("{position:?} names two entries"));
         }
     }
