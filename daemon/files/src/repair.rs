@@ -281,7 +281,9 @@ impl Repairer {
         for member in returned {
             self.verify(&member);
         }
-        self.running.retain(|_, running| self.view.members.contains_key(running.target()));
+        self.running.retain(|_, running| {
+            running.may_be_recorded() || self.view.members.contains_key(running.target())
+        });
         for extent in changed {
             self.consider(extent);
         }

@@ -116,8 +116,19 @@ impl Keeper {
         match &mut self.role {
             Role::Claiming(claim) if claim.ballot == ballot => {
                 claim.grace_ends = claim.grace_ends.max(ends);
-                if matches!(claim.phase, Phase::Collect) {
-                    claim.reports.insert(from.clone(), report);
+                match &claim.phase {
+                    Phase::Collect => {
+                        claim.reports.insert(from.clone(), report);
+                    }
+                    // It promises again, since it has lost its disk: all are looked at again.
+                    Phase::Fetch(_) => {
+                        let before = claim.reports.insert(from.clone(), report);
+                        if before.is_none_or(|before| before.level != report.level) {
+                            claim.phase = Phase::Collect;
+                            self.filling = None;
+                        }
+                    }
+                    Phase::Level { .. } => self.on_gap(from, ballot, report),
                 }
             }
             // A keeper that has lost its disk is back.

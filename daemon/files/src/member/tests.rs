@@ -229,6 +229,17 @@ fn a_minority_reads_and_changes_nothing() {
     );
 }
 
+/// An old state knows no newer file: that does not say that there is none.
+#[test]
+fn a_minority_does_not_deny_what_it_cannot_know() {
+    let mut fleet = Fleet::new(3, 10);
+    put(&mut fleet, 0, "/s/f", b"x").unwrap();
+    fleet.run(1_000);
+    fleet.cut_off(2);
+    let read = fleet.read(2, "/s/g", 0, None);
+    assert!(matches!(read, Err(ClientError::Closed { .. })), "{read:?}");
+}
+
 /// What is in the catalog of a share that was removed goes, and so do its extents.
 #[test]
 fn a_removed_share_goes() {

@@ -1,5 +1,6 @@
 //! What is to be repaired, and in which order: fewest copies left, then small ones. Owns the queue.
 
+use super::running::Running;
 use super::{Known, Repairer};
 use crate::ids::ExtentId;
 use memberd_council::BootTime;
@@ -74,6 +75,9 @@ impl Repairer {
     pub(super) fn consider(&mut self, extent: ExtentId) {
         self.queue.remove(extent);
         let Some(known) = self.known.get(&extent) else { return };
+        if self.running.get(&extent).is_some_and(Running::may_be_recorded) {
+            return;
+        }
         let survivors = known.survivors(self, extent);
         let wanted = self.settings.copies.max(known.set.members.len());
         let wanted = wanted.min(self.view.members.len());

@@ -42,6 +42,12 @@ impl Running {
         &self.target
     }
 
+    /// Whether the catalog may have another set now, or have it soon. Only its answer tells: if
+    /// this repair were forgotten, nobody might know that set, and who is missing in it.
+    pub(super) fn may_be_recorded(&self) -> bool {
+        self.change.is_some()
+    }
+
     pub(super) fn due(&self) -> BootTime {
         self.said + AGAIN
     }
@@ -132,12 +138,12 @@ impl Repairer {
             self.running.iter().filter(|(_, one)| due(one)).map(|(extent, _)| *extent).collect();
         for extent in due {
             let Some(running) = self.running.get_mut(&extent) else { continue };
-            if self.now.since(running.started) >= LIMIT {
-                let target = running.target.clone();
-                self.give_up(extent, target);
-            } else if let Some(change) = running.change.clone() {
+            if let Some(change) = running.change.clone() {
                 running.said = self.now;
                 self.outputs.push_back(RepairOutput::AskSet(change));
+            } else if self.now.since(running.started) >= LIMIT {
+                let target = running.target.clone();
+                self.give_up(extent, target);
             } else {
                 // The last copy does not wait for a catalog that is away. But a holder that lacks
                 // its copy may have removed it.
@@ -186,7 +192,13 @@ impl Repairer {
                 members.remove(i);
                 members.push(from.clone());
             }
-            None => members.push(from.clone()),
+            None if members.len() < self.settings.copies => members.push(from.clone()),
+            // Who was missing is back. The new copy goes: no set names it.
+            None => {
+                self.running.remove(&extent);
+                self.consider(extent);
+                return;
+            }
         }
         let (share, version) = (known.share.clone(), known.set.version);
         let change = SetChange { share, extent, version, members };
@@ -213,9 +225,17 @@ impl Repairer {
             self.on_holders(extent, answer);
             return;
         }
-        let Some(running) = self.running.remove(&extent) else { return };
+        let target = self.running.remove(&extent).map(|running| running.target);
+        let Some(known) = self.known.get(&extent) else { return };
         match answer {
-            SetAnswer::Is(set) => self.tell_set(extent, &set, [running.target]),
+            // Those of the old set may not have heard of the new one either.
+            SetAnswer::Is(set) if set.version > known.set.version => {
+                let mut more = known.set.members.clone();
+                more.retain(|name| self.view.members.contains_key(name));
+                more.extend(target);
+                self.tell_set(extent, &set, more);
+            }
+            SetAnswer::Is(_) => self.consider(extent),
             // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.give_back(extent),
         }

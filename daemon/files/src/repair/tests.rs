@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's values are known")]
 
-use super::{RepairOutput, Repairer, SetAnswer};
+use super::{RepairOutput, Repairer, SetAnswer, SetChange};
 use crate::content::HolderSet;
 use crate::disk::StoredExtent;
 use crate::ids::{Epoch, ExtentId};
@@ -110,6 +110,92 @@ fn two_copies_wait_and_then_a_third_is_recorded() {
     });
     assert_eq!(told.count(), 3);
     assert_eq!(repairer.work(), (0, 0));
+}
+
+/// A repairer that has asked for a change of the holders of extent 1 from 0, 2, 4, and the change.
+fn asked_for_a_change() -> (Repairer, SetChange) {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(35));
+    let [(target, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(36), &target.clone(), &sealed);
+    let Some(RepairOutput::AskSet(change)) = repairer.poll_output() else {
+        panic!("the catalog is not asked")
+    };
+    (repairer, change)
+}
+
+fn recorded(change: &SetChange) -> HolderSet {
+    HolderSet { version: change.version + 1, members: change.members.clone() }
+}
+
+/// A change may be recorded although nobody answers. Then the member that it replaces is back, and
+/// all seems well here: the change is asked for until it is known whether it is recorded.
+#[test]
+fn a_change_that_may_be_recorded_is_followed_to_its_end() {
+    let (mut repairer, change) = asked_for_a_change();
+    show(&mut repairer, 37, view(3, 8, &[]));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_timeout(at(700));
+    let asked = RepairOutput::AskSet(change.clone());
+    assert!(std::iter::from_fn(|| repairer.poll_output()).any(|output| output == asked));
+    repairer.handle_set(at(701), ExtentId(1), SetAnswer::Is(recorded(&change)));
+    while repairer.poll_output().is_some() {}
+    // The new holder is gone for good: somebody must know that it was one.
+    let target = change.members.last().unwrap();
+    let gone = (0..8).find(|i| name(*i) == *target).unwrap();
+    show(&mut repairer, 710, view(4, 8, &[gone]));
+    repairer.handle_timeout(at(745));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+}
+
+/// The new holder is gone before the answer: the change counts, and is repaired in its turn.
+#[test]
+fn a_change_to_a_member_that_is_gone_counts() {
+    let (mut repairer, change) = asked_for_a_change();
+    let target = change.members.last().unwrap();
+    let gone = (0..8).find(|i| name(*i) == *target).unwrap();
+    show(&mut repairer, 37, view(3, 8, &[gone]));
+    repairer.handle_set(at(38), ExtentId(1), SetAnswer::Is(recorded(&change)));
+    while repairer.poll_output().is_some() {}
+    repairer.handle_timeout(at(745));
+    let [(next, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    assert!(next != target, "{next} is gone");
+}
+
+/// The answer comes after the repair was given up: it counts all the same.
+#[test]
+fn a_late_answer_counts() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    let set = HolderSet { version: 2, members: [0, 2, 6].map(name).to_vec() };
+    repairer.handle_set(at(5), ExtentId(1), SetAnswer::Is(set));
+    while repairer.poll_output().is_some() {}
+    show(&mut repairer, 6, view(2, 8, &[6]));
+    repairer.handle_timeout(at(36));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+}
+
+/// A member that lacked its copy has it again: a copy that was made meanwhile is not recorded.
+#[test]
+fn a_set_does_not_grow_when_who_lacked_a_copy_has_it_again() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
+    let refused =
+        Transfer::Refused { extent: ExtentId(1), why: crate::transfer::RefusalReason::Full };
+    repairer.handle_message(at(7), &name(4), &refused);
+    repairer.handle_set(at(7), ExtentId(1), in_use(&[0, 2, 4]));
+    let Some((target, 1)) = pulls(&mut repairer).pop() else { panic!("it is not repaired") };
+    assert!(target != name(4), "it has just refused");
+    repairer.handle_restarted(at(8), &name(4));
+    repairer.handle_message(at(8), &name(4), &Transfer::Lacks { extents: vec![] });
+    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
+    repairer.handle_message(at(9), &target, &sealed);
+    assert_eq!(repairer.work(), (0, 0));
+    let asks = |output| matches!(output, RepairOutput::AskSet(_));
+    assert!(!std::iter::from_fn(|| repairer.poll_output()).any(asks));
 }
 
 /// One copy left goes at once and first; then the small ones.

@@ -158,9 +158,10 @@ impl World {
         }
     }
 
-    /// After more than a day what was deleted or given up is gone.
+    /// After two days what was deleted or given up is gone: a day after it was last told of a set,
+    /// which may be when all were asked for what they have.
     pub fn wait_for_garbage(&mut self) {
-        self.run(27 * 3_600 * SECOND);
+        self.run(51 * 3_600 * SECOND);
         let used: BTreeSet<_> = self.truth.in_use().into_iter().collect();
         for i in 0..self.machines.len() {
             let sealed = self.machines[i].facts.sealed.keys();
