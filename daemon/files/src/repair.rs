@@ -281,9 +281,13 @@ impl Repairer {
         for member in returned {
             self.verify(&member);
         }
-        self.running.retain(|_, running| {
+        // Whose target is gone needs another one.
+        let stays = |running: &Running| {
             running.may_be_recorded() || self.view.members.contains_key(running.target())
-        });
+        };
+        let vain = self.running.iter().filter(|(_, running)| !stays(running));
+        changed.extend(vain.map(|(extent, _)| *extent));
+        self.running.retain(|_, running| stays(running));
         for extent in changed {
             self.consider(extent);
         }

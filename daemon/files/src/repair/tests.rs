@@ -183,8 +183,7 @@ fn a_set_does_not_grow_when_who_lacked_a_copy_has_it_again() {
     repairer.handle_restarted(at(5), &name(4));
     repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
     repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
-    let refused =
-        Transfer::Refused { extent: ExtentId(1), why: crate::transfer::RefusalReason::Full };
+    let refused = Transfer::Refused { extent: ExtentId(1), why: RefusalReason::Full };
     repairer.handle_message(at(7), &name(4), &refused);
     repairer.handle_set(at(7), ExtentId(1), in_use(&[0, 2, 4]));
     let Some((target, 1)) = pulls(&mut repairer).pop() else { panic!("it is not repaired") };
@@ -455,20 +454,15 @@ fn the_last_copy_does_not_wait_for_the_catalog() {
     assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 1)));
 }
 
-/// A disk that had failed works again while another member fetches the copy: there are enough.
+/// The target leaves before it has the extent: another one fetches it.
 #[test]
-fn who_has_its_copy_after_all_keeps_its_place() {
+fn a_target_that_leaves_is_replaced() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
-    repairer.handle_restarted(at(5), &name(4));
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
-    assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
-    let refused = Transfer::Refused { extent: ExtentId(1), why: RefusalReason::Failed };
-    repairer.handle_message(at(7), &name(4), &refused);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(35));
     let [(target, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
-    repairer.handle_restarted(at(8), &name(4));
-    assert_eq!(verified(&mut repairer, 4), [1]);
-    repairer.handle_message(at(9), &name(4), &Transfer::Lacks { extents: vec![] });
-    let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
-    repairer.handle_message(at(9), target, &sealed);
-    assert_eq!((repairer.poll_output(), repairer.work()), (None, (0, 0)));
+    let left = (5..8).find(|i| name(*i) == *target).unwrap();
+    show(&mut repairer, 36, view(3, 8, &[4, left]));
+    let [(next, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
+    assert!(next != target && *next != name(4), "{next} is gone");
 }
