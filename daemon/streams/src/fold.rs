@@ -158,26 +158,30 @@ fn sum_line(
     key: &[u8],
 ) -> Result<(), Full> {
     let group = table.group(key)?;
-    for (at, state) in plan.states().iter().enumerate() {
-        let Some(argument) = &state.argument else {
-            table.states[at].count(group);
-            continue;
-        };
-        let cell = argument.value(context);
+    for at in plan.counts() {
+        table.states[*at].count(group);
+    }
+    for input in plan.inputs() {
+        let cell = input.value.value(context);
         if cell == Cell::Missing {
             continue;
         }
-        let grown = if state.takes_values() {
+        let mut grown = 0;
+        if !input.numbers.is_empty() {
+            if let Some(number) = context.number(cell) {
+                let add = |at: &usize| table.states[*at].number(group, number);
+                grown += input.numbers.iter().map(add).sum::<usize>();
+            } else {
+                let is_absent = matches!(context.text(cell), Some(b"" | b"-"));
+                counts.not_numbers += u64::from(!is_absent);
+            }
+        }
+        if !input.values.is_empty() {
             let cell = context.as_text(cell);
-            let value = context.text(cell).unwrap_or_default();
-            table.states[at].value(group, hash(value))
-        } else if let Some(number) = context.number(cell) {
-            table.states[at].number(group, number)
-        } else {
-            let is_absent = matches!(context.text(cell), Some(b"" | b"-"));
-            counts.not_numbers += u64::from(!is_absent);
-            0
-        };
+            let hash = hash(context.text(cell).unwrap_or_default());
+            let add = |at: &usize| table.states[*at].value(group, hash);
+            grown += input.values.iter().map(add).sum::<usize>();
+        }
         table.grown(grown)?;
     }
     Ok(())

@@ -28,19 +28,14 @@ pub(crate) enum Step {
     Let(usize, Expression),
 }
 
-/// What is summed for each group.
+/// A value of each line, and the states that sum it.
 #[derive(Debug)]
-pub(crate) struct StatePlan {
-    pub(crate) kind: StateKind,
-    /// None for lines.
-    pub(crate) argument: Option<Expression>,
-}
-
-impl StatePlan {
-    /// Whether it sums values of any kind, not numbers.
-    pub(crate) fn takes_values(&self) -> bool {
-        self.kind == StateKind::Distinct
-    }
+pub(crate) struct Input {
+    pub(crate) value: Expression,
+    /// States of numbers.
+    pub(crate) numbers: Vec<usize>,
+    /// States of values of any kind.
+    pub(crate) values: Vec<usize>,
 }
 
 /// What is made of a state.
@@ -68,8 +63,10 @@ pub(crate) enum After {
 struct Grouping {
     keys: Vec<Expression>,
     windows: Option<Windows>,
-    states: Vec<StatePlan>,
     kinds: Vec<StateKind>,
+    /// The states that count lines.
+    counts: Vec<usize>,
+    inputs: Vec<Input>,
     figures: Vec<Figure>,
 }
 
@@ -184,8 +181,13 @@ impl Plan {
         self.grouping.keys.is_empty() && self.grouping.windows.is_none()
     }
 
-    pub(crate) fn states(&self) -> &[StatePlan] {
-        &self.grouping.states
+    /// The states that count lines.
+    pub(crate) fn counts(&self) -> &[usize] {
+        &self.grouping.counts
+    }
+
+    pub(crate) fn inputs(&self) -> &[Input] {
+        &self.grouping.inputs
     }
 
     pub(crate) fn state_kinds(&self) -> &[StateKind] {

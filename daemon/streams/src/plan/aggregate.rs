@@ -3,7 +3,7 @@
 use super::compile::{Names, expression};
 use super::lines::Lines;
 use super::rows::{RowName, RowStages};
-use super::{After, Figure, Grouping, MAX_FIGURES, MAX_KEYS, StatePlan};
+use super::{After, Figure, Grouping, Input, MAX_FIGURES, MAX_KEYS};
 use crate::aggregate::StateKind;
 use crate::error::QueryError;
 use crate::expression::{Expression, Type};
@@ -15,13 +15,6 @@ use std::ops::Range;
 const WINDOW: &str = "window";
 
 type Grouped = Result<(Grouping, RowStages), QueryError>;
-
-/// A state that several figures may share.
-struct Shared {
-    kind: StateKind,
-    /// The argument as it was written, without spaces.
-    argument: String,
-}
 
 impl Lines {
     /// `top 10 by path` right behind lines: the values that most lines have.
@@ -70,12 +63,11 @@ impl Lines {
             let message = format!("an aggregate has at most {MAX_FIGURES} figures");
             return Err(QueryError::new(message, figure.span.clone()));
         }
-        let mut shared: Vec<Shared> = Vec::new();
+        let mut known = Vec::new();
         for figure in &aggregate.figures {
-            let kind = self.figure(figure, &mut grouping, &mut shared)?;
+            let kind = self.figure(figure, &mut grouping, &mut known)?;
             rows.add(row_name(&figure.name, ColumnKind::Figure, kind), &figure.span)?;
         }
-        grouping.kinds = grouping.states.iter().map(|state| state.kind).collect();
         Ok((grouping, rows))
     }
 
@@ -97,12 +89,13 @@ impl Lines {
         Ok(())
     }
 
-    /// Adds a figure, and its state unless another figure has the same. Returns its type.
+    /// Adds a figure, and its state unless another figure has the same. `known` has the arguments of
+    /// all inputs. Returns the figure's type.
     fn figure(
         &mut self,
         figure: &syntax::Figure,
         grouping: &mut Grouping,
-        shared: &mut Vec<Shared>,
+        known: &mut Vec<String>,
     ) -> Result<Type, QueryError> {
         let kind = match figure.function {
             Function::Count => StateKind::Count,
@@ -112,28 +105,45 @@ impl Lines {
             Function::Percentile(_) => StateKind::Sketch,
             Function::Distinct => StateKind::Distinct,
         };
-        let (argument, of) = match &figure.argument {
-            None => (None, Type::Number),
-            Some(source) => {
-                let (argument, of) = expression(source, self)?;
-                if of == Type::Truth && figure.function != Function::Distinct {
-                    let message = "a number is expected here; to count lines, put `where` before";
-                    return Err(QueryError::new(message, source.span.clone()));
-                }
-                (Some(argument), of)
+        let mut of = Type::Number;
+        let mut input = None;
+        if let Some(source) = &figure.argument {
+            let (value, its_type) = expression(source, self)?;
+            if its_type == Type::Truth && kind != StateKind::Distinct {
+                let message = "a number is expected here; to count lines, put `where` before";
+                return Err(QueryError::new(message, source.span.clone()));
             }
-        };
-        let text = figure.argument_text.clone();
-        let found = shared.iter().position(|shared| shared.kind == kind && shared.argument == text);
-        let state = found.unwrap_or_else(|| {
-            shared.push(Shared { kind, argument: text });
-            grouping.states.push(StatePlan { kind, argument });
-            grouping.states.len() - 1
-        });
+            of = its_type;
+            let found = known.iter().position(|text| *text == figure.argument_text);
+            input = Some(found.unwrap_or_else(|| {
+                known.push(figure.argument_text.clone());
+                grouping.inputs.push(Input { value, numbers: Vec::new(), values: Vec::new() });
+                grouping.inputs.len() - 1
+            }));
+        }
+        let state = grouping.state(kind, input);
         let is_extreme = matches!(figure.function, Function::Min | Function::Max);
         let is_time = is_extreme && of == Type::Time;
         grouping.figures.push(Figure { state, function: figure.function, is_time });
         Ok(if is_time { Type::Time } else { Type::Number })
+    }
+}
+
+impl Grouping {
+    /// The state of this kind that sums this input, or counts lines.
+    fn state(&mut self, kind: StateKind, input: Option<usize>) -> usize {
+        let next = self.kinds.len();
+        let states = match input.map(|input| &mut self.inputs[input]) {
+            None => &mut self.counts,
+            Some(input) if kind == StateKind::Distinct => &mut input.values,
+            Some(input) => &mut input.numbers,
+        };
+        if let Some(found) = states.iter().find(|state| self.kinds[**state] == kind) {
+            return *found;
+        }
+        states.push(next);
+        self.kinds.push(kind);
+        next
     }
 }
 

@@ -55,11 +55,16 @@ pub(super) fn stage_suggestion(word: &str) -> Option<String> {
 }
 
 /// The candidate that is nearest to `word`: one slip away, or two in a word of six bytes or more.
+/// Words of one or two bytes resemble too many.
 pub(crate) fn suggestion<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let allowed = if word.len() >= 6 { 2 } else { 1 };
+    let allowed = match word.len() {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
     let near = candidates.into_iter().filter(|candidate| *candidate != word);
     let distances = near.map(|candidate| (slips(word, candidate), candidate));
     let best = distances.filter(|(slips, _)| *slips <= allowed).min_by_key(|(slips, _)| *slips);
