@@ -12,4 +12,5 @@ mod formats;
 mod language;
 mod merging;
 mod oracle;
+mod readme;
 mod support;
