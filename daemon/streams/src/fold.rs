@@ -137,7 +137,11 @@ fn group_key(
     if let Some(every) = plan.every() {
         let Some(time) = context.clock.of(context.line) else { return false };
         if !(window.0..window.1).contains(&time) {
-            let start = time.saturating_sub(time.rem_euclid(every));
+            let Some(start) = time.checked_sub(time.rem_euclid(every)) else {
+                // Further back than there are windows.
+                context.clock.missing = true;
+                return false;
+            };
             *window = (start, start.saturating_add(every));
         }
         push_window(key, window.0);

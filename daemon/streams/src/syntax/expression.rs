@@ -94,7 +94,7 @@ impl Parser<'_> {
             }
         }
         if self.take_word("matches") || self.take_sign("~") {
-            let (regex, span) = self.raw_text("a regular expression in quotes")?;
+            let (regex, span) = self.regex()?;
             let whole = left.span.start..span.end;
             let kind = ExpressionKind::Matches { value: Box::new(left), regex, span };
             return self.part(kind, whole);

@@ -13,6 +13,9 @@ use std::ops::Range;
 /// The longest window, and the longest time between windows, in milliseconds: 366 days.
 const MAX_WINDOW: i64 = 366 * 86_400_000;
 
+/// The most regular expressions of a query, without its pattern.
+const MAX_REGEXES: usize = 8;
+
 /// In at most so many windows a line is counted.
 const MAX_OVERLAP: i64 = 1_000;
 
@@ -62,13 +65,15 @@ pub(super) struct Parser<'a> {
     pub(super) parts: usize,
     /// In how many parentheses this is.
     pub(super) depth: usize,
+    /// How many regular expressions there are.
+    regexes: usize,
     /// There is a pattern without quotes.
     pattern_is_bare: bool,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, tokens: Vec<Token>) -> Self {
-        Self { text, tokens, at: 0, parts: 0, depth: 0, pattern_is_bare: false }
+        Self { text, tokens, at: 0, parts: 0, depth: 0, regexes: 0, pattern_is_bare: false }
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -130,6 +135,16 @@ impl<'a> Parser<'a> {
         Ok((text, span))
     }
 
+    /// A regular expression in quotes. Their automata take memory, so there are few.
+    pub(super) fn regex(&mut self) -> Result<(String, Range<usize>), QueryError> {
+        self.regexes += 1;
+        if self.regexes > MAX_REGEXES {
+            let message = format!("a query has at most {MAX_REGEXES} regular expressions");
+            return Err(self.error_here(message));
+        }
+        self.raw_text("a regular expression in quotes")
+    }
+
     /// What these tokens say, with spaces only where two words would become one.
     pub(super) fn canonical(&self, range: Range<usize>) -> String {
         let mut text = String::new();
@@ -177,7 +192,7 @@ impl<'a> Parser<'a> {
             "syslog" => StageKind::Format(Format::Syslog),
             "parse" => self.template()?,
             "regex" => {
-                let (text, span) = self.raw_text("a regular expression in quotes")?;
+                let (text, span) = self.regex()?;
                 StageKind::Regex { text, span }
             }
             "where" => StageKind::Where(self.expression()?),

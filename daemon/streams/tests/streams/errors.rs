@@ -126,6 +126,7 @@ fn queries_have_bounds() {
         error_of(&format!("| where {} true | count", "not ".repeat(3_000))).contains("too many")
     );
     assert!(error_of(&format!("{} | count", "| where true".repeat(40))).contains("at most 32"));
+    assert!(error_of(&format!("| where {} | count", ["line ~ 'a'"; 9].join(" or "))).contains("8"));
     let fields: Vec<String> = (0..70).map(|number| format!("has(f{number})")).collect();
     assert!(error_of(&format!("| json | where {} | count", fields.join(" or "))).contains("64"));
     let keys: Vec<String> = (0..9).map(|number| format!("f{number}")).collect();

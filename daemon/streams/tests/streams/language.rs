@@ -65,6 +65,14 @@ fn windows_begin_at_multiples() {
     assert_eq!((found.lines, found.without_time, found.unparsed), (1, 1, 0));
 }
 
+/// The first window of all begins earlier than numbers reach.
+#[test]
+fn times_at_the_end_of_numbers_are_no_panic() {
+    let (least, most) = (i64::MIN.to_string(), i64::MAX.to_string());
+    let rows = answer("| count every 7s over 21s", &[least.as_bytes(), most.as_bytes()]);
+    assert_eq!((rows.counts.without_time, rows.rows.len()), (1, 3));
+}
+
 #[test]
 fn windows_may_overlap() {
     let query = "| count, sum(length(line)) every 1s over 3s";

@@ -167,6 +167,16 @@ fn large_states_are_divided() {
     }
 }
 
+/// A plan is shared by threads, and what they sum comes together.
+#[test]
+fn plans_and_folds_go_to_other_threads() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Plan>();
+    moved::<Fold>();
+    moved::<memberd_streams::Gather>();
+}
+
 /// A table of many groups becomes many partial sums, none longer than allowed.
 #[test]
 fn many_groups_become_many_partials() {
