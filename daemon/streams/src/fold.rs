@@ -25,7 +25,7 @@ pub trait LineTime {
 pub struct Limits {
     /// Groups: different windows and keys. At most 2^31.
     pub groups: usize,
-    /// Bytes in memory, of keys and sums together. While a list grows, it needs up to as much again
+    /// Bytes in memory, of keys and sums together. At most 4 GiB of keys. While a list grows, it needs up to as much again
     /// for a moment.
     pub bytes: usize,
 }

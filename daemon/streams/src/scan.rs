@@ -147,6 +147,14 @@ fn without_return(line: &[u8]) -> &[u8] {
 /// The end of a text in quotes: the place of the next `"` from `start` on that has no odd number of
 /// backslashes before it; and whether there are backslashes.
 fn closing_quote(line: &[u8], start: usize) -> Option<(usize, bool)> {
+    // Most are short: a loop is done before a search has begun.
+    for (at, byte) in line.get(start..)?.iter().take(16).enumerate() {
+        match byte {
+            b'"' => return Some((start + at, false)),
+            b'\\' => break,
+            _ => {}
+        }
+    }
     let mut from = start;
     let mut escaped = false;
     loop {
