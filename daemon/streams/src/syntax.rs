@@ -2,6 +2,7 @@
 //! Whether names exist is not known here.
 
 mod expression;
+mod hints;
 mod lexer;
 mod parser;
 mod pattern;

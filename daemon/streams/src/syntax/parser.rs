@@ -1,5 +1,6 @@
 //! Stages, by recursive descent over the tokens.
 
+use super::hints::behind_stage;
 use super::lexer::{Kind, Token, raw, tokens};
 use super::pattern::{Pattern, pattern};
 use super::words::{RESERVED, STAGES, STREAM_STAGES, stage_suggestion};
@@ -26,21 +27,21 @@ pub(crate) fn parse(query: &str) -> Result<(Option<String>, Vec<Stage>), QueryEr
         return Err(QueryError::new(message, MAX_QUERY..query.len()));
     }
     let pattern = pattern(query)?;
-    refuse_stage_as_pattern(query, &pattern)?;
+    refuse_stage_as_pattern(&pattern)?;
     let mut parser = Parser::new(query, tokens(query, pattern.end)?);
     parser.pattern_is_bare = pattern.bare && pattern.text.is_some();
     let mut stages = Vec::new();
     while parser.take_sign("|") {
         stages.push(parser.stage()?);
         if !parser.at_end() && *parser.kind() != Kind::Sign("|") {
-            return Err(parser.expected("`|` or the end of the query"));
+            return Err(parser.error_here(parser.hint_behind_stage()));
         }
     }
     Ok((pattern.text, stages))
 }
 
 /// `nginx | count` most likely means `| nginx | count`.
-fn refuse_stage_as_pattern(query: &str, pattern: &Pattern) -> Result<(), QueryError> {
+fn refuse_stage_as_pattern(pattern: &Pattern) -> Result<(), QueryError> {
     let Some(text) = pattern.text.as_ref().filter(|_| pattern.bare) else { return Ok(()) };
     let is_name = STAGES.contains(&text.as_str()) || function(text).is_some();
     let is_stage = || {
@@ -52,7 +53,6 @@ fn refuse_stage_as_pattern(query: &str, pattern: &Pattern) -> Result<(), QueryEr
     }
     let quoted = if text.contains('\'') { format!("{text:?}") } else { format!("'{text}'") };
     let message = format!("begin with `| {text}` for the stage, or write {quoted} for the pattern");
-    debug_assert!(query.get(pattern.span.clone()).is_some());
     Err(QueryError::new(message, pattern.span.clone()))
 }
 
@@ -96,6 +96,13 @@ impl<'a> Parser<'a> {
 
     pub(super) fn error_here(&self, message: impl Into<String>) -> QueryError {
         QueryError::new(message, self.here())
+    }
+
+    /// What to say of a token that no stage goes on with.
+    fn hint_behind_stage(&self) -> String {
+        let before = &self.tokens[self.at.saturating_sub(1)];
+        let hint = behind_stage(self.text, before, &self.tokens[self.at]);
+        hint.unwrap_or_else(|| self.expected("`|` or the end of the query").message)
     }
 
     /// Something else stands here.
