@@ -276,7 +276,7 @@ fn compressed() -> Vec<Vec<u8>> {
 }
 
 /// Questions, and lines that each is asked of.
-const ASKED: [&str; 6] = [
+const ASKED: [&str; 7] = [
     "' 50[023] ' | nginx | where status >= 500 and path startswith '/' | count, p99(rt) as slow by \
      member, path every 10s over 1m | top 3 by slow\n\
      192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] \"GET /a HTTP/1.1\" 502 153 \"-\" \"-\" rt=0.1",
@@ -287,6 +287,7 @@ const ASKED: [&str; 6] = [
      <34>Oct 11 22:14:15 h su[1]: text\n<165>1 2003-10-11T22:14:15.003Z h p - i [a b=\"c\"] text",
     "| parse \"* - *\" as a, b | let c = if(has(a), concat(upper(a), length(b)), -1) | top 2 by c\n\
      x - y",
+    "| json | logfmt from a | parse '*b' from k as c | count by c, k\n{\"a\":\"k=\\\"ab\\\"\"}",
     "a b | regex '(?P<n>[0-9]+)' | min(n), max(n), sum(n % 7 / 3 - 1)\n\
      12 a b\n99999999999999999999",
 ];

@@ -23,7 +23,8 @@ const MAX_STAGES: usize = 32;
 /// What is done with each line.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Scan(Box<Scanner>),
+    /// Reads the line, or the text of this value.
+    Scan(Box<Scanner>, Option<Expression>),
     Where(Expression),
     Let(usize, Expression),
 }

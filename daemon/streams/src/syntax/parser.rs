@@ -5,8 +5,8 @@ use super::lexer::{Kind, Token, raw, tokens};
 use super::pattern::{Pattern, pattern};
 use super::words::{RESERVED, STAGES, STREAM_STAGES, stage_suggestion};
 use super::{
-    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, SortKey, Stage,
-    StageKind, Windows,
+    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, Reader, SortKey,
+    Stage, StageKind, Windows,
 };
 use crate::decimal::Decimal;
 use std::ops::Range;
@@ -192,15 +192,15 @@ impl<'a> Parser<'a> {
         };
         self.at += 1;
         let kind = match word.as_str() {
-            "nginx" => StageKind::Format(Format::Nginx),
-            "apache" => StageKind::Format(Format::Apache),
-            "json" => StageKind::Format(Format::Json),
-            "logfmt" => StageKind::Format(Format::Logfmt),
-            "syslog" => StageKind::Format(Format::Syslog),
+            "nginx" => self.read(Reader::Format(Format::Nginx))?,
+            "apache" => self.read(Reader::Format(Format::Apache))?,
+            "json" => self.read(Reader::Format(Format::Json))?,
+            "logfmt" => self.read(Reader::Format(Format::Logfmt))?,
+            "syslog" => self.read(Reader::Format(Format::Syslog))?,
             "parse" => self.template()?,
             "regex" => {
                 let (text, span) = self.regex()?;
-                StageKind::Regex { text, span }
+                self.read(Reader::Regex { text, span })?
             }
             "where" => StageKind::Where(self.expression()?),
             "let" => {
@@ -240,11 +240,21 @@ impl<'a> Parser<'a> {
 
     fn template(&mut self) -> Result<StageKind, QueryError> {
         let (text, span) = self.raw_text("a template such as \"* - *\"")?;
+        let from = self.from()?;
         if !self.take_word("as") {
             return Err(self.expected("`as` and a name for each `*`"));
         }
         let names = self.names()?;
-        Ok(StageKind::Template { text, span, names })
+        Ok(StageKind::Read { reader: Reader::Template { text, span, names }, from })
+    }
+
+    fn read(&mut self, reader: Reader) -> Result<StageKind, QueryError> {
+        Ok(StageKind::Read { reader, from: self.from()? })
+    }
+
+    /// `from message`, if it stands here.
+    fn from(&mut self) -> Result<Option<Name>, QueryError> {
+        if self.take_word("from") { self.name().map(Some) } else { Ok(None) }
     }
 
     fn sort(&mut self) -> Result<StageKind, QueryError> {

@@ -71,6 +71,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("| parse '*' as time | count", "time", "choose another name"),
     ("| parse '*' | count", "|", "`as` and a name"),
     ("| parse \"* *\" as user, rest | count by usr", "usr", "did you mean `user`?"),
+    ("| nginx from log | count", "log", "put a stage before it"),
+    ("| json | parse '*' from as a | count", "as", "is a word of the language"),
     ("| regex 'a' | count", "'a'", "it names no field"),
     ("| regex '(?P<a>[' | count", "'(?P<a>['", "unclosed"),
     ("| regex '(?P<a>\\w{1000}){100}' | count", "'(?P<a>\\w{1000}){100}'", "too large"),

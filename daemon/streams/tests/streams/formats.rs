@@ -225,6 +225,31 @@ fn groups_of_regular_expressions_are_fields() {
     unreadable("regex '(?P<a>\\d)'", b"none");
 }
 
+/// Containers wrap lines in JSON: the line is a field there, with or without escapes.
+#[test]
+fn fields_are_read_like_lines() {
+    let wrapped = br#"{"a":"b c",
+        "log":"h - - [s] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\" rt=0.5 q=\"x \\\"y\\\"\""}"#;
+    check("json | nginx from log", "path, status, rt, q, a", wrapped, r#"/a 200 0.5 x \"y\" b c"#);
+    check(
+        "json | nginx from log",
+        "status",
+        br#"{"log":"h - - [s] \"-\" 200 5","status":"x"}"#,
+        "200",
+    );
+    check("json | let x = 1 | logfmt from log", "x", br#"{"log":"a=1"}"#, "1");
+    check("json | let x = 1 | logfmt from log", "x", br#"{"log":"x=2"}"#, "2");
+    check("json | parse '* *' from a as one, two", "one, two, a", wrapped, "b c b c");
+    check("json | regex '(?P<one>.)' from a", "one", wrapped, "b");
+    check("json | logfmt from log", "rt, q", wrapped, r#"0.5 x \"y\""#);
+    check("json | json from inner", "x, y", br#"{"inner":"{\"x\":\"\\u0041\",\"y\":1}"}"#, "A 1");
+    check("json | json from inner", "x.y", br#"{"inner":{"x":{"y":1}}}"#, "1");
+    check("let a = concat('k=', 'v') | logfmt from a", "k", b"", "v");
+    check("parse '*' from member as name", "name", b"", "m");
+    unreadable("json | nginx from missing", wrapped);
+    unreadable("json | nginx from a", wrapped);
+}
+
 #[test]
 fn two_readers_of_a_line_have_the_fields_of_both() {
     let line = b"Oct 11 22:14:15 h sshd[1]: Failed password for bob from 192.0.2.1 port 1";
