@@ -136,6 +136,17 @@ impl Plan {
         self.needs_time
     }
 
+    /// The stage that reads lines, such as `nginx`: those that it cannot read are counted as
+    /// unparsed. None if there is no such stage, or more than one.
+    pub fn reader(&self) -> Option<&str> {
+        let mut readers = self.steps.iter().filter_map(|step| match step {
+            Step::Scan(scanner, _) => Some(scanner.stage()),
+            Step::Where(_) | Step::Let(..) => None,
+        });
+        let reader = readers.next()?;
+        readers.next().is_none().then_some(reader)
+    }
+
     /// The columns of the answer.
     pub fn columns(&self) -> &[Column] {
         &self.columns

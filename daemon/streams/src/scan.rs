@@ -77,6 +77,18 @@ impl Scanner {
         }
     }
 
+    /// The name of its stage.
+    pub(crate) fn stage(&self) -> &'static str {
+        match self {
+            Self::Weblog(weblog) => weblog.stage(),
+            Self::Json(_) => "json",
+            Self::Logfmt(_) => "logfmt",
+            Self::Syslog(_) => "syslog",
+            Self::Template(_) => "parse",
+            Self::Pattern(_) => "regex",
+        }
+    }
+
     /// The field that others call so.
     pub(crate) fn translation(&self, name: &str) -> Option<&'static str> {
         let Self::Weblog(_) = self else { return None };

@@ -159,7 +159,8 @@ fn first_of(slots: Vec<usize>) -> Expression {
 
 fn scanner(reader: &Reader) -> Result<Scanner, QueryError> {
     Ok(match reader {
-        Reader::Format(Format::Nginx | Format::Apache) => Scanner::Weblog(Weblog::default()),
+        Reader::Format(Format::Nginx) => Scanner::Weblog(Weblog::new("nginx")),
+        Reader::Format(Format::Apache) => Scanner::Weblog(Weblog::new("apache")),
         Reader::Format(Format::Json) => Scanner::Json(Json::default()),
         Reader::Format(Format::Logfmt) => Scanner::Logfmt(Logfmt::default()),
         Reader::Format(Format::Syslog) => Scanner::Syslog(Syslog::default()),

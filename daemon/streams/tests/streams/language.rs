@@ -184,6 +184,9 @@ fn columns_have_names_and_kinds() {
     ];
     assert_eq!(names, expected);
     assert!(plan.needs_time());
+    assert_eq!(plan.reader(), Some("nginx"));
+    assert_eq!(super::support::plan("| count").reader(), None);
+    assert_eq!(super::support::plan("| json | nginx from log | count").reader(), None);
     assert!(!super::support::plan("| nginx | count by stamp").needs_time());
 }
 
