@@ -194,8 +194,24 @@ fn misplaced(what: &str, span: &Range<usize>) -> QueryError {
     QueryError::new(message, span.clone())
 }
 
+/// The texts between the `*` of a template. `\*` is a star, `\\` a backslash.
+fn pieces(template: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut characters = template.chars().peekable();
+    while let Some(next) = characters.next() {
+        let behind = |next: &char| matches!(next, '*' | '\\');
+        let escaped = if next == '\\' { characters.next_if(behind) } else { None };
+        match (escaped, pieces.last_mut()) {
+            (None, _) if next == '*' => pieces.push(String::new()),
+            (escaped, Some(piece)) => piece.push(escaped.unwrap_or(next)),
+            (_, None) => {}
+        }
+    }
+    pieces
+}
+
 fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template, QueryError> {
-    let texts: Vec<&str> = text.split('*').collect();
+    let texts = pieces(text);
     let stars = texts.len() - 1;
     let wrong = |message: String| Err(QueryError::new(message, span.clone()));
     if stars == 0 {
@@ -204,7 +220,7 @@ fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template,
     if stars > 64 {
         return wrong("a template has at most 64 `*`".to_owned());
     }
-    if texts[1..stars].contains(&"") {
+    if texts[1..stars].iter().any(String::is_empty) {
         return wrong("between two `*` something must stand that ends the first".to_owned());
     }
     if stars != names.len() {

@@ -215,6 +215,7 @@ fn templates_take_as_little_as_they_can() {
     unreadable("parse 'user=* to *' as a, b", line);
     check("parse '*' as all", "all", b"\x00\xff", r"\x00\xff");
     check("parse '* *' as a, b", "a, b", b" ", " ");
+    check(r"parse '\*\\* \d*' as a, b", "a, b", br"x*\1 \d2", "1 2");
 }
 
 #[test]
