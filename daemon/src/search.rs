@@ -22,6 +22,7 @@ pub mod greps;
 pub mod handlers {
     pub mod files;
     pub mod grep;
+    pub mod stats;
 }
 pub mod journal;
 pub mod kept;

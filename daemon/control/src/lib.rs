@@ -47,4 +47,5 @@ pub mod name_order;
 pub mod output;
 pub mod plain_file;
 pub mod socket;
+pub mod stats;
 pub mod tags;
