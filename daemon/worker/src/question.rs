@@ -96,6 +96,7 @@ fn count(
     let wanted = question.bytes.saturating_mul(tables as u64);
     let lease = resources.tables.take(wanted).map_err(|none| refused(none.to_string()))?;
     let bytes = lease.bytes() / tables;
+    let too_large = |full| too_large(full, wanted == 0 || (lease.bytes() as u64) < wanted);
     let checked = check(question, threads, bytes, &resources.memory).map_err(refused)?;
     let zone = Zone::local();
     let mut outputs: Vec<FoldOutput<'_>> = (0..threads)
@@ -125,25 +126,31 @@ fn count(
         }
     }
     counts.errors += outputs.iter().map(FoldOutput::too_long).sum::<u64>();
-    tell_sums(outputs, teller)?;
+    for partial in sums(outputs).map_err(too_large)? {
+        teller.tell(&Answer::Partial(partial))?;
+    }
     Ok(counts)
 }
 
-/// Adds the sums of all threads, and sends them.
-fn tell_sums(outputs: Vec<FoldOutput<'_>>, teller: &Teller) -> Result<(), Unanswered> {
+/// The sums of all threads together, in parts.
+fn sums(outputs: Vec<FoldOutput<'_>>) -> Result<impl Iterator<Item = Vec<u8>>, Full> {
     let mut folds = outputs.into_iter().map(FoldOutput::into_fold);
-    let Some(mut all) = folds.next() else { return Ok(()) };
-    for fold in folds {
-        all.merge(fold).map_err(too_large)?;
+    let mut all = folds.next();
+    if let Some(all) = &mut all {
+        folds.try_for_each(|fold| all.merge(fold))?;
     }
-    for partial in all.into_partials() {
-        teller.tell(&Answer::Partial(partial))?;
-    }
-    Ok(())
+    Ok(all.into_iter().flat_map(Fold::into_partials))
 }
 
-fn too_large(full: Full) -> Unanswered {
-    Unanswered::Refused(full.to_string())
+/// What is said of groups that do not fit. `is_all` says that there was no more memory for them.
+fn too_large(full: Full, is_all: bool) -> Unanswered {
+    Unanswered::Refused(match full {
+        Full::Bytes(bytes) if is_all => format!(
+            "the groups need more than {bytes} bytes, which is all that its worker has for this \
+            question: group by less"
+        ),
+        full => full.to_string(),
+    })
 }
 
 fn add(counts: &mut Counts, totals: &Totals) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bytes of all tables. With the memory of the searches themselves it stays below the 512 MiB
 /// of the packaged unit.
-const TABLE_BYTES: usize = 224 << 20;
+const TABLE_BYTES: usize = 256 << 20;
 
 /// A question is refused if there is less for it, in bytes.
 const LEAST_BYTES: usize = 4 << 20;
@@ -35,14 +35,14 @@ impl Default for Tables {
 
 impl Tables {
     /// Takes as many bytes as are wanted; zero means as many as there are. Nobody gets more than
-    /// half of what is left, so that others find some.
+    /// three quarters of what is left, so that others find some.
     ///
     /// # Errors
     /// When too little is left.
     pub(crate) fn take(&self, wanted: u64) -> Result<TableLease, NoTable> {
         let mut free = self.free();
         let wanted = usize::try_from(wanted).ok().filter(|bytes| *bytes > 0);
-        let bytes = (*free / 2).min(wanted.unwrap_or(usize::MAX));
+        let bytes = (*free / 4 * 3).min(wanted.unwrap_or(usize::MAX));
         if bytes < LEAST_BYTES.min(wanted.unwrap_or(usize::MAX)) {
             return Err(NoTable);
         }
@@ -73,16 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_question_gets_half_of_what_is_left() {
+    fn each_question_gets_a_part_of_what_is_left() {
         let tables = Tables::default();
         let leases: Vec<TableLease> = std::iter::from_fn(|| tables.take(0).ok()).collect();
         let bytes: Vec<usize> = leases.iter().map(TableLease::bytes).collect();
-        assert_eq!(bytes.first(), Some(&(TABLE_BYTES / 2)));
-        assert_eq!(bytes.get(1), Some(&(TABLE_BYTES / 4)));
-        assert!(leases.len() >= 4, "{bytes:?}");
+        assert_eq!(bytes.get(..3), Some(&[192, 48, 12].map(|mebibytes| mebibytes << 20)[..]));
+        assert_eq!(leases.len(), 3);
         assert_eq!(tables.take(0).map(drop), Err(NoTable));
         drop(leases);
         assert_eq!(tables.take(7).unwrap().bytes(), 7);
-        assert_eq!(tables.take(u64::MAX).unwrap().bytes(), TABLE_BYTES / 2);
+        assert_eq!(tables.take(u64::MAX).unwrap().bytes(), 192 << 20);
     }
 }
