@@ -12,7 +12,7 @@ use crate::membership::handlers::{events, forget, join, leave, list, ring, statu
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::reload::handlers::reload;
-use crate::search::handlers::{files, grep};
+use crate::search::handlers::{files, grep, stats};
 use crate::services::Services;
 use memberd_control::message::{ChangeKinds, Follow, RefusalKind, Request};
 use memberd_membership::WallTime;
@@ -39,6 +39,7 @@ pub async fn handle(
         Request::Events => events::handle(client, policy, services).await,
         Request::Log { filter } => log::handle(filter, client, services).await,
         Request::Grep(request) => grep::handle(*request, client, policy, services).await,
+        Request::Stats(request) => stats::handle(*request, client, policy, services).await,
         Request::Follow(Follow { from, kinds, until }) => {
             let kinds = match kinds {
                 ChangeKinds::Liveness => Kinds::Liveness,

@@ -24,6 +24,21 @@ fn the_service_is_exposed_as_little_as_a_network_daemon_can_be() {
     assert!(output.status.success(), "{}", text(&output).0);
 }
 
+/// Nothing that counts lines of strangers needs more than a socket.
+#[test]
+fn the_worker_is_exposed_less_than_the_service() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/memberd-worker.service");
+    if !tools::is_there("systemd-analyze", "systemd") {
+        return;
+    }
+    let output = try_run(
+        Command::new("systemd-analyze")
+            .args(["security", "--offline=yes", "--threshold=6", "--no-pager"])
+            .arg(unit),
+    );
+    assert!(output.status.success(), "{}", text(&output).0);
+}
+
 /// What a unit's first lines and its [Install] say for themselves.
 const PLAIN: [&str; 3] = ["Description", "Documentation", "WantedBy"];
 
@@ -35,6 +50,8 @@ fn every_directive_of_the_units_has_its_reason_above() {
         "memberd.socket",
         "memberd-read.socket",
         "memberd-search.socket",
+        "memberd-worker.socket",
+        "memberd-worker.service",
         "memberd-hooks@.service",
         "memberd-leader.service",
         "memberd-once@.service",
@@ -57,9 +74,14 @@ fn every_directive_of_the_units_has_its_reason_above() {
 /// systemd restarts the sockets with the service. A limit of one of them is a limit of all.
 #[test]
 fn no_unit_of_the_service_has_a_limit_of_starts() {
-    for unit in
-        ["memberd.service", "memberd.socket", "memberd-read.socket", "memberd-search.socket"]
-    {
+    for unit in [
+        "memberd.service",
+        "memberd.socket",
+        "memberd-read.socket",
+        "memberd-search.socket",
+        "memberd-worker.socket",
+        "memberd-worker.service",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd").join(unit);
         let text = std::fs::read_to_string(path).unwrap();
         let first = text.split("\n\n").next().unwrap_or_default();

@@ -65,3 +65,4 @@ mod tags;
 mod top;
 mod versions;
 mod webhdfs;
+mod worker;

@@ -10,6 +10,7 @@ mod journal;
 mod tests;
 
 use crate::bounded::{at_most, cut_after};
+use crate::stats::StatsQuestion;
 use crate::tags::TagFilter;
 pub use asker::GrepAsker;
 pub use colors::{GrepColors, NotAColor, Sgr};
@@ -72,6 +73,11 @@ pub struct GrepRequest {
     /// daemon sets it, whatever the client sends. Older daemons tell no positions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_from: Option<GrepFollow>,
+    /// What is asked of the selected lines, which are then counted and not printed. The client's
+    /// daemon sets it, whatever a grep's client sends. Such a request has a kind of its own, which
+    /// older members refuse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<StatsQuestion>,
 }
 
 /// How many bytes a limit of files ([`GrepFiles::only`]) takes of each request, at most.

@@ -35,7 +35,7 @@
 //! There are two sockets. The socket decides what its clients may do, see [`socket`].
 
 mod bounded;
-mod bytes;
+pub mod bytes;
 pub mod duration;
 pub mod files;
 pub mod frame;
@@ -47,4 +47,5 @@ pub mod name_order;
 pub mod output;
 pub mod plain_file;
 pub mod socket;
+pub mod stats;
 pub mod tags;

@@ -154,6 +154,16 @@ pub enum Reply {
     Claimed(ClaimedRecord),
     /// An answer about replicated files, streamed or final as it says.
     File(FileReply),
+    /// Streamed: a part of one member's sums. They count only once the member's
+    /// [`Reply::GrepMember`] says that it searched all. Only [`Request::Stats`] gets it.
+    StatsPartial {
+        /// The member's name.
+        member: String,
+        /// What the crate `memberd-streams` made, at most
+        /// [`MAX_PARTIAL_BYTES`](crate::stats::MAX_PARTIAL_BYTES).
+        #[serde(with = "crate::bytes")]
+        bytes: Vec<u8>,
+    },
 }
 
 /// What became of a request to forget members.

@@ -45,7 +45,7 @@ impl Access {
             | Request::Claim(_)
             | Request::File(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
-            Request::Grep(_) | Request::Files(_) => self != Access::ReadOnly,
+            Request::Grep(_) | Request::Stats(_) | Request::Files(_) => self != Access::ReadOnly,
         }
     }
 }
@@ -130,7 +130,11 @@ mod tests {
         for request in of_files.map(Request::File) {
             assert_eq!(of(&request), [true, false, false], "{request:?}");
         }
-        for request in [Request::Grep(Box::default()), Request::Files(FilesRequest::default())] {
+        for request in [
+            Request::Grep(Box::default()),
+            Request::Stats(Box::default()),
+            Request::Files(FilesRequest::default()),
+        ] {
             assert_eq!(of(&request), [true, true, false], "{request:?}");
         }
         let follow = |kinds, until| Follow { from: EventsFrom::Last(1), kinds, until };

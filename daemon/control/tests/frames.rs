@@ -15,6 +15,7 @@ use memberd_control::message::{
     MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, ReloadReport, Reply,
     Request, RequestRefusal, RingPart, RunningGrep, SettingChange, StatusReport,
 };
+use memberd_control::stats::{StatsQuestion, StatsRequest};
 use memberd_control::tags::{TagFilter, Tags};
 use proptest::collection::vec;
 use proptest::option;
@@ -32,6 +33,10 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Status),
         Just(Request::Events),
         grep_request().prop_map(|request| Request::Grep(Box::new(request))),
+        (grep_request(), question()).prop_map(|(grep, question)| {
+            let StatsQuestion { query, groups, bytes } = question;
+            Request::Stats(Box::new(StatsRequest { grep, query, groups, bytes }))
+        }),
         follow().prop_map(Request::Follow),
         option::of(any::<String>()).prop_map(|filter| Request::Log { filter }),
         Just(Request::Metrics),
@@ -140,6 +145,7 @@ prop_compose! {
         copies in any::<bool>(),
         kept_of in option::of(any::<String>()),
         follow_from in option::of((any::<(bool, u64)>(), vec(position(), 0..4))),
+        stats in option::of(question()),
     ) -> GrepRequest {
         let output_file = output_file.map(|[device, inode]| OutputFile { device, inode });
         let members = GrepMembers { on, not_on, tags };
@@ -160,8 +166,17 @@ prop_compose! {
                 since_ms,
                 positions,
             }),
+            stats,
         }
     }
+}
+
+fn question() -> impl Strategy<Value = StatsQuestion> {
+    any::<(String, u64, u64)>().prop_map(|(query, groups, bytes)| StatsQuestion {
+        query,
+        groups,
+        bytes,
+    })
 }
 
 fn position() -> impl Strategy<Value = GrepPosition> {
@@ -318,6 +333,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         (any::<String>(), vec(any::<u8>(), 0..20_000))
             .prop_map(|(member, bytes)| Reply::GrepOutput { member, bytes }),
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
+        (any::<String>(), vec(any::<u8>(), 0..20_000))
+            .prop_map(|(member, bytes)| Reply::StatsPartial { member, bytes }),
         any::<[u64; 3]>().prop_map(|[asked, answered, bytes]| Reply::GrepProgress {
             asked,
             answered,

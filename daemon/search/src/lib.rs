@@ -5,7 +5,8 @@
 //! exposes, and [`ExposedFiles::files`] gives those that a [`FileFilter`] selects. [`Search::run`]
 //! searches them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is
 //! written from now on, and [`Search::run_stream`] what a reader gives. [`Search::run_kept`]
-//! searches what this machine keeps of another one's files, which a [`KeptFiles`] chooses. All of
+//! searches what this machine keeps of another one's files, which a [`KeptFiles`] chooses.
+//! [`Search::run_apart`] searches files that another process has opened, for sums. All of
 //! it blocks, and none of it uses the network. `README.md` lists the differences from GNU grep.
 
 mod cost;
@@ -15,6 +16,7 @@ mod job;
 mod kept;
 mod line;
 mod listing;
+mod lock;
 mod memory;
 mod merge;
 mod output;
@@ -35,8 +37,8 @@ pub use memberd_control::grep::{
 };
 
 pub use files::{
-    ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, MAX_FILES, NEVER,
-    NeverFiles, NeverPlace, ONLY_LINKS, Problem, ReadableFile,
+    ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, HandedFile,
+    MAX_FILES, NEVER, NeverFiles, NeverPlace, ONLY_LINKS, Problem, ReadableFile,
 };
 pub use follow::Selection;
 pub use kept::{KeptFile, KeptFiles, LineSpans};

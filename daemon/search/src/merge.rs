@@ -77,6 +77,8 @@ fn room(job: &Job<'_>, files: Files<'_>, streams: usize) -> Result<(), String> {
     }
     let has_room = match files {
         Files::Exposed(files) => job.search.has_room_to_merge(files),
+        // They are never merged.
+        Files::Handed(_) => false,
         Files::Kept(files, _) => job.search.has_room_to_merge_kept(files),
     };
     if has_room {
@@ -217,6 +219,8 @@ impl<'m> Merge<'m> {
         let line_end = self.job.search.line_end();
         let opened = match file {
             SearchedFile::Exposed(exposed) => self.open_exposed(exposed),
+            // They are never merged.
+            SearchedFile::Handed(_) => Ok(None),
             SearchedFile::Kept(kept, skip) => {
                 self.tell_numbers(kept)?;
                 Ok(Some(self.open_kept(kept, skip)))

@@ -1,5 +1,7 @@
 //! The trait for the receiver of a search's results.
 
+use std::path::Path;
+
 use memberd_control::grep::GrepPosition;
 
 /// The receiver is gone or wants no more. The search ends.
@@ -49,6 +51,12 @@ pub trait Output {
     fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
         let _ = (positions, has_lines);
         Ok(())
+    }
+
+    /// From here on, lines are of this file, which was last written then, in milliseconds since the
+    /// Unix epoch. Only [`Search::run_apart`](crate::Search::run_apart) tells it.
+    fn begin_file(&mut self, path: &Path, modified: i64) {
+        let _ = (path, modified);
     }
 
     /// Takes a message for standard error without its newline, such as `/var/log/x: Permission

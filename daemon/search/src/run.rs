@@ -18,14 +18,14 @@ use std::time::Instant;
 
 use memberd_control::grep::GrepFollow;
 
-use crate::files::ExposedFile;
+use crate::files::{ExposedFile, HandedFile};
 use crate::follow::{Selection, follow, follow_kept};
 use crate::job::Job;
 use crate::kept::{KeptFile, Skip};
 use crate::merge::merge;
 use crate::output::Output;
 use crate::pattern::Budget;
-use crate::schedule::{Plan, TaskQueue, run_on_thread, run_tasks};
+use crate::schedule::{Plan, TaskQueue, run_apart, run_on_thread, run_tasks};
 use crate::search::{Search, Totals};
 use crate::searched::Files;
 
@@ -79,6 +79,25 @@ impl Search {
     ) -> Totals {
         self.timed(machine, cancel, |job| {
             run_on_thread(output, |events| follow_kept(job, files, from, events))
+        })
+    }
+
+    /// Searches files that another process has opened, as [`Search::run`] would, on one thread for
+    /// each output. Each thread sends what it finds to its own, in no order, and tells each time of
+    /// which file it is. So a search that wants the lines themselves prints no names. Nothing is
+    /// merged by time, and no output file is left out.
+    pub fn run_apart<O: Output + Send>(
+        &self,
+        plan: &Plan,
+        files: &[HandedFile],
+        outputs: &mut [O],
+        cancel: &AtomicBool,
+    ) -> Totals {
+        let files = Files::Handed(if self.selects_nothing { &[] } else { files });
+        self.timed("", cancel, |job| {
+            let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
+            let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
+            run_apart(job, plan, TaskQueue::new(files, chunk_bytes, self.line_ends()), outputs)
         })
     }
 

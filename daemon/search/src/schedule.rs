@@ -1,5 +1,6 @@
 //! Decides which thread searches what and when, and puts the results in order.
 
+mod apart;
 mod collector;
 mod event;
 mod plan;
@@ -9,6 +10,7 @@ mod tests;
 mod threads;
 mod worker;
 
+pub(crate) use apart::run_apart;
 pub(crate) use event::{Event, TimedLines};
 pub use plan::{Plan, Window};
 pub(crate) use task::TaskQueue;

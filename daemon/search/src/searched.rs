@@ -1,14 +1,17 @@
-//! What a search goes through: exposed files of this machine, or kept streams of another one.
+//! What a search goes through: exposed files of this machine, also as handed over by another
+//! process, or kept streams of another machine.
 
 use std::path::Path;
 
-use crate::files::ExposedFile;
+use crate::files::{ExposedFile, HandedFile};
 use crate::kept::{KeptFile, Skip};
 
 /// The files of one search.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Files<'f> {
     Exposed(&'f [ExposedFile]),
+    /// Files that another process has opened.
+    Handed(&'f [HandedFile]),
     /// Kept streams, and what of them need not be read.
     Kept(&'f [KeptFile], &'f Skip),
 }
@@ -17,6 +20,7 @@ pub(crate) enum Files<'f> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SearchedFile<'f> {
     Exposed(&'f ExposedFile),
+    Handed(&'f HandedFile),
     Kept(&'f KeptFile, &'f Skip),
 }
 
@@ -24,6 +28,7 @@ impl<'f> Files<'f> {
     pub(crate) fn len(self) -> usize {
         match self {
             Files::Exposed(files) => files.len(),
+            Files::Handed(files) => files.len(),
             Files::Kept(files, _) => files.len(),
         }
     }
@@ -31,6 +36,7 @@ impl<'f> Files<'f> {
     pub(crate) fn get(self, index: usize) -> Option<SearchedFile<'f>> {
         match self {
             Files::Exposed(files) => files.get(index).map(SearchedFile::Exposed),
+            Files::Handed(files) => files.get(index).map(SearchedFile::Handed),
             Files::Kept(files, skip) => files.get(index).map(|file| SearchedFile::Kept(file, skip)),
         }
     }
@@ -39,6 +45,7 @@ impl<'f> Files<'f> {
     pub(crate) fn none(self) -> Files<'f> {
         match self {
             Files::Exposed(_) => Files::Exposed(&[]),
+            Files::Handed(_) => Files::Handed(&[]),
             Files::Kept(_, skip) => Files::Kept(&[], skip),
         }
     }
@@ -56,6 +63,7 @@ impl<'f> SearchedFile<'f> {
     pub(crate) fn path(self) -> &'f Path {
         match self {
             SearchedFile::Exposed(file) => file.path(),
+            SearchedFile::Handed(file) => file.path(),
             SearchedFile::Kept(file, _) => file.path(),
         }
     }
@@ -63,6 +71,8 @@ impl<'f> SearchedFile<'f> {
     fn origin(self) -> &'f Path {
         match self {
             SearchedFile::Exposed(file) => file.origin(),
+            // What was rotated is not told apart, as nothing is merged.
+            SearchedFile::Handed(file) => file.path(),
             SearchedFile::Kept(file, _) => file.origin(),
         }
     }

@@ -65,6 +65,7 @@ fn full_request() -> GrepRequest {
         copies: false,
         kept_of: None,
         follow_from: None,
+        stats: None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::files::FilesRequest;
 use crate::grep::GrepRequest;
 use crate::message::agreement::{ClaimRequest, LeaderRequest, RecoverRequest, ViewRequest};
 use crate::message::file::FileRequest;
+use crate::stats::StatsRequest;
 use serde::{Deserialize, Serialize};
 
 /// The most introducers of one request.
@@ -63,6 +64,8 @@ pub enum Request {
     Claim(ClaimRequest),
     /// Read or change the replicated files.
     File(FileRequest),
+    /// Count lines of the logs of all alive members.
+    Stats(Box<StatsRequest>),
 }
 
 /// Which members to forget.
@@ -178,6 +181,8 @@ enum Encoded {
     Claim(ClaimRequest),
     /// 22.
     File(FileRequest),
+    /// 23.
+    Stats(Box<StatsRequest>),
 }
 
 impl From<Request> for Encoded {
@@ -204,6 +209,7 @@ impl From<Request> for Encoded {
             Request::Leader(request) => Encoded::Leader(request),
             Request::Claim(request) => Encoded::Claim(request),
             Request::File(request) => Encoded::File(request),
+            Request::Stats(request) => Encoded::Stats(request),
         }
     }
 }
@@ -248,6 +254,7 @@ impl From<Encoded> for Request {
             Encoded::Leader(request) => Request::Leader(request),
             Encoded::Claim(request) => Request::Claim(request),
             Encoded::File(request) => Request::File(request),
+            Encoded::Stats(request) => Request::Stats(request),
         }
     }
 }

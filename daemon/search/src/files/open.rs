@@ -197,6 +197,18 @@ impl ExposedFile {
         Ok(Some(ReadableFile { file, size, modified, identity, is_compressed }))
     }
 
+    /// Opens it for a search by another process, under the same rules. None as for a search. After
+    /// it, [`ExposedFile::path`] tells where it was opened.
+    ///
+    /// # Errors
+    /// When it cannot be opened: the message that a search would give.
+    pub fn open_to_hand(&self) -> Result<Option<File>, String> {
+        match self.open() {
+            Ok(opened) => Ok(opened.map(|opened| opened.file)),
+            Err(error) => Err(format!("{}: {}", self.path().display(), reason(&error))),
+        }
+    }
+
     /// Whether this is the file that was listed, as far as that can be told.
     pub(super) fn is_listed(&self, opened: &Opened) -> bool {
         self.listed.is(opened.identity.inode, opened.born) || self.root.has_other_numbers()
@@ -223,8 +235,7 @@ impl ExposedFile {
         if self.is_foreign_hard_link(&metadata)? {
             return Err(FileError::HardLink.into());
         }
-        let modified =
-            metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000);
+        let modified = milliseconds(metadata.mtime(), metadata.mtime_nsec());
         let (size, born) = (metadata.len(), metadata.created().ok());
         let identity = FileIdentity::of(&metadata);
         Ok(Found::File(Opened { file, size, modified, born, identity }))
@@ -262,6 +273,11 @@ impl ExposedFile {
         // Whoever opens it a second time keeps the first name.
         let _ = self.moved.set(self.path.with_file_name(name));
     }
+}
+
+/// A time of a file, in milliseconds since the Unix epoch.
+pub(super) fn milliseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
 }
 
 /// Whether the kernel lets users link only to files that they own, or may read and write. It is

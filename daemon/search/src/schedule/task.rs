@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::files::{Compression, ExposedFile, FileError, FileIdentity, Opened, reason};
+use crate::files::{Compression, FileError, FileIdentity, Opened, reason};
 use crate::kept::{KeptFile, Skip, Unit, Units};
 use crate::scan::{ChunkedFile, Wanted};
 use crate::searched::{Files, SearchedFile};
@@ -98,8 +98,9 @@ impl<'f> TaskQueue<'f> {
             Some(Begun::Units(units)) => return Some(self.unit(units)),
             None => {}
         }
-        let input = match self.files.get(self.next)? {
-            SearchedFile::Exposed(file) => match self.open(file) {
+        let searched = self.files.get(self.next)?;
+        let input = match searched {
+            SearchedFile::Exposed(_) | SearchedFile::Handed(_) => match self.open(searched) {
                 Ok(TaskInput::Chunk(chunks, index)) => return Some(self.chunk(chunks, index)),
                 Ok(input) => input,
                 Err(error) => TaskInput::Failed(reason(&error)),
@@ -114,8 +115,13 @@ impl<'f> TaskQueue<'f> {
         Some((Task { file, input }, true))
     }
 
-    fn open(&self, file: &ExposedFile) -> io::Result<TaskInput> {
-        let Some(opened) = file.open()? else { return Ok(TaskInput::Missing) };
+    fn open(&self, file: SearchedFile<'_>) -> io::Result<TaskInput> {
+        let opened = match file {
+            SearchedFile::Exposed(file) => file.open()?,
+            SearchedFile::Handed(file) => Some(file.opened()?),
+            SearchedFile::Kept(..) => None,
+        };
+        let Some(opened) = opened else { return Ok(TaskInput::Missing) };
         if self.output_file == Some(opened.identity) {
             return Err(FileError::IsOutput.into());
         }

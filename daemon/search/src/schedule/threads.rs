@@ -257,7 +257,7 @@ impl<'w> Shared<'w> {
 ///
 /// # Errors
 /// The system's reason when it starts no more threads.
-fn start<'scope>(
+pub(super) fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() + Send + 'scope,
 ) -> Result<(), String> {

@@ -7,7 +7,7 @@ use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::{ended, not_in_group, refused};
 use crate::membership::Command;
 use crate::search::audit::AuditedSearch;
-use crate::search::kept::{Target, find};
+use crate::search::kept::{KeptLogs, Target, find};
 use crate::search::{
     Chosen, Compiled, DistributedGrep, GrepPlan, MemberChoice, Missed, Restriction,
 };
@@ -28,6 +28,17 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// Greps all members' logs and streams the results. All searches end when the client disconnects.
 pub(crate) async fn handle(
+    request: GrepRequest,
+    client: &mut Client,
+    policy: &ListenerPolicy,
+    services: &Services,
+) -> Result<(), ClientError> {
+    // A question is asked by a request of its own.
+    search(GrepRequest { stats: None, ..request }, client, policy, services).await
+}
+
+/// The same, for a request that may carry a question.
+pub(super) async fn search(
     mut request: GrepRequest,
     client: &mut Client,
     policy: &ListenerPolicy,
@@ -142,6 +153,13 @@ impl Unsearched {
         };
         Unsearched { member: name, outcome }
     }
+
+    /// Somebody keeps its logs, which do not count yet.
+    fn uncounted(logs: KeptLogs) -> Self {
+        let gone = if logs.missed.left { "left" } else { "failed" };
+        let words = format!("{gone}; its copies are not counted by stats yet");
+        Unsearched { member: logs.missed.name, outcome: GrepOutcome::Lost(words) }
+    }
 }
 
 /// Compiles the request and chooses its members, or returns the reply that refuses it. Also returns
@@ -168,17 +186,22 @@ async fn plan(
     let (choice, chosen) = choose(&request.members, left, restriction, services).await?;
     let Chosen { up, failed: mut missed, may_keep } = chosen;
     let mut targets: Vec<Target> = up.into_iter().map(Target::Member).collect();
-    let mut unknown = None;
+    let (mut unknown, mut uncounted) = (None, Vec::new());
     if wants_copies && !missed.is_empty() {
         let search = &services.search;
         let found = find(&search.caller, &search.searcher, missed, may_keep, user)
             .await
             .map_err(|error| failed(format!("cannot ask for copies: {error}")))?;
-        targets.extend(found.kept.into_iter().map(Target::Kept));
-        targets.sort_by(Target::order);
+        if request.stats.is_some() {
+            uncounted = found.kept.into_iter().map(Unsearched::uncounted).collect();
+        } else {
+            targets.extend(found.kept.into_iter().map(Target::Kept));
+            targets.sort_by(Target::order);
+        }
         (missed, unknown) = (found.unkept, found.unknown);
     }
     let unsearched = missed.into_iter().map(|missed| Unsearched::new(missed, unknown.as_deref()));
+    let unsearched = uncounted.into_iter().chain(unsearched);
     let connections =
         services.search.reserve_connections(&request, targets.len(), user).map_err(failed)?;
     if let Some(width) = &mut request.printing.name_width {
