@@ -7,7 +7,7 @@ use super::totals::Copies;
 
 /// The outcomes so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::command) struct Tally {
     members: Vec<(String, GrepOutcome)>,
     /// The copies that are searched in place of members that are gone.
     copies: Copies,
@@ -21,12 +21,12 @@ pub(super) struct Tally {
 
 impl Tally {
     /// No outcome yet of a search in these FILEs.
-    pub(super) fn new(files: Vec<String>) -> Tally {
+    pub(in crate::command) fn new(files: Vec<String>) -> Tally {
         Tally { nowhere: files, ..Tally::default() }
     }
 
     /// Adds a member's outcome.
-    pub(super) fn count(&mut self, member: String, outcome: GrepOutcome) {
+    pub(in crate::command) fn count(&mut self, member: String, outcome: GrepOutcome) {
         match &outcome {
             GrepOutcome::Searched(totals) => {
                 self.answered = true;
@@ -42,12 +42,12 @@ impl Tally {
     }
 
     /// A copy of this member's logs is searched.
-    pub(super) fn note_copy(&mut self, member: String, copy: GrepCopy) {
+    pub(in crate::command) fn note_copy(&mut self, member: String, copy: GrepCopy) {
         self.copies.insert(member, copy);
     }
 
     /// The copies that are searched.
-    pub(super) fn copies(&self) -> &Copies {
+    pub(in crate::command) fn copies(&self) -> &Copies {
         &self.copies
     }
 
@@ -58,7 +58,7 @@ impl Tally {
     }
 
     /// The outcome of each member.
-    pub(super) fn members(&self) -> &[(String, GrepOutcome)] {
+    pub(in crate::command) fn members(&self) -> &[(String, GrepOutcome)] {
         &self.members
     }
 
@@ -69,7 +69,7 @@ impl Tally {
 
     /// Messages about each FILE that no member offers, which is an error as in grep. If some
     /// members offer it, it is none, since machines differ.
-    pub(super) fn check_files(&mut self) -> Vec<String> {
+    pub(in crate::command) fn check_files(&mut self) -> Vec<String> {
         if !self.answered || self.lost {
             return Vec::new();
         }
