@@ -17,6 +17,8 @@ pub(in crate::command) struct Tally {
     matched: bool,
     errors: bool,
     lost: bool,
+    /// A member was not asked, and nobody keeps its logs.
+    gone: bool,
 }
 
 impl Tally {
@@ -36,7 +38,7 @@ impl Tally {
                 self.errors |= totals.errors > 0 || !is_whole;
             }
             GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => self.lost = true,
-            GrepOutcome::NotAsked { .. } => {}
+            GrepOutcome::NotAsked { .. } => self.gone = true,
         }
         self.members.push((member, outcome));
     }
@@ -78,6 +80,11 @@ impl Tally {
             format!("{file}: no member offers such a file: see [logs] files in the settings")
         };
         self.nowhere.iter().map(message).collect()
+    }
+
+    /// Whether all members were searched without an error, or whole copies of their logs.
+    pub(in crate::command) fn is_whole(&self) -> bool {
+        !self.errors && !self.lost && !self.gone
     }
 
     /// The exit status, as in GNU grep 3.8. Also with `-L`, 0 means a selected line, and not a
