@@ -10,7 +10,7 @@ mod print;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::ValueHint;
+use clap::{Parser as _, ValueHint};
 use memberd_control::message::{Reply, Request};
 use memberd_streams::{Limits, Plan, Query, QueryError, Rows};
 use serde::Serialize;
@@ -76,10 +76,25 @@ enum Status {
     Trouble = 2,
 }
 
+/// The arguments of a question, as a command line of its own.
+#[derive(Debug, clap::Parser)]
+struct Alone {
+    #[command(flatten)]
+    stats: Stats,
+}
+
+/// Asks as this command line does, prints a table, and ignores the status. The demo uses this.
+pub(super) fn show(daemon: &Daemon, arguments: &[&str]) -> Result<(), Failure> {
+    let line = std::iter::once("stats").chain(arguments.iter().copied());
+    let Alone { stats } =
+        Alone::try_parse_from(line).map_err(|error| Failure::usage(error.to_string()))?;
+    stats.answered(daemon, Some(Form::Table)).map(drop)
+}
+
 impl Stats {
     /// Asks, prints on standard error what failed, and returns the exit status.
     pub(super) fn run(&self, daemon: &Daemon) -> ExitCode {
-        let status = self.command(daemon).unwrap_or_else(|failure| {
+        let status = self.answered(daemon, None).unwrap_or_else(|failure| {
             failure.report();
             match failure {
                 Failure::OutputClosed => Status::Rows,
@@ -89,12 +104,13 @@ impl Stats {
         ExitCode::from(status as u8)
     }
 
-    fn command(&self, daemon: &Daemon) -> Result<Status, Failure> {
+    /// Asks and prints, in this form or in that of the options.
+    fn answered(&self, daemon: &Daemon, form: Option<Form>) -> Result<Status, Failure> {
         let (query, plan) = planned(&self.query).map_err(|error| self.wrong(&error))?;
         let request = self.choice.request(&self.query, &query, &self.files, self.limits())?;
         let mut tally = Tally::new(request.grep.files.globs.clone());
         let rows = self.ask(daemon, &Request::Stats(Box::new(request)), plan, &mut tally)?;
-        self.print(&rows, &tally)?;
+        self.print(&rows, &tally, form)?;
         Ok(match &rows {
             _ if !tally.is_whole() => Status::Trouble,
             Rows { rows, .. } if rows.is_empty() => Status::Nothing,
@@ -162,14 +178,14 @@ impl Stats {
     }
 
     /// Prints the rows, and what is in none of them.
-    fn print(&self, rows: &Rows, tally: &Tally) -> Result<(), Failure> {
+    fn print(&self, rows: &Rows, tally: &Tally, form: Option<Form>) -> Result<(), Failure> {
         let mut output = Output::new();
-        let form = match (self.json, output.is_terminal()) {
+        let usual = match (self.json, output.is_terminal()) {
             (true, _) => Form::Json,
             (false, true) => Form::Table,
             (false, false) => Form::Tabs { header: self.header },
         };
-        print::rows(&mut output, form, rows)?;
+        print::rows(&mut output, form.unwrap_or(usual), rows)?;
         if self.json {
             let more = Counted::of(rows);
             let last = totals::object(tally.members(), tally.copies(), Some(&more))?;
