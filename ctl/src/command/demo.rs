@@ -29,8 +29,8 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(20);
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// How often and how quickly the shop of the logs answers.
-const QUESTION: &str = "GET .*took= | parse \"GET * * client=* took=*ms\" as path, status, client, ms \
-    | count, distinct(client), p99(ms) by path | top 3 by count";
+const QUESTION: &str = "GET .*took= | parse \"GET * * client=* took=*ms\" as path, status, client, \
+    ms | count, distinct(client), p99(ms) by path | top 3 by count";
 
 /// Shows a fleet at work.
 #[derive(Debug, clap::Args)]
