@@ -15,6 +15,7 @@ mod problems;
 mod raw;
 mod search;
 mod source;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use copies::Copies;
 pub use effective::{Origin, Setting, differences};
 pub use files::{Files, WebhdfsMay};
 pub use search::SearchSocket;
+pub use streams::Streams;
 
 use crate::log::{Level, LogPaths};
 use crate::search::journal::{JOURNALCTL, JournalOffer};
@@ -102,6 +104,8 @@ pub struct Config {
     pub agreement: Agreement,
     /// The replicated files.
     pub files: Files,
+    /// Questions over logs.
+    pub streams: Streams,
 }
 
 /// The problems of the settings: one line each, with file, line and key.
@@ -227,6 +231,7 @@ impl Config {
             key_is_credential,
             key_place,
             files,
+            streams,
             ..
         } = new;
         let Files { repair_after, webhdfs, webhdfs_may, webhdfs_shares, .. } = files;
@@ -249,6 +254,7 @@ impl Config {
             key_is_credential,
             key_place,
             files,
+            streams,
             ..self.clone()
         };
         let kept = differences(new.settings(), asked).map(|(has, _)| has.key).collect();

@@ -56,6 +56,10 @@ pub const KEPT_GREP: RequestKind = RequestKind::new(9);
 /// A connection with messages about replicated files. Only members with files know it.
 pub const REPLICATED_FILES: RequestKind = RequestKind::new(10);
 
+/// A search like [`GREP`] whose lines are counted: a question. Members from before it refuse the
+/// kind.
+pub const STATS: RequestKind = RequestKind::new(11);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -104,6 +108,7 @@ pub fn services(
         .with_call(LIMITED_FILES, FilesRequest::CAP, files(LIMITED_FILES))?
         .with_stream(KEPT_GREP, GrepRequest::CAP, grep(KEPT_GREP))?
         .with_call(KEPT, KEPT_REQUEST_CAP, kept)?
+        .with_stream(STATS, GrepRequest::CAP, grep(STATS))?
         .with_stream(COPIES, IncomingCopies::REQUEST_CAP, move |request, stream| {
             let copies = copies.clone();
             async move { copies.serve(request, stream).await }
@@ -152,6 +157,21 @@ fn check_kept(kind: RequestKind, request: GrepRequest) -> Result<GrepRequest, St
     }
 }
 
+/// Checks that a question, and no other search, asks something.
+///
+/// # Errors
+/// When it does not: one line.
+fn check_question(kind: RequestKind, request: GrepRequest) -> Result<GrepRequest, String> {
+    match &request.stats {
+        None if kind == STATS => Err("a question asks nothing".to_owned()),
+        Some(question) if kind == STATS => {
+            question.check()?;
+            Ok(request)
+        }
+        _ => Ok(GrepRequest { stats: None, ..request }),
+    }
+}
+
 /// Answers a search of this kind.
 async fn answer_grep(
     searcher: &Arc<LocalSearcher>,
@@ -163,6 +183,7 @@ async fn answer_grep(
     let request = request.and_then(|request| {
         check_limit(kind, &request.files.only).and_then(|()| check_kept(kind, request))
     });
+    let request = request.and_then(|request| check_question(kind, request));
     // The search may follow the logs for days.
     drop(body);
     match request {
@@ -193,6 +214,7 @@ mod tests {
     use crate::search::limits::Limits;
     use crate::search::reply::{PeerReply, Replies};
     use memberd_control::frame::{HEADER_BYTES, encode};
+    use memberd_control::stats::StatsQuestion;
     use memberd_search::ExposedFiles;
     use memberd_transport::Source;
 
@@ -207,6 +229,19 @@ mod tests {
         assert_eq!(check_kept(KEPT_GREP, of(Some("vm4"))), Ok(of(Some("vm4"))));
         assert_eq!(check_kept(GREP, of(Some("vm4"))), Ok(of(None)));
         assert_eq!(check_kept(LIMITED_GREP, of(None)), Ok(of(None)));
+    }
+
+    /// Only a question asks something, and none asks nothing.
+    #[test]
+    fn a_question_asks_something() {
+        let of = |groups: Option<u64>| GrepRequest {
+            stats: groups.map(|groups| StatsQuestion { groups, ..StatsQuestion::default() }),
+            ..GrepRequest::default()
+        };
+        assert!(check_question(STATS, of(None)).is_err());
+        assert!(check_question(STATS, of(Some(0))).is_err());
+        assert_eq!(check_question(STATS, of(Some(1))), Ok(of(Some(1))));
+        assert_eq!(check_question(GREP, of(Some(1))), Ok(of(None)));
     }
 
     /// A limit that is not understood must not become none.

@@ -50,10 +50,13 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
     [
         "usr/sbin/memberd",
         "usr/bin/memberctl",
+        "usr/lib/memberd/memberd-worker",
         "usr/lib/systemd/system/memberd.service",
         "usr/lib/systemd/system/memberd.socket",
         "usr/lib/systemd/system/memberd-read.socket",
         "usr/lib/systemd/system/memberd-search.socket",
+        "usr/lib/systemd/system/memberd-worker.socket",
+        "usr/lib/systemd/system/memberd-worker.service",
         "usr/lib/systemd/system/memberd-hooks@.service",
         "usr/lib/systemd/system/memberd-leader.service",
         "usr/lib/systemd/system/memberd-once@.service",

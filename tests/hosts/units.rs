@@ -35,6 +35,8 @@ fn every_directive_of_the_units_has_its_reason_above() {
         "memberd.socket",
         "memberd-read.socket",
         "memberd-search.socket",
+        "memberd-worker.socket",
+        "memberd-worker.service",
         "memberd-hooks@.service",
         "memberd-leader.service",
         "memberd-once@.service",
@@ -57,9 +59,14 @@ fn every_directive_of_the_units_has_its_reason_above() {
 /// systemd restarts the sockets with the service. A limit of one of them is a limit of all.
 #[test]
 fn no_unit_of_the_service_has_a_limit_of_starts() {
-    for unit in
-        ["memberd.service", "memberd.socket", "memberd-read.socket", "memberd-search.socket"]
-    {
+    for unit in [
+        "memberd.service",
+        "memberd.socket",
+        "memberd-read.socket",
+        "memberd-search.socket",
+        "memberd-worker.socket",
+        "memberd-worker.service",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd").join(unit);
         let text = std::fs::read_to_string(path).unwrap();
         let first = text.split("\n\n").next().unwrap_or_default();

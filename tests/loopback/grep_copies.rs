@@ -1,10 +1,14 @@
 //! Greps over what members keep of the logs of a member that failed.
 
+use memberd_control::grep::GrepOutcome;
+use memberd_control::message::{Reply, Request};
+use memberd_control::stats::StatsRequest;
 use memberd_copies::block::{Block, BlockHead};
 use memberd_copies::store::{Limits, Store};
 use memberd_copies::stream::{Fingerprint, StreamHead, StreamId};
 use memberd_membership::Name;
 use memberd_search::LineSpans;
+use memberd_tests::control::reply;
 use memberd_tests::process::Running;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
@@ -284,4 +288,25 @@ fn a_follow_goes_on_over_the_death_and_the_return_of_a_member() {
     append(&orders(60_100..60_200));
     take_until(&stdout, &mut taken, 60_199);
     assert!(taken.iter().copied().eq(first..60_200), "each line once, in order");
+}
+
+/// Copies are not counted yet. That is told, and is never taken for no lines.
+#[test]
+fn a_question_tells_that_copies_do_not_count() {
+    let fleet = fleet();
+    let mut request =
+        StatsRequest { query: "| count".to_owned(), groups: 1, ..StatsRequest::default() };
+    request.grep.copies = true;
+    request.grep.pattern.patterns = vec![Vec::new()];
+    let request = Request::Stats(Box::new(request));
+    let mut stream = fleet[1].control().ask(&request, Some(SOON)).unwrap();
+    let outcome = loop {
+        match reply(&mut stream).unwrap() {
+            Reply::GrepMember { member, outcome } if member == "vm4" => break outcome,
+            Reply::Done => panic!("nothing was said of vm4"),
+            _ => {}
+        }
+    };
+    let words = "failed; its copies are not counted by stats yet".to_owned();
+    assert_eq!(outcome, GrepOutcome::Lost(words));
 }

@@ -67,3 +67,4 @@ mod tags;
 mod top;
 mod versions;
 mod webhdfs;
+mod worker;

@@ -23,6 +23,14 @@ pub fn memberctl() -> PathBuf {
     built("memberctl")
 }
 
+/// `memberd-worker`.
+///
+/// # Panics
+/// When it was not built.
+pub fn memberd_worker() -> PathBuf {
+    built("memberd-worker")
+}
+
 fn built(name: &str) -> PathBuf {
     if let Some(directory) = std::env::var_os(PROGRAMS) {
         return Path::new(&directory).join(name);

@@ -32,6 +32,7 @@ pub struct Daemon {
     /// The directory of another build's programs, from its next start on.
     pub programs: Option<PathBuf>,
     process: Option<Running>,
+    pub(crate) worker: Option<Running>,
 }
 
 impl Daemon {
@@ -42,7 +43,8 @@ impl Daemon {
     pub fn new(directory: PathBuf, settings: Settings) -> Self {
         fs::create_dir_all(&directory).expect("a directory for the daemon");
         let (namespace, environment, programs) = (None, Vec::new(), None);
-        Daemon { settings, directory, namespace, environment, programs, process: None }
+        let (process, worker) = (None, None);
+        Daemon { settings, directory, namespace, environment, programs, process, worker }
     }
 
     /// From its next start on it runs in this network namespace.
@@ -284,7 +286,7 @@ impl Daemon {
     }
 
     /// One of its programs: of the other build, or of this one.
-    fn program(&self, name: &str, built: fn() -> PathBuf) -> PathBuf {
+    pub(crate) fn program(&self, name: &str, built: fn() -> PathBuf) -> PathBuf {
         self.programs.as_ref().map_or_else(built, |directory| directory.join(name))
     }
 

@@ -43,6 +43,7 @@ pub mod terminal;
 pub mod tools;
 pub mod trials;
 pub mod wait;
+mod worker;
 
 pub use daemon::Daemon;
 pub use fleet::Fleet;

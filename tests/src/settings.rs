@@ -52,6 +52,8 @@ pub struct Settings {
     pub agreement: Vec<String>,
     /// `[files]`, as lines.
     pub file_store: Vec<String>,
+    /// `streams.worker`
+    pub worker: Option<PathBuf>,
 }
 
 impl Settings {
@@ -80,6 +82,7 @@ impl Settings {
             metrics: None,
             agreement: Vec::new(),
             file_store: Vec::new(),
+            worker: None,
         }
     }
 
@@ -156,6 +159,9 @@ impl Settings {
         }
         if !self.file_store.is_empty() {
             let _ = writeln!(text, "[files]\n{}", self.file_store.join("\n"));
+        }
+        if let Some(worker) = &self.worker {
+            let _ = writeln!(text, "[streams]\nworker = {worker:?}");
         }
         text
     }

@@ -35,7 +35,7 @@
 //! There are two sockets. The socket decides what its clients may do, see [`socket`].
 
 mod bounded;
-mod bytes;
+pub mod bytes;
 pub mod duration;
 pub mod files;
 pub mod frame;

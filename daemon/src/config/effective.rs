@@ -1,7 +1,7 @@
 //! Says what each setting is, and where it comes from. It owns no state.
 
 use super::source::Source;
-use super::{Agreement, Config, Copies, Files, SearchSocket};
+use super::{Agreement, Config, Copies, Files, SearchSocket, Streams};
 use crate::search::Restriction;
 use crate::search::limits::Limits;
 use memberd_membership::{Detection, GroupSettings, SwimSettings};
@@ -64,6 +64,7 @@ impl Config {
             metrics,
             agreement,
             files,
+            streams,
         } = self;
         let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let host = address_host.clone().unwrap_or_else(|| address.ip().to_string());
@@ -99,6 +100,7 @@ impl Config {
         let rows =
             rows.chain(limits_of(limits)).chain(control).chain(search_of(search)).chain(last);
         let rows = rows.chain(agreement_of(agreement)).chain(files_of(files));
+        let rows = rows.chain(streams_of(streams));
         rows.map(|(key, value)| Setting { key, value }).collect()
     }
 
@@ -231,6 +233,11 @@ fn files_of(files: &Files) -> [(&'static str, Option<String>); 6] {
         ("files.webhdfs_may", Some(text(webhdfs_may.as_str()))),
         ("files.webhdfs_shares", Some(list(&shares))),
     ]
+}
+
+fn streams_of(streams: &Streams) -> [(&'static str, Option<String>); 2] {
+    let Streams { enabled, worker } = streams;
+    [("streams.enabled", Some(enabled.to_string())), ("streams.worker", Some(path(worker)))]
 }
 
 fn path(path: &Path) -> String {

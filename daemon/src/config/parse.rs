@@ -6,7 +6,7 @@ use super::machine::{self, System};
 use super::problems::{Problems, span};
 use super::raw::{self, Machine, Set};
 use super::source::Source;
-use super::{Config, ConfigError, agreement, copies, files, group, limits, logs, search};
+use super::{Config, ConfigError, agreement, copies, files, group, limits, logs, search, streams};
 use memberd_membership::{Name, Settings, TagKey, TagValue, Tags};
 use memberd_search::FileFilter;
 use std::collections::BTreeMap;
@@ -61,6 +61,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let may_leave_loopback = allow_plaintext || key_file.is_some();
     address::check(&raw.node, addresses.as_ref(), may_leave_loopback, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
+    let streams = streams::streams(raw.streams, &mut problems);
     match (name, addresses) {
         (Some(name), Some(Addresses { address, host, bind })) if problems.count() == 0 => {
             Ok(Config {
@@ -93,6 +94,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
                 metrics,
                 agreement,
                 files,
+                streams,
             })
         }
         _ => Err(problems.into_error()),

@@ -33,6 +33,8 @@ pub(super) struct File {
     pub(super) agreement: Agreement,
     #[serde(default)]
     pub(super) files: Files,
+    #[serde(default)]
+    pub(super) streams: Streams,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,4 +153,11 @@ pub(super) struct Files {
     pub(super) webhdfs: Set<String>,
     pub(super) webhdfs_may: Set<String>,
     pub(super) webhdfs_shares: Set<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Streams {
+    pub(super) enabled: Set<bool>,
+    pub(super) worker: Set<PathBuf>,
 }

@@ -173,7 +173,7 @@ fn errors_of_keys_types_and_syntax_name_line_and_key() {
             "verbose = true",
             "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
             control, search, security, metrics, \
-         agreement, files",
+         agreement, files, streams",
         ),
         ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
         (
@@ -407,7 +407,8 @@ fn a_reload_forgets_no_key() {
          [agreement]\nenabled = true\ninitial_council = ['x']\ncouncil = 5\nlease = '2s'\n\
          vote = false\n\
          [files]\nenabled = true\nspace = '1GiB'\nrepair_after = '1min'\n\
-         webhdfs = '127.0.0.1:9870'\nwebhdfs_may = 'write'\nwebhdfs_shares = ['a']\n",
+         webhdfs = '127.0.0.1:9870'\nwebhdfs_may = 'write'\nwebhdfs_shares = ['a']\n\
+         [streams]\nenabled = false\nworker = '/w.sock'\n",
     );
     let (before, asked) = (old.settings(), new.settings());
     let (now, kept) = old.reload(new);
@@ -444,6 +445,8 @@ fn a_reload_forgets_no_key() {
             "files.webhdfs",
             "files.webhdfs_may",
             "files.webhdfs_shares",
+            "streams.enabled",
+            "streams.worker",
         ]
     );
 }

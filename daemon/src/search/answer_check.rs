@@ -10,12 +10,15 @@ use super::answer_text::AnswerText;
 use super::reply::PeerReply;
 use super::timed::TimedLines;
 use memberd_control::grep::{GrepPrint, GrepRequest};
+use memberd_control::stats::MAX_PARTIAL_BYTES;
 use memberd_membership::Name;
 
 /// The answer of one member to one request.
 #[derive(Debug)]
 pub(super) struct AnswerCheck {
     form: Form,
+    /// Whether sums come in place of lines.
+    is_question: bool,
     /// Whether lines come with their times.
     by_time: bool,
     /// Whether only long lines are looked at, because this daemon itself has printed them.
@@ -69,6 +72,7 @@ impl AnswerCheck {
     pub(super) fn new(member: &Name, request: &GrepRequest, is_own: bool) -> Self {
         let printing = &request.printing;
         let form = match printing.what {
+            _ if request.stats.is_some() => Form::Nothing,
             GrepPrint::Nothing => Form::Nothing,
             _ if printing.json => Form::Json(AnswerJson::new(member.as_str(), request)),
             _ => Form::Text(AnswerText::new(member.as_str(), request)),
@@ -76,6 +80,7 @@ impl AnswerCheck {
         let prints_lines = matches!(printing.what, GrepPrint::Lines | GrepPrint::Matches);
         AnswerCheck {
             form,
+            is_question: request.stats.is_some(),
             by_time: printing.by_time && prints_lines,
             is_own,
             is_within: false,
@@ -119,6 +124,9 @@ impl AnswerCheck {
                 self.part(bytes).map(|bytes| PeerReply::TimedPart(time, bytes))
             }
             PeerReply::Done(_) if self.is_within => Err(AnswerFault::Unended),
+            PeerReply::Partial(bytes) if !self.is_question || bytes.len() > MAX_PARTIAL_BYTES => {
+                Err(AnswerFault::Unasked)
+            }
             reply => Ok(reply),
         }
     }

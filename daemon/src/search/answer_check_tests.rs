@@ -3,11 +3,28 @@
 use super::super::answer_fault::MAX_ANSWERED_FILES;
 use super::*;
 use memberd_control::grep::{GrepColors, GrepPrinting, GrepTotals};
+use memberd_control::stats::StatsQuestion;
 use memberd_search::{Output, Query, Stopped};
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
 
 const TEXT: &[u8] = b"one x\ntwo\nthree\nfour x x\n\xc3\xa4 \"x\"\\\x1b\nx\xff\n\nlast x";
+
+/// Sums come only in answer to a question, and no lines.
+#[test]
+fn a_question_is_answered_with_sums_alone() {
+    let member = Name::new("vm2").unwrap();
+    let mut request = GrepRequest::default();
+    let partial = |bytes| PeerReply::Partial(vec![0; bytes]);
+    let mut check = AnswerCheck::new(&member, &request, false);
+    assert_eq!(check.check(partial(1)), Err(AnswerFault::Unasked));
+    request.stats = Some(StatsQuestion::default());
+    let mut check = AnswerCheck::new(&member, &request, false);
+    assert_eq!(check.check(partial(MAX_PARTIAL_BYTES)), Ok(partial(MAX_PARTIAL_BYTES)));
+    assert_eq!(check.check(partial(MAX_PARTIAL_BYTES + 1)), Err(AnswerFault::Unasked));
+    let lines = PeerReply::Lines(b"vm2:/a:x\n".to_vec());
+    assert_eq!(check.check(lines), Err(AnswerFault::Unasked));
+}
 
 /// The forms of output, each with a change of the options.
 fn requests() -> Vec<GrepRequest> {

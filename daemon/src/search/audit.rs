@@ -225,6 +225,9 @@ fn user_fields(asker: GrepAsker) -> impl Iterator<Item = LogField> {
 /// The patterns, and what is matched in the journal. They may be secrets.
 fn hidden(request: &GrepRequest) -> Vec<LogField> {
     let mut fields = vec![("memberd_pattern", shorten(&request.pattern))];
+    if let Some(question) = &request.stats {
+        fields.push(("memberd_question", cut(&question.query)));
+    }
     if let Some(journal) = request.files.journal.as_ref().filter(|it| !it.matches.is_empty()) {
         fields.push(("matches", cut(&journal.matches.join(" "))));
     }

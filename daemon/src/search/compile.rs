@@ -107,7 +107,10 @@ fn query(request: &GrepRequest) -> Query {
 }
 
 /// The filter that selects a request's files among the exposed ones.
-fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
+///
+/// # Errors
+/// When a glob is invalid. The error is one line.
+pub(super) fn narrow(request: &GrepRequest) -> Result<FileFilter, String> {
     let GrepFiles { globs, include, exclude, rotated, only, .. } = &request.files;
     let narrow = FileFilter::new(globs)
         .and_then(|narrow| narrow.include(include)?.exclude(exclude)?.only(only));

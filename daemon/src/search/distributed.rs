@@ -74,8 +74,9 @@ impl DistributedGrep {
             |target| matches!(target, Target::Member(member) if member.address == caller.address),
         );
         // The memory of large patterns is bounded, so a large pattern must not wait here for its
-        // search.
-        let compiled = Some(compiled).filter(|compiled| is_asked && !compiled.is_large());
+        // search. And a question is searched by the worker.
+        let is_searched_here = is_asked && request.stats.is_none();
+        let compiled = Some(compiled).filter(|compiled| is_searched_here && !compiled.is_large());
         let (sender, replies) = mpsc::channel(QUEUE);
         let asker = Asker { caller: caller.clone(), user };
         let searcher = Arc::clone(searcher);

@@ -72,6 +72,10 @@ impl LineRelay {
                     let member = member.name().to_string();
                     self.context.send(Reply::GrepMessage { member, text }).await?;
                 }
+                Ok(PeerReply::Partial(bytes)) => {
+                    let member = member.name().to_string();
+                    self.context.send(Reply::StatsPartial { member, bytes }).await?;
+                }
                 Ok(PeerReply::Working(_)) => {}
                 Ok(PeerReply::Done(totals)) => return Ok(GrepOutcome::Searched(totals)),
                 Ok(PeerReply::Refused(reason)) => {

@@ -10,10 +10,11 @@ use crate::lock::{read, write};
 use crate::log::AuditTrail;
 use memberd_control::grep::{GrepRequest, GrepTotals, OutputFile};
 use memberd_search::{
-    ExposedFiles, FileIdentity, KnownTimes, MAX_FILES, MemoryBudget, ONLY_LINKS, Output, Plan,
-    Selection, Totals, Window,
+    ExposedFiles, FileIdentity, FileList, KnownTimes, MAX_FILES, MemoryBudget, ONLY_LINKS, Output,
+    Plan, Selection, Totals, Window,
 };
 use memberd_transport::{Admission, Full, Permit, Source};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -55,6 +56,8 @@ pub struct LocalSearcher {
     pub(super) kept_looks: Admission,
     /// What earlier searches have learned about the times in large files.
     known_times: KnownTimes,
+    /// The socket of the worker that counts, unless questions are switched off.
+    worker: RwLock<Option<PathBuf>>,
     finished: AtomicU64,
     bytes: AtomicU64,
     pub(super) audit: AuditTrail,
@@ -111,6 +114,7 @@ impl LocalSearcher {
             kept_looks: Admission::unanswered("looks at copies", KEPT_LOOKS)
                 .shared(|taken| format!("{taken} looks of this source run already")),
             known_times: KnownTimes::default(),
+            worker: RwLock::default(),
             finished: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             audit: AuditTrail::default(),
@@ -140,6 +144,15 @@ impl LocalSearcher {
     /// Sets the copies of other members' logs that this machine keeps, if it keeps any.
     pub fn set_kept_copies(&self, copies: Option<KeptCopies>) {
         *write(&self.kept) = copies.map(Arc::new);
+    }
+
+    /// Sets the socket of the worker that counts. Without one, questions are refused.
+    pub fn set_worker(&self, socket: Option<PathBuf>) {
+        *write(&self.worker) = socket;
+    }
+
+    pub(super) fn worker(&self) -> Option<PathBuf> {
+        read(&self.worker).clone()
     }
 
     pub(super) fn kept_copies(&self) -> Option<Arc<KeptCopies>> {
@@ -206,9 +219,12 @@ impl LocalSearcher {
         mut output: ReplySink,
         cancel: &AtomicBool,
     ) -> PeerReply {
-        let searched = compiled
-            .or_else(|memory| self.compile_in(request, &memory))
-            .and_then(|compiled| self.run(request, compiled, &mut output, cancel));
+        let searched = match &request.stats {
+            Some(question) => self.count_lines(question, request, &mut output, cancel),
+            None => compiled
+                .or_else(|memory| self.compile_in(request, &memory))
+                .and_then(|compiled| self.run(request, compiled, &mut output, cancel)),
+        };
         if let Ok((totals, _)) = &searched {
             self.finished.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(totals.bytes, Ordering::Relaxed);
@@ -287,28 +303,7 @@ impl LocalSearcher {
         if request.printing.by_time {
             compiled = compile::make_room_to_merge(request, compiled, &found.files)?;
         }
-        let mut problems = 0;
-        for problem in &found.problems {
-            problems += 1;
-            if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
-                break;
-            }
-        }
-        for glob in &found.only_links {
-            // That is no error: GNU grep -r passes over links, too.
-            if !request.printing.no_messages
-                && output.message(format!("{glob}: {ONLY_LINKS}")).is_err()
-            {
-                break;
-            }
-        }
-        if found.cut {
-            problems += 1;
-            // If nobody receives it, the search ends at once.
-            let _ = output.message(format!(
-                "more than {MAX_FILES} files match: the first of them are searched; name fewer"
-            ));
-        }
+        let problems = tell_problems(&found, request, output);
         let plan = self.plan(request);
         let totals = compiled.search.run(&plan, &self.machine, &found.files, output, cancel);
         Ok((Totals { errors: totals.errors + problems, ..totals }, found.unmatched))
@@ -334,6 +329,36 @@ impl LocalSearcher {
     pub(super) fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
+}
+
+/// Tells what is wrong with the files that were found, and returns how many problems there are.
+pub(super) fn tell_problems(
+    found: &FileList,
+    request: &GrepRequest,
+    output: &mut ReplySink,
+) -> u64 {
+    let mut problems = 0;
+    for problem in &found.problems {
+        problems += 1;
+        if !request.printing.no_messages && output.message(problem.to_string()).is_err() {
+            break;
+        }
+    }
+    for glob in &found.only_links {
+        // That is no error: GNU grep -r passes over links, too.
+        if !request.printing.no_messages && output.message(format!("{glob}: {ONLY_LINKS}")).is_err()
+        {
+            break;
+        }
+    }
+    if found.cut {
+        problems += 1;
+        // If nobody receives it, the search ends at once.
+        let _ = output.message(format!(
+            "more than {MAX_FILES} files match: the first of them are searched; name fewer"
+        ));
+    }
+    problems
 }
 
 /// Refuses a long list, since so many run already.

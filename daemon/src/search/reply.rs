@@ -24,6 +24,7 @@ const WORKING: u8 = 5;
 const DONE: u8 = 6;
 const REFUSED: u8 = 7;
 const POSITIONS: u8 = 8;
+const PARTIAL: u8 = 9;
 
 /// One frame of the answer to a grep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,9 @@ pub enum PeerReply {
         /// They hold once the next lines have come, too.
         with_next: bool,
     },
+    /// A part of the sums of a question, which no daemon reads. It is at most
+    /// [`MAX_PARTIAL_BYTES`](memberd_control::stats::MAX_PARTIAL_BYTES) long.
+    Partial(Vec<u8>),
 }
 
 impl PeerReply {
@@ -68,6 +72,7 @@ impl PeerReply {
             PeerReply::TimedPart(time, bytes) => {
                 return frame::write(stream, &[&[TIMED_PART], &time.to_be_bytes(), bytes]).await;
             }
+            PeerReply::Partial(bytes) => (PARTIAL, bytes.into()),
             PeerReply::Message(text) => (MESSAGE, text.as_bytes().into()),
             PeerReply::Working(bytes) => (WORKING, bytes.to_be_bytes().to_vec().into()),
             PeerReply::Done(totals) => {
@@ -90,6 +95,7 @@ impl PeerReply {
         match kind {
             LINES => Ok(PeerReply::Lines(body)),
             PART => Ok(PeerReply::Part(body)),
+            PARTIAL => Ok(PeerReply::Partial(body)),
             TIMED => TimedLines::from_bytes(body).map(PeerReply::Timed).ok_or_else(malformed),
             TIMED_PART => {
                 let (time, piece) = body.split_first_chunk().ok_or_else(malformed)?;
@@ -153,6 +159,7 @@ mod tests {
         prop_oneof![
             bytes().prop_map(PeerReply::Lines),
             bytes().prop_map(PeerReply::Part),
+            bytes().prop_map(PeerReply::Partial),
             (any::<i64>(), bytes()).prop_map(|(time, bytes)| PeerReply::TimedPart(time, bytes)),
             proptest::collection::vec((any::<i64>(), bytes()), 0..5).prop_map(|lines| {
                 let mut timed = TimedLines::default();

@@ -78,6 +78,12 @@ impl ReplySink {
         self.send(PeerReply::Timed(timed))
     }
 
+    /// Sends a part of the sums of a question.
+    pub(super) fn partial(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        self.spend(bytes.len())?;
+        self.send(PeerReply::Partial(bytes))
+    }
+
     fn send(&self, reply: PeerReply) -> Result<(), Stopped> {
         self.queue.blocking_send(reply).map_err(|_| Stopped)
     }

@@ -4,7 +4,7 @@
 use super::answer_check::AnswerCheck;
 use super::progress::Progress;
 use super::reply::{MAX_PIECE, PeerReply, Replies};
-use crate::peer::{GREP, KEPT_GREP, LIMITED_GREP, NARROWED_GREP};
+use crate::peer::{GREP, KEPT_GREP, LIMITED_GREP, NARROWED_GREP, STATS};
 use memberd_control::grep::GrepRequest;
 use memberd_transport::{Alert, Caller, PeerStream};
 use std::io;
@@ -27,6 +27,9 @@ const LINE_LIMIT: Duration = Duration::from_secs(30);
 /// What is said of a member that does not know limits of files.
 pub(super) const TOO_OLD_FOR_LIMIT: &str = "its memberd is too old for the limit of files at this \
                                             socket (search.files): upgrade it";
+
+/// What is said of a member that does not know questions.
+const TOO_OLD_FOR_STATS: &str = "its memberd is too old for stats: upgrade it";
 
 /// The source of a member's replies.
 pub(super) enum ReplySource {
@@ -52,7 +55,10 @@ impl ReplySource {
         request: &GrepRequest,
         encoded: &[u8],
     ) -> io::Result<Self> {
-        let (kind, too_old) = if request.files.only.is_empty() {
+        let (kind, too_old) = if request.stats.is_some() {
+            // Whoever knows questions knows all limits of files.
+            (STATS, Some(TOO_OLD_FOR_STATS.to_owned()))
+        } else if request.files.only.is_empty() {
             let option = request.narrowing_option();
             let words = |option| {
                 format!("its memberd is too old for {option}: upgrade it, or leave the option out")

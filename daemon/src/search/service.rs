@@ -58,6 +58,7 @@ impl SearchService {
         let searcher =
             LocalSearcher::new(config.name.to_string(), offer, config.limits).with_audit(audit);
         searcher.set_journal(config.journal_offer());
+        searcher.set_worker(config.streams.socket());
         Ok(SearchService {
             searcher: Arc::new(searcher),
             greps: Greps::new(config.limits.greps),
@@ -121,6 +122,7 @@ impl Subsystem for SearchService {
                 Err(error) => error!(%error, "logs.files was not reloaded"),
             }
             self.searcher.set_journal(settings.new.journal_offer());
+            self.searcher.set_worker(settings.new.streams.socket());
             Ok(())
         })
     }

@@ -18,6 +18,7 @@ use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::process::Process;
+use crate::program;
 
 /// How long a daemon may take to serve its control socket.
 const READY_LIMIT: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub(super) struct Member {
     directory: PathBuf,
     reservation: Option<Reservation>,
     process: Option<Process>,
+    worker: Option<Process>,
 }
 
 /// A reserved address and port: no other program can take them before the daemon does.
@@ -67,7 +69,7 @@ impl Drop for Fleet {
         // All are killed before any is waited for. An error means that a process or a file is gone
         // already.
         let mut processes: Vec<&mut Process> =
-            self.members.iter_mut().filter_map(|member| member.process.as_mut()).collect();
+            self.members.iter_mut().flat_map(Member::processes).collect();
         for process in &mut processes {
             let _ = process.kill();
         }
@@ -105,6 +107,7 @@ impl Fleet {
         let program = &self.program;
         let member = self.members.get_mut(index).ok_or_else(unexpected_reply)?;
         member.start(program)?;
+        member.start_worker(program)?;
         member.wait_until_ready(interrupt)
     }
 
@@ -113,13 +116,18 @@ impl Fleet {
         let directory = self.directory.join(&name);
         fs::create_dir(&directory)?;
         fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
-        let member = Member { name, directory, reservation: Some(reservation), process: None };
+        let (reservation, process, worker) = (Some(reservation), None, None);
+        let member = Member { name, directory, reservation, process, worker };
         fs::write(member.file("memberd.toml"), member.settings(number, self.port, self.detector))?;
         Ok(member)
     }
 }
 
 impl Member {
+    fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.process.iter_mut().chain(self.worker.iter_mut())
+    }
+
     /// How to reach the daemon.
     pub(super) fn daemon(&self) -> Daemon {
         Daemon { socket: self.file("control.sock"), timeout: Some(ANSWER_LIMIT) }
@@ -137,7 +145,7 @@ impl Member {
 
     /// Kills it with SIGKILL, as a crash would.
     pub(super) fn crash(&mut self) -> Result<(), Failure> {
-        if let Some(mut process) = self.process.take() {
+        for mut process in self.process.take().into_iter().chain(self.worker.take()) {
             let killed = process.kill().and_then(|()| process.wait());
             killed.map_err(|error| {
                 Failure::new(Exit::Failed, format!("cannot kill {}: {error}", self.name))
@@ -182,7 +190,8 @@ impl Member {
              [group]\nintroducers = [\"{}:{port}\"]\ndetector = \"{detector}\"\n\n\
              [paths]\nstate_dir = {}\nlog_dir = {}\n\n\
              [logs]\nfiles = [{}]\n\n\
-             [control]\nsocket = {}\n",
+             [control]\nsocket = {}\n\n\
+             [streams]\nworker = {}\n",
             self.name,
             address(number),
             address(1),
@@ -190,6 +199,7 @@ impl Member {
             quoted("log"),
             quoted("shop.log"),
             quoted("control.sock"),
+            quoted("worker.sock"),
         )
     }
 
@@ -213,6 +223,20 @@ impl Member {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         self.reservation = None;
         self.process = Some(Process::start(&mut command).map_err(cannot)?);
+        Ok(())
+    }
+
+    /// Starts its worker, which opens its socket before anybody asks there. Without the program
+    /// there are no questions, and that is what they are told.
+    fn start_worker(&mut self, memberd: &Path) -> Result<(), Failure> {
+        let Some(program) = program::worker_of(memberd) else { return Ok(()) };
+        let mut command = Command::new(&program);
+        command.arg("--socket").arg(self.file("worker.sock"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = Process::start(&mut command);
+        self.worker = Some(started.map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot start {}: {error}", program.display()))
+        })?);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use super::plan::Plan;
@@ -27,6 +28,8 @@ struct Shared<'w> {
     tasks: Mutex<TaskQueue<'w>>,
     zone: Zone,
     totals: Mutex<Totals>,
+    /// Set once no more tasks are wanted.
+    enough: AtomicBool,
 }
 
 /// Does all tasks, one thread for each output. The first is the caller's own.
@@ -37,7 +40,7 @@ pub(crate) fn run_apart<O: Output + Send>(
     outputs: &mut [O],
 ) -> Totals {
     let (tasks, zone, totals) = (Mutex::new(tasks), Zone::local(), Mutex::default());
-    let shared = Shared { job, plan, tasks, zone, totals };
+    let shared = Shared { job, plan, tasks, zone, totals, enough: AtomicBool::new(false) };
     let Some((first, others)) = outputs.split_first_mut() else { return Totals::default() };
     std::thread::scope(|scope| {
         for output in others {
@@ -66,6 +69,9 @@ impl Shared<'_> {
 
     /// The next task, its file, and whether it is the last of that file.
     fn take(&self) -> Option<(SearchedFile<'_>, Task, bool)> {
+        if self.enough.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut tasks = lock(&self.tasks);
         let (task, is_last) = tasks.next()?;
         Some((tasks.files().get(task.file)?, task, is_last))
@@ -114,7 +120,10 @@ impl Shared<'_> {
             Some(words) if !self.job.search.query.printing.no_messages => own.message(words)?,
             _ => {}
         }
-        if *failure == Failure::Spent { Err(Stopped) } else { Ok(()) }
+        if *failure == Failure::Spent {
+            self.enough.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 

@@ -112,7 +112,10 @@ impl Speaker {
                 Some(PeerReply::Refused(reason)) => return Ok(GrepOutcome::Lost(reason)),
                 Some(PeerReply::Working(_)) => {}
                 Some(
-                    PeerReply::Timed(_) | PeerReply::TimedPart(..) | PeerReply::Positions { .. },
+                    PeerReply::Timed(_)
+                    | PeerReply::TimedPart(..)
+                    | PeerReply::Positions { .. }
+                    | PeerReply::Partial(_),
                 ) => {
                     return Err(AnswerFault::Unasked.into());
                 }

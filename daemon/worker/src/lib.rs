@@ -1,0 +1,31 @@
+//! Counts lines of files that memberd has opened, in a process of its own.
+//!
+//! A question over logs may need much memory and processor time, and memberd must not. So it asks
+//! `memberd-worker`, which has a unit of its own with limits, no network, no key and no right to
+//! read a log. [`ask`] is memberd's side: it sends a [`Question`], then files that it has opened,
+//! as descriptors, and gets sums. [`serve`] is the worker's. Both block.
+//!
+//! One connection carries one question. Its frames are those of the control socket:
+//!
+//! ```text
+//! memberd                               memberd-worker
+//!   | -- Question ----------------------> |
+//!   | <-- Message, Working (any time) --- |
+//!   | <-- More -------------------------- |   again and again:
+//!   | -- Batch, and its descriptors ----> |   an empty one is the last
+//!   | <-- Partial (1 or more) ----------- |
+//!   | <-- Done, or Refused at any time -- |
+//! ```
+
+mod client;
+mod descriptors;
+mod output;
+mod protocol;
+mod question;
+mod serve;
+mod tables;
+mod teller;
+
+pub use client::{AskError, OpenFile, Told, ask};
+pub use protocol::{Counts, MAX_BATCH, Question};
+pub use serve::{Settings, bind, serve};

@@ -1,0 +1,137 @@
+//! Takes the lines that one thread of a search has found, and counts them. It owns that thread's
+//! sums.
+
+use crate::teller::Teller;
+use memberd_search::{Output, Stopped, Times, Zone};
+use memberd_streams::{Fold, Full, LineTime};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// The longest line that is counted, in bytes.
+const MAX_LINE_BYTES: usize = 8 << 20;
+
+/// The sums of one thread.
+pub(crate) struct FoldOutput<'z> {
+    fold: Fold,
+    line_end: u8,
+    zone: &'z Zone,
+    times: LineTimes<'z>,
+    file: PathBuf,
+    /// The parts of a long line that have come.
+    begun: Vec<u8>,
+    /// Whether a line is passed over, since it is too long.
+    passes_over: bool,
+    /// The lines that were passed over.
+    too_long: u64,
+    full: Option<Full>,
+    teller: &'z Teller,
+}
+
+struct LineTimes<'z>(Times<'z>);
+
+impl LineTime for LineTimes<'_> {
+    fn milliseconds(&mut self, line: &[u8]) -> Option<i64> {
+        self.0.of(line)
+    }
+}
+
+impl<'z> FoldOutput<'z> {
+    /// Counts into `fold`. Lines end with `line_end`, and have times of `zone`.
+    pub(crate) fn new(fold: Fold, line_end: u8, zone: &'z Zone, teller: &'z Teller) -> Self {
+        FoldOutput {
+            fold,
+            line_end,
+            zone,
+            times: LineTimes(Times::new(zone, 0)),
+            file: PathBuf::new(),
+            begun: Vec::new(),
+            passes_over: false,
+            too_long: 0,
+            full: None,
+            teller,
+        }
+    }
+
+    /// Why no more can be counted, if so.
+    pub(crate) fn full(&self) -> Option<Full> {
+        self.full
+    }
+
+    /// The lines that were too long to be counted.
+    pub(crate) fn too_long(&self) -> u64 {
+        self.too_long
+    }
+
+    /// Its sums.
+    pub(crate) fn into_fold(self) -> Fold {
+        self.fold
+    }
+
+    /// Counts a line, which has no end.
+    fn line(&mut self, line: &[u8]) -> Result<(), Stopped> {
+        self.fold.line(line, &mut self.times).map_err(|full| {
+            self.full = Some(full);
+            self.teller.end();
+            Stopped
+        })
+    }
+
+    /// A long line ends with these bytes.
+    fn end_begun(&mut self, rest: &[u8]) -> Result<(), Stopped> {
+        if std::mem::take(&mut self.passes_over) {
+            self.too_long += 1;
+            let (file, limit) = (self.file.display(), MAX_LINE_BYTES >> 20);
+            return self
+                .teller
+                .message(format!("{file}: a line is longer than {limit} MiB, and is not counted"));
+        }
+        let mut line = std::mem::take(&mut self.begun);
+        line.extend_from_slice(rest);
+        self.line(&line)
+    }
+}
+
+impl Output for FoldOutput<'_> {
+    fn begin_file(&mut self, path: &Path, modified: i64) {
+        self.begun.clear();
+        self.passes_over = false;
+        if self.file != path {
+            self.file = path.to_owned();
+            self.fold.set_file(path.as_os_str().as_bytes());
+        }
+        self.times = LineTimes(Times::new(self.zone, modified));
+    }
+
+    fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        let mut start = 0;
+        for end in memchr::memchr_iter(self.line_end, &bytes) {
+            let line = bytes.get(start..end).unwrap_or_default();
+            start = end + 1;
+            if self.passes_over || !self.begun.is_empty() {
+                self.end_begun(line)?;
+            } else {
+                self.line(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line_part(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+        if self.passes_over || self.begun.len() + bytes.len() > MAX_LINE_BYTES {
+            self.begun = Vec::new();
+            self.passes_over = true;
+        } else {
+            self.begun.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, bytes: u64) -> Result<(), Stopped> {
+        self.teller.note_read(bytes);
+        Ok(())
+    }
+
+    fn message(&mut self, text: String) -> Result<(), Stopped> {
+        self.teller.message(text)
+    }
+}

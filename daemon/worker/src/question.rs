@@ -1,0 +1,213 @@
+//! Answers one question. It owns the sums of each thread.
+
+use crate::descriptors;
+use crate::output::FoldOutput;
+use crate::protocol::{Answer, Batch, Counts, Question};
+use crate::tables::Tables;
+use crate::teller::Teller;
+use memberd_control::frame::read_frame;
+use memberd_control::grep::{GrepBinary, GrepPrinting};
+use memberd_search::{HandedFile, MemoryBudget, Plan, Query, Search, Totals, Window, Zone};
+use memberd_streams::{Fold, Full, Limits};
+use std::fs::File;
+use std::num::NonZero;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a pattern waits for memory before it is compiled.
+const MEMORY_LIMIT: Duration = Duration::from_secs(5);
+
+/// The most threads of one question.
+const MAX_THREADS: u16 = 8;
+
+/// What all questions share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resources {
+    /// The memory of searches.
+    pub(crate) memory: MemoryBudget,
+    /// The memory of sums.
+    pub(crate) tables: Tables,
+}
+
+/// Why there are no sums.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// It cannot be answered, for this reason: one line.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for the answer")]
+    Gone,
+}
+
+impl From<memberd_search::Stopped> for Unanswered {
+    fn from(_: memberd_search::Stopped) -> Unanswered {
+        Unanswered::Gone
+    }
+}
+
+/// Answers it, and tells the end.
+pub(crate) fn answer(
+    question: Question,
+    stream: &UnixStream,
+    teller: &Teller,
+    resources: &Resources,
+) {
+    let last = std::thread::scope(|scope| {
+        let ticker = std::thread::Builder::new()
+            .name("ticker".to_owned())
+            .spawn_scoped(scope, || teller.keep_telling());
+        let counted = count(question, stream, teller, resources);
+        teller.end();
+        if let Ok(ticker) = ticker {
+            ticker.thread().unpark();
+        }
+        counted
+    });
+    // Whoever has gone hears nothing.
+    let _ = match last {
+        Ok(counts) => teller.tell(&Answer::Done(counts)),
+        Err(Unanswered::Refused(reason)) => teller.tell(&Answer::Refused(reason)),
+        Err(Unanswered::Gone) => Ok(()),
+    };
+}
+
+/// A question that was checked.
+struct Checked {
+    member: String,
+    search: Search,
+    plan: Arc<memberd_streams::Plan>,
+    line_end: u8,
+    how: Plan,
+    limits: Limits,
+}
+
+fn count(
+    question: Question,
+    stream: &UnixStream,
+    teller: &Teller,
+    resources: &Resources,
+) -> Result<Counts, Unanswered> {
+    let refused = |words: String| Unanswered::Refused(words);
+    let threads = usize::from(question.threads.clamp(1, MAX_THREADS));
+    // The sums of the threads are added at the end, when two tables are there in any case.
+    let tables = threads.next_multiple_of(2);
+    let wanted = question.bytes.saturating_mul(tables as u64);
+    let lease = resources.tables.take(wanted).map_err(|none| refused(none.to_string()))?;
+    let bytes = lease.bytes() / tables;
+    let too_large = |full| too_large(full, wanted == 0 || (lease.bytes() as u64) < wanted);
+    let checked = check(question, threads, bytes, &resources.memory).map_err(refused)?;
+    let zone = Zone::local();
+    let mut outputs: Vec<FoldOutput<'_>> = (0..threads)
+        .map(|_| {
+            let fold = Fold::new(Arc::clone(&checked.plan), &checked.member, checked.limits);
+            FoldOutput::new(fold, checked.line_end, &zone, teller)
+        })
+        .collect();
+    let mut counts = Counts::default();
+    loop {
+        teller.tell(&Answer::More)?;
+        let (files, unusable) = receive(stream)?;
+        if files.is_empty() && unusable.is_empty() {
+            break;
+        }
+        counts.errors += unusable.len() as u64;
+        for words in unusable {
+            teller.message(words)?;
+        }
+        let totals = checked.search.run_apart(&checked.how, &files, &mut outputs, teller.over());
+        add(&mut counts, &totals);
+        if let Some(full) = outputs.iter().find_map(FoldOutput::full) {
+            return Err(too_large(full));
+        }
+        if totals.interrupted {
+            return Err(Unanswered::Gone);
+        }
+    }
+    counts.errors += outputs.iter().map(FoldOutput::too_long).sum::<u64>();
+    for partial in sums(outputs).map_err(too_large)? {
+        teller.tell(&Answer::Partial(partial))?;
+    }
+    Ok(counts)
+}
+
+/// The sums of all threads together, in parts.
+fn sums(outputs: Vec<FoldOutput<'_>>) -> Result<impl Iterator<Item = Vec<u8>>, Full> {
+    let mut folds = outputs.into_iter().map(FoldOutput::into_fold);
+    let mut all = folds.next();
+    if let Some(all) = &mut all {
+        folds.try_for_each(|fold| all.merge(fold))?;
+    }
+    Ok(all.into_iter().flat_map(Fold::into_partials))
+}
+
+/// What is said of groups that do not fit. `is_all` says that there was no more memory for them.
+fn too_large(full: Full, is_all: bool) -> Unanswered {
+    Unanswered::Refused(match full {
+        Full::Bytes(bytes) if is_all => format!(
+            "the groups need more than {bytes} bytes, which is all that its worker has for this \
+            question: group by less"
+        ),
+        full => full.to_string(),
+    })
+}
+
+fn add(counts: &mut Counts, totals: &Totals) {
+    counts.files += totals.files;
+    counts.bytes += totals.bytes;
+    counts.lines += totals.lines;
+    counts.errors += totals.errors;
+}
+
+/// Compiles the question, of which each thread may have a table of so many bytes.
+fn check(
+    question: Question,
+    threads: usize,
+    bytes: usize,
+    memory: &MemoryBudget,
+) -> Result<Checked, String> {
+    let query =
+        memberd_streams::Query::parse(&question.query).map_err(|error| error.to_string())?;
+    let plan = memberd_streams::Plan::new(&query).map_err(|error| error.to_string())?;
+    let threads = NonZero::new(threads).unwrap_or(NonZero::<usize>::MIN);
+    let line_end = question.pattern.line_end();
+    let printing = GrepPrinting {
+        no_names: true,
+        no_messages: question.no_messages,
+        // A line is its bytes, whatever they are.
+        binary: GrepBinary::Text,
+        ..GrepPrinting::default()
+    };
+    let search = Query { pattern: question.pattern, printing, ..Query::default() }
+        .compile_in(&memory.for_search(None, false), threads, MEMORY_LIMIT)
+        .map_err(|error| error.to_string())?;
+    let window = Window { since: question.since, until: question.until };
+    Ok(Checked {
+        member: question.member,
+        search,
+        plan: Arc::new(plan),
+        line_end,
+        how: Plan { window, threads, ..Plan::default() },
+        limits: Limits { groups: usize::try_from(question.groups).unwrap_or(usize::MAX), bytes },
+    })
+}
+
+/// Takes the next files, and says which of them cannot be used. Neither is there at the end.
+fn receive(stream: &UnixStream) -> Result<(Vec<HandedFile>, Vec<String>), Unanswered> {
+    let batch: Batch = read_frame(&mut &*stream).map_err(|_| Unanswered::Gone)?;
+    let paths = batch.paths();
+    if paths.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let descriptors = descriptors::receive(stream, paths.len()).map_err(|_| Unanswered::Gone)?;
+    let mut unusable = Vec::new();
+    let mut files = Vec::with_capacity(paths.len());
+    for (path, descriptor) in paths.into_iter().zip(descriptors) {
+        match HandedFile::new(path.clone(), File::from(descriptor)) {
+            Ok(file) => files.push(file),
+            Err(error) => unusable.push(format!("{}: {error}", path.display())),
+        }
+    }
+    Ok((files, unusable))
+}

@@ -1,0 +1,178 @@
+//! Accepts questions, and ends when none come. It owns the threads that answer them.
+
+use crate::protocol::{Answer, Question};
+use crate::question::{Resources, answer};
+use crate::teller::Teller;
+use memberd_control::frame::read_frame;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// The most questions at once.
+const MAX_QUESTIONS: usize = 4;
+
+/// The most connections at once. Beyond the questions they only hear that there are too many.
+const MAX_CONNECTIONS: usize = 16;
+
+/// How long who has connected may take to ask.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest wait before it looks again whether it has nothing to do.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Who may ask, and for how long the worker waits for questions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The users whose processes may ask, by number.
+    pub users: Vec<u32>,
+    /// It ends after so long without a question; without one it does not.
+    pub idle: Option<Duration>,
+}
+
+/// Makes a socket at this path, for this user alone.
+///
+/// # Errors
+/// When that fails.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers questions until none have come for a while.
+///
+/// # Errors
+/// When no more connections can be accepted.
+pub fn serve(listener: &UnixListener, settings: &Settings) -> io::Result<()> {
+    // Who has gone meanwhile is not waited for.
+    listener.set_nonblocking(true)?;
+    let (resources, places) = (Resources::default(), Places::default());
+    let mut last = Instant::now();
+    loop {
+        if places.connections() > 0 {
+            last = Instant::now();
+        }
+        if settings.idle.is_some_and(|idle| last.elapsed() >= idle) {
+            return Ok(());
+        }
+        if places.connections() >= MAX_CONNECTIONS || !is_asked(listener)? {
+            if places.connections() >= MAX_CONNECTIONS {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            continue;
+        }
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if is_passing(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let (place, resources, users) = (places.enter(), resources.clone(), settings.users.clone());
+        // Without a thread, the connection ends, and memberd says so.
+        let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
+            connection(&stream, &users, &resources, &place);
+        });
+    }
+}
+
+/// Waits for a connection, but not for long.
+fn is_asked(listener: &UnixListener) -> io::Result<bool> {
+    let wait = Timespec::try_from(LOOK_EVERY).map_err(io::Error::other)?;
+    match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&wait)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether accepting may succeed next time.
+fn is_passing(error: &io::Error) -> bool {
+    let kinds =
+        [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted, io::ErrorKind::ConnectionAborted];
+    kinds.contains(&error.kind())
+}
+
+/// Answers the one question of a connection.
+fn connection(stream: &UnixStream, users: &[u32], resources: &Resources, place: &Place) {
+    let Ok(sending) = stream.try_clone() else { return };
+    let ready =
+        stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(ASK_LIMIT)));
+    if ready.is_err() {
+        return;
+    }
+    let teller = Teller::new(sending);
+    let question: Result<Question, _> = read_frame(&mut &*stream);
+    // Who hears a refusal may be gone.
+    if !may_ask(stream, users) {
+        let _ = teller.tell(&Answer::Refused("its worker answers memberd alone".to_owned()));
+        return;
+    }
+    match question {
+        Ok(_) if place.number() > MAX_QUESTIONS => {
+            let words = format!("{MAX_QUESTIONS} questions run there already: try again later");
+            let _ = teller.tell(&Answer::Refused(words));
+        }
+        // memberd opens files before it sends them, which may take long on a slow disk.
+        Ok(question) if stream.set_read_timeout(None).is_ok() => {
+            answer(question, stream, &teller, resources);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let words = format!("its worker is not of its memberd's version: {error}");
+            let _ = teller.tell(&Answer::Refused(words));
+        }
+    }
+}
+
+/// Whether the process at the other end is of one of these users (`SO_PEERCRED` of unix(7)).
+fn may_ask(stream: &UnixStream, users: &[u32]) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| users.contains(&peer.uid.as_raw()))
+}
+
+/// Counts the connections.
+#[derive(Debug, Clone, Default)]
+struct Places(Arc<AtomicUsize>);
+
+/// One connection.
+#[derive(Debug)]
+struct Place {
+    places: Places,
+    number: usize,
+}
+
+impl Places {
+    fn connections(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> Place {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        Place { places: self.clone(), number }
+    }
+}
+
+impl Place {
+    /// How many connections there were when it came, itself included.
+    fn number(&self) -> usize {
+        self.number
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

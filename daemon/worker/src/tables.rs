@@ -1,0 +1,87 @@
+//! The memory for the tables of all questions. It owns how much is taken.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The bytes of all tables. With the memory of the searches themselves it stays below the 512 MiB
+/// of the packaged unit.
+const TABLE_BYTES: usize = 256 << 20;
+
+/// A question is refused if there is less for it, in bytes.
+const LEAST_BYTES: usize = 4 << 20;
+
+/// The memory for tables. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tables {
+    free: Arc<Mutex<usize>>,
+}
+
+/// What one question has of it, which it gives back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct TableLease {
+    tables: Tables,
+    bytes: usize,
+}
+
+/// Other questions have the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("other questions have the memory for groups there: try again later")]
+pub(crate) struct NoTable;
+
+impl Default for Tables {
+    fn default() -> Tables {
+        Tables { free: Arc::new(Mutex::new(TABLE_BYTES)) }
+    }
+}
+
+impl Tables {
+    /// Takes as many bytes as are wanted; zero means as many as there are. Nobody gets more than
+    /// three quarters of what is left, so that others find some.
+    ///
+    /// # Errors
+    /// When too little is left.
+    pub(crate) fn take(&self, wanted: u64) -> Result<TableLease, NoTable> {
+        let mut free = self.free();
+        let wanted = usize::try_from(wanted).ok().filter(|bytes| *bytes > 0);
+        let bytes = (*free / 4 * 3).min(wanted.unwrap_or(usize::MAX));
+        if bytes < LEAST_BYTES.min(wanted.unwrap_or(usize::MAX)) {
+            return Err(NoTable);
+        }
+        *free -= bytes;
+        Ok(TableLease { tables: self.clone(), bytes })
+    }
+
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TableLease {
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for TableLease {
+    fn drop(&mut self) {
+        *self.tables.free() += self.bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_question_gets_a_part_of_what_is_left() {
+        let tables = Tables::default();
+        let leases: Vec<TableLease> = std::iter::from_fn(|| tables.take(0).ok()).collect();
+        let bytes: Vec<usize> = leases.iter().map(TableLease::bytes).collect();
+        assert_eq!(bytes.get(..3), Some(&[192, 48, 12].map(|mebibytes| mebibytes << 20)[..]));
+        assert_eq!(leases.len(), 3);
+        assert_eq!(tables.take(0).map(drop), Err(NoTable));
+        drop(leases);
+        assert_eq!(tables.take(7).unwrap().bytes(), 7);
+        assert_eq!(tables.take(u64::MAX).unwrap().bytes(), 192 << 20);
+    }
+}

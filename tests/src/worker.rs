@@ -1,0 +1,60 @@
+//! The worker of a daemon, which answers questions over logs.
+
+use crate::process::Running;
+use crate::wait::{KILLED, SOON, holds};
+use crate::{Daemon, Fleet, binaries, wait_until};
+use nix::unistd::Pid;
+use std::process::Stdio;
+
+impl Daemon {
+    /// Starts a worker, which the daemon asks from its next start on. A test or a fleet that ends
+    /// ends it, too.
+    ///
+    /// # Panics
+    /// When it does not open its socket.
+    pub fn start_worker(&mut self) {
+        let socket = self.directory().join("worker.sock");
+        let program = self.program("memberd-worker", binaries::memberd_worker);
+        let mut command = binaries::mortal(&program, None);
+        command.arg("--socket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut worker = Running::start(&mut command);
+        wait_until("the worker opens its socket", SOON, || {
+            let ended = worker.ended();
+            assert!(ended.is_none(), "the worker ended: {ended:?}");
+            holds(socket.exists(), || "there is none".to_owned())
+        });
+        self.worker = Some(worker);
+        self.settings.worker = Some(socket);
+    }
+
+    /// The process id of its worker.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn worker_pid(&self) -> Pid {
+        self.worker.as_ref().expect("a worker").pid()
+    }
+
+    /// Kills its worker, as a machine without memory would.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn kill_worker(&mut self) {
+        let mut worker = self.worker.take().expect("a worker");
+        worker.signal(nix::sys::signal::Signal::SIGKILL);
+        worker.wait(KILLED);
+    }
+}
+
+impl Fleet {
+    /// As [`Fleet::start_with`], where each daemon has a worker.
+    ///
+    /// # Panics
+    /// As [`Fleet::start_with`], and when a worker does not start.
+    pub fn start_with_workers(n: u8, mut prepare: impl FnMut(&mut Daemon)) -> Self {
+        Fleet::start_with(n, |daemon| {
+            daemon.start_worker();
+            prepare(daemon);
+        })
+    }
+}
