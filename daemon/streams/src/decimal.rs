@@ -55,6 +55,15 @@ impl Decimal {
         fits.then_some(Self { mantissa, scale })
     }
 
+    /// A sum, which may be larger than numbers of lines. It has at most 18 digits behind the point.
+    pub(crate) fn unbounded(mut mantissa: i128, mut scale: u8) -> Self {
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        Self { mantissa, scale }
+    }
+
     /// The number without its point, and how many of its digits are behind it.
     pub fn parts(self) -> (i128, u8) {
         (self.mantissa, self.scale)

@@ -1,7 +1,13 @@
 //! The sums of one thread that reads lines.
 
+use super::aggregate::hash;
+use super::cells::{Cell, Cells, Clock, Context};
 use super::error::Full;
-use super::plan::Plan;
+use super::key::{push_part, push_window};
+use super::partial::Partials;
+use super::plan::{Plan, Step};
+use super::rows::Counts;
+use super::table::Table;
 use std::sync::Arc;
 
 /// The longest partial sum in bytes.
@@ -17,43 +23,166 @@ pub trait LineTime {
 /// What a table may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Groups: different windows and keys.
+    /// Groups: different windows and keys. At most 2^31.
     pub groups: usize,
-    /// Bytes in memory, of keys and sums together.
+    /// Bytes in memory, of keys and sums together. While a list grows, it needs up to as much again
+    /// for a moment.
     pub bytes: usize,
 }
 
 /// The sums of one thread. It owns its table.
 #[derive(Debug)]
 pub struct Fold {
-    lines: u64,
+    plan: Arc<Plan>,
+    member: Vec<u8>,
+    file: Vec<u8>,
+    counts: Counts,
+    table: Table,
+    cells: Cells,
+    /// The key of the line that is read.
+    key: Vec<u8>,
+    /// When the window of the line before begins and ends.
+    window: (i64, i64),
 }
 
 impl Fold {
     /// An empty table. `member` is the name of the member whose lines these are.
-    pub fn new(_plan: Arc<Plan>, _member: &str, _limits: Limits) -> Self {
-        Self { lines: 0 }
+    pub fn new(plan: Arc<Plan>, member: &str, limits: Limits) -> Self {
+        Self {
+            member: member.as_bytes().to_vec(),
+            file: Vec::new(),
+            counts: Counts::default(),
+            table: Table::new(plan.seed(), plan.state_kinds(), limits),
+            cells: Cells::new(plan.slots()),
+            key: Vec::new(),
+            window: (0, 0),
+            plan,
+        }
     }
 
     /// The path of the file of the lines that follow.
-    pub fn set_file(&mut self, _file: &[u8]) {}
+    pub fn set_file(&mut self, file: &[u8]) {
+        file.clone_into(&mut self.file);
+    }
+
+    /// What was counted until now.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
 
     /// Takes one line that matched the pattern, without its newline. After an error the table lacks
     /// lines, and should be given up.
-    pub fn line(&mut self, _line: &[u8], _times: &mut dyn LineTime) -> Result<(), Full> {
-        self.lines += 1;
-        Ok(())
+    pub fn line(&mut self, line: &[u8], times: &mut dyn LineTime) -> Result<(), Full> {
+        self.counts.lines += 1;
+        self.cells.scratch.clear();
+        let mut context = Context {
+            line,
+            cells: &mut self.cells,
+            literals: self.plan.literals(),
+            member: &self.member,
+            file: &self.file,
+            clock: Clock::new(Some(times)),
+        };
+        let counts = &mut self.counts;
+        let chosen = is_chosen(self.plan.steps(), &mut context, counts)
+            && group_key(&self.plan, &mut context, &mut self.window, &mut self.key);
+        let summed = if chosen {
+            sum_line(&self.plan, &mut context, counts, &mut self.table, &self.key)
+        } else {
+            Ok(())
+        };
+        counts.without_time += u64::from(context.clock.missing);
+        summed
     }
 
     /// Adds what another thread of the same member summed by the same plan.
     pub fn merge(&mut self, other: Self) -> Result<(), Full> {
-        self.lines += other.lines;
-        Ok(())
+        self.counts.add(other.counts);
+        self.table.merge(&other.table)
     }
 
     /// The sums as bytes for a [`Gather`](crate::Gather), at most [`MAX_PARTIAL`] each. At least
     /// one, since the number of lines is in it.
     pub fn into_partials(self) -> impl Iterator<Item = Vec<u8>> {
-        std::iter::once(self.lines.to_le_bytes().to_vec())
+        Partials::new(self.plan, self.table, self.counts)
     }
+}
+
+/// Reads the line's fields. False if it is not counted: it cannot be read, or a condition leaves it
+/// out.
+fn is_chosen(steps: &[Step], context: &mut Context, counts: &mut Counts) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Scan(scanner) => {
+            let parsed = scanner.scan(context.line, context.cells);
+            counts.unparsed += u64::from(!parsed);
+            parsed
+        }
+        Step::Where(condition) => condition.holds(context),
+        Step::Let(slot, value) => {
+            let cell = value.value(context);
+            context.cells.set(*slot, cell);
+            true
+        }
+    })
+}
+
+/// Writes the key of the line's group. False if the line has no time but needs one.
+fn group_key(
+    plan: &Plan,
+    context: &mut Context,
+    window: &mut (i64, i64),
+    key: &mut Vec<u8>,
+) -> bool {
+    key.clear();
+    if let Some(every) = plan.every() {
+        let Some(time) = context.clock.of(context.line) else { return false };
+        if !(window.0..window.1).contains(&time) {
+            let start = time.saturating_sub(time.rem_euclid(every));
+            *window = (start, start.saturating_add(every));
+        }
+        push_window(key, window.0);
+    }
+    for part in plan.keys() {
+        let cell = part.value(context);
+        push_part(key, cell, context);
+    }
+    true
+}
+
+/// Adds the line to its group.
+fn sum_line(
+    plan: &Plan,
+    context: &mut Context,
+    counts: &mut Counts,
+    table: &mut Table,
+    key: &[u8],
+) -> Result<(), Full> {
+    let group = table.group(key)?;
+    for at in plan.counts() {
+        table.states[*at].count(group);
+    }
+    for input in plan.inputs() {
+        let cell = input.value.value(context);
+        if cell == Cell::Missing {
+            continue;
+        }
+        let mut grown = 0;
+        if !input.numbers.is_empty() {
+            if let Some(number) = context.number(cell) {
+                let add = |at: &usize| table.states[*at].number(group, number);
+                grown += input.numbers.iter().map(add).sum::<usize>();
+            } else {
+                let is_absent = matches!(context.text(cell), Some(b"" | b"-"));
+                counts.not_numbers += u64::from(!is_absent);
+            }
+        }
+        if !input.values.is_empty() {
+            let cell = context.as_text(cell);
+            let hash = hash(context.text(cell).unwrap_or_default());
+            let add = |at: &usize| table.states[*at].value(group, hash);
+            grown += input.values.iter().map(add).sum::<usize>();
+        }
+        table.grown(grown)?;
+    }
+    Ok(())
 }

@@ -8,13 +8,22 @@
 //! These are the same however lines were divided over folds, and in whatever order partial sums
 //! came.
 
+mod aggregate;
+mod cells;
 mod decimal;
 mod error;
+mod expression;
 mod fold;
 mod gather;
+mod key;
+mod partial;
 mod plan;
 mod query;
+mod report;
 mod rows;
+mod scan;
+mod syntax;
+mod table;
 
 pub use decimal::Decimal;
 pub use error::{Full, PartialError, QueryError};
@@ -22,4 +31,4 @@ pub use fold::{Fold, Limits, LineTime, MAX_PARTIAL};
 pub use gather::Gather;
 pub use plan::Plan;
 pub use query::Query;
-pub use rows::{Column, ColumnKind, Counts, Row, Rows, Value};
+pub use rows::{Column, ColumnKind, Counts, Row, Rows, Value, time_text};

@@ -1,28 +1,222 @@
-//! A query, checked and compiled.
+//! A query, checked and compiled: steps for each line, keys, states, figures, and stages for rows.
 
+mod aggregate;
+mod compile;
+mod lines;
+mod rows;
+
+use super::aggregate::StateKind;
 use super::error::QueryError;
+use super::expression::Expression;
 use super::query::Query;
-use super::rows::{Column, ColumnKind};
+use super::rows::Column;
+use super::scan::Scanner;
+use super::syntax::{Function, StageKind, Windows};
+use lines::Lines;
+use rows::RowStages;
+
+/// The most lists in a query: names behind `by`, figures, stages.
+const MAX_KEYS: usize = 8;
+const MAX_FIGURES: usize = 16;
+const MAX_STAGES: usize = 32;
+
+/// What is done with each line.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Scan(Scanner),
+    Where(Expression),
+    Let(usize, Expression),
+}
+
+/// A value of each line, and the states that sum it.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) value: Expression,
+    /// States of numbers.
+    pub(crate) numbers: Vec<usize>,
+    /// States of values of any kind.
+    pub(crate) values: Vec<usize>,
+}
+
+/// What is made of a state.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub(crate) state: usize,
+    pub(crate) function: Function,
+    /// The number is a time.
+    pub(crate) is_time: bool,
+}
+
+/// What is done with the rows.
+#[derive(Debug)]
+pub(crate) enum After {
+    Where(Expression),
+    Let(usize, Expression),
+    /// Each with whether it descends.
+    Sort(Vec<(Expression, bool)>),
+    /// So many rows of each window: those with the largest values.
+    Top(usize, Vec<Expression>),
+}
+
+/// What an aggregate becomes.
+#[derive(Debug, Default)]
+struct Grouping {
+    keys: Vec<Expression>,
+    windows: Option<Windows>,
+    kinds: Vec<StateKind>,
+    /// The states that count lines.
+    counts: Vec<usize>,
+    inputs: Vec<Input>,
+    figures: Vec<Figure>,
+}
 
 /// A query, checked and compiled. It is the same on all members, and shared by all folds of one.
 #[derive(Debug)]
 pub struct Plan {
+    hash: [u8; 16],
+    literals: Vec<Vec<u8>>,
+    needs_time: bool,
+    slots: usize,
+    steps: Vec<Step>,
+    grouping: Grouping,
+    after: Vec<After>,
+    row_slots: usize,
     columns: Vec<Column>,
+    /// Which slots of a row its columns are.
+    visible: Vec<usize>,
 }
 
 impl Plan {
-    /// Checks names and types.
-    pub fn new(_query: &Query) -> Result<Self, QueryError> {
-        Ok(Self { columns: vec![Column { name: "count".to_owned(), kind: ColumnKind::Figure }] })
+    /// Checks names and types, and compiles.
+    pub fn new(query: &Query) -> Result<Self, QueryError> {
+        let stages = query.stages();
+        if let Some(stage) = stages.get(MAX_STAGES) {
+            let message = format!("a query has at most {MAX_STAGES} stages");
+            return Err(QueryError::new(message, stage.span.clone()));
+        }
+        let mut lines = Lines::default();
+        let mut stages = stages.iter();
+        let (grouping, mut rows) = loop {
+            let Some(stage) = stages.next() else {
+                let end = query.text().len();
+                let message = "an aggregate is missing, such as `| count by member`; to print \
+                               lines, use memberctl grep";
+                return Err(QueryError::new(message, end..end));
+            };
+            match &stage.kind {
+                StageKind::Aggregate(aggregate) => {
+                    break lines.aggregate(aggregate, &stage.span)?;
+                }
+                StageKind::Top { rows, by } => break lines.top(*rows, by, &stage.span)?,
+                _ => lines.stage(stage)?,
+            }
+        };
+        for stage in stages {
+            rows.stage(stage, &mut lines.literals)?;
+        }
+        let RowStages { after, slots: row_slots, names } = rows;
+        let (columns, visible) = names.into_iter().map(|name| (name.column, name.slot)).unzip();
+        Ok(Self {
+            hash: hash(query.text()),
+            literals: lines.literals,
+            needs_time: lines.needs_time || grouping.windows.is_some(),
+            slots: lines.slots,
+            steps: lines.steps,
+            grouping,
+            after,
+            row_slots,
+            columns,
+            visible,
+        })
     }
 
     /// Whether the times of lines are asked for.
     pub fn needs_time(&self) -> bool {
-        false
+        self.needs_time
     }
 
     /// The columns of the answer.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
+
+    /// A hash of the query. Partial sums carry it.
+    pub(crate) fn hash(&self) -> &[u8; 16] {
+        &self.hash
+    }
+
+    /// What tables hash keys with.
+    pub(crate) fn seed(&self) -> u64 {
+        self.hash.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
+    pub(crate) fn literals(&self) -> &[Vec<u8>] {
+        &self.literals
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(crate) fn keys(&self) -> &[Expression] {
+        &self.grouping.keys
+    }
+
+    /// How often a window begins, in milliseconds. None without windows.
+    pub(crate) fn every(&self) -> Option<i64> {
+        self.grouping.windows.map(|windows| windows.every)
+    }
+
+    /// How often a window begins, and how long it is, in milliseconds.
+    pub(crate) fn over(&self) -> Option<(i64, i64)> {
+        self.grouping.windows.map(|windows| (windows.every, windows.over))
+    }
+
+    /// Whether there is one row, even without lines.
+    pub(crate) fn is_one_row(&self) -> bool {
+        self.grouping.keys.is_empty() && self.grouping.windows.is_none()
+    }
+
+    /// The states that count lines.
+    pub(crate) fn counts(&self) -> &[usize] {
+        &self.grouping.counts
+    }
+
+    pub(crate) fn inputs(&self) -> &[Input] {
+        &self.grouping.inputs
+    }
+
+    pub(crate) fn state_kinds(&self) -> &[StateKind] {
+        &self.grouping.kinds
+    }
+
+    pub(crate) fn figures(&self) -> &[Figure] {
+        &self.grouping.figures
+    }
+
+    pub(crate) fn after(&self) -> &[After] {
+        &self.after
+    }
+
+    /// How many values a row has before columns are chosen.
+    pub(crate) fn row_slots(&self) -> usize {
+        self.row_slots
+    }
+
+    pub(crate) fn visible(&self) -> &[usize] {
+        &self.visible
+    }
+}
+
+/// Partial sums of different texts are never merged, even if they mean the same.
+fn hash(text: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("memberd 2026-11-30 streams query");
+    hasher.update(text.as_bytes());
+    let mut hash = [0; 16];
+    hasher.finalize_xof().fill(&mut hash);
+    hash
 }

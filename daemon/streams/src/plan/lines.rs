@@ -1,0 +1,230 @@
+//! The stages before the aggregate: which fields lines have, and in which slots they are.
+
+use super::Step;
+use super::compile::{Names, condition, expression};
+use crate::error::QueryError;
+use crate::expression::{Expression, Type};
+use crate::scan::{
+    Json, Logfmt, Lookup, Pattern, Scanner, Syslog, Template, Weblog, compile, reason,
+};
+use crate::syntax::{Format, Name, Stage, StageKind, suggestion};
+use std::ops::Range;
+
+/// Names that every line has.
+const VIRTUAL: [&str; 4] = ["member", "file", "time", "line"];
+
+/// A name that `let` has made.
+#[derive(Debug)]
+struct Made {
+    name: String,
+    slot: usize,
+    kind: Type,
+    /// How many steps were before it.
+    step: usize,
+}
+
+/// What is compiled so far.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) steps: Vec<Step>,
+    made: Vec<Made>,
+    pub(super) slots: usize,
+    pub(super) literals: Vec<Vec<u8>>,
+    pub(super) needs_time: bool,
+}
+
+impl Lines {
+    /// Compiles a stage that is no aggregate.
+    pub(super) fn stage(&mut self, stage: &Stage) -> Result<(), QueryError> {
+        let step = match &stage.kind {
+            StageKind::Format(format) => Step::Scan(scanner(*format)),
+            StageKind::Template { text, span, names } => {
+                Step::Scan(Scanner::Template(template(text, span, names)?))
+            }
+            StageKind::Regex { text, span } => {
+                Step::Scan(Scanner::Pattern(Box::new(pattern(text, span)?)))
+            }
+            StageKind::Where(source) => Step::Where(condition(source, self)?),
+            StageKind::Let { name, value } => {
+                refuse_virtual(&name.text, name.quoted, &name.span)?;
+                let (value, kind) = expression(value, self)?;
+                let slot = self.slots;
+                self.slots += 1;
+                let step = self.steps.len();
+                self.made.push(Made { name: name.text.clone(), slot, kind, step });
+                Step::Let(slot, value)
+            }
+            StageKind::Keep(_) => return Err(misplaced("keep", &stage.span)),
+            StageKind::Sort(_) => return Err(misplaced("sort", &stage.span)),
+            StageKind::Aggregate(_) | StageKind::Top { .. } => {
+                return Err(misplaced("this", &stage.span));
+            }
+        };
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// The names that stages before this made, in their order.
+    fn known(&self) -> Vec<&str> {
+        let scanned = self.steps.iter().filter_map(|step| match step {
+            Step::Scan(scanner) => Some(scanner.names()),
+            Step::Where(_) | Step::Let(..) => None,
+        });
+        let made = self.made.iter().map(|made| made.name.as_str());
+        scanned.flatten().chain(made).collect()
+    }
+
+    /// The slot of a field that a stage reads, or a value that `let` made: the last of that name.
+    fn find(&mut self, name: &Name) -> Result<Option<(usize, Type)>, QueryError> {
+        let known: Vec<String> = self.known().into_iter().map(str::to_owned).collect();
+        let next = self.slots;
+        for at in (0..self.steps.len()).rev() {
+            let made = self.made.iter().rfind(|made| made.step == at && made.name == name.text);
+            if let Some(made) = made {
+                return Ok(Some((made.slot, made.kind)));
+            }
+            let Step::Scan(scanner) = &mut self.steps[at] else { continue };
+            if scanner.is_open() && !name.quoted && !known.contains(&name.text) {
+                refuse_near(name, scanner, &known)?;
+            }
+            match scanner.need(&name.text, next) {
+                Lookup::Unknown => {}
+                Lookup::Slot(slot) => {
+                    self.slots = self.slots.max(slot + 1);
+                    return Ok(Some((slot, Type::Field)));
+                }
+                Lookup::TooMany => {
+                    let message = "a query can use at most 64 fields of a line";
+                    return Err(QueryError::new(message, name.span.clone()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn unknown(&self, name: &Name) -> QueryError {
+        let known: Vec<&str> = self.known().into_iter().chain(VIRTUAL).collect();
+        let mut message = format!("there is no field `{}` here", name.text);
+        if let Some(near) = suggestion(&name.text, known.iter().copied()) {
+            message.push_str(&format!("; did you mean `{near}`?"));
+        } else if known.len() == VIRTUAL.len() {
+            message.push_str(
+                "; put a stage before it that reads fields, such as `nginx`, `json` or `parse`",
+            );
+        } else {
+            message.push_str(&format!(": there are {}", known.join(", ")));
+        }
+        QueryError::new(message, name.span.clone())
+    }
+}
+
+impl Names for Lines {
+    fn name(&mut self, name: &Name) -> Result<(Expression, Type), QueryError> {
+        if !name.quoted {
+            match name.text.as_str() {
+                "member" => return Ok((Expression::Member, Type::Field)),
+                "file" => return Ok((Expression::File, Type::Field)),
+                "line" => return Ok((Expression::Line, Type::Field)),
+                "time" => {
+                    self.needs_time = true;
+                    return Ok((Expression::Time, Type::Time));
+                }
+                _ => {}
+            }
+        }
+        match self.find(name)? {
+            Some((slot, kind)) => Ok((Expression::Slot(slot), kind)),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    fn column(&self, _: &str) -> Option<(Expression, Type)> {
+        None
+    }
+
+    fn literal(&mut self, text: &[u8]) -> usize {
+        self.literals.push(text.to_vec());
+        self.literals.len() - 1
+    }
+}
+
+fn scanner(format: Format) -> Scanner {
+    match format {
+        Format::Nginx | Format::Apache => Scanner::Weblog(Weblog::default()),
+        Format::Json => Scanner::Json(Json::default()),
+        Format::Logfmt => Scanner::Logfmt(Logfmt::default()),
+        Format::Syslog => Scanner::Syslog(Syslog::default()),
+    }
+}
+
+/// Lines of this format may have any field. One that is called nearly as a known one is most likely
+/// a slip, and would be missing in all lines.
+fn refuse_near(name: &Name, scanner: &Scanner, known: &[String]) -> Result<(), QueryError> {
+    let near = scanner.translation(&name.text).map(str::to_owned);
+    let near = near.or_else(|| suggestion(&name.text, known.iter().map(String::as_str)));
+    let Some(near) = near else { return Ok(()) };
+    let text = &name.text;
+    let message =
+        format!("did you mean `{near}`? If lines do have a field {text}, put it in backquotes");
+    Err(QueryError::new(message, name.span.clone()))
+}
+
+fn refuse_virtual(name: &str, quoted: bool, span: &Range<usize>) -> Result<(), QueryError> {
+    if quoted || !VIRTUAL.contains(&name) {
+        return Ok(());
+    }
+    let message = format!("every line has a `{name}` of its own; choose another name");
+    Err(QueryError::new(message, span.clone()))
+}
+
+fn misplaced(what: &str, span: &Range<usize>) -> QueryError {
+    let message = format!("`{what}` is about rows: put it behind an aggregate such as `count`");
+    QueryError::new(message, span.clone())
+}
+
+fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template, QueryError> {
+    let texts: Vec<&str> = text.split('*').collect();
+    let stars = texts.len() - 1;
+    let wrong = |message: String| Err(QueryError::new(message, span.clone()));
+    if stars == 0 {
+        return wrong("a template has a `*` for each name".to_owned());
+    }
+    if stars > 64 {
+        return wrong("a template has at most 64 `*`".to_owned());
+    }
+    if texts[1..stars].contains(&"") {
+        return wrong("between two `*` something must stand that ends the first".to_owned());
+    }
+    if stars != names.len() {
+        let message = format!(
+            "the template has {stars} `*`, but {} names follow; `_` is for what is not needed",
+            names.len()
+        );
+        return wrong(message);
+    }
+    for (at, name) in names.iter().enumerate() {
+        refuse_virtual(&name.text, name.quoted, &name.span)?;
+        let before = &names[..at];
+        if name.text != "_" && before.iter().any(|other| other.text == name.text) {
+            let message = format!("`{}` is there twice", name.text);
+            return Err(QueryError::new(message, name.span.clone()));
+        }
+    }
+    let names = names.iter().map(|name| name.text.clone()).collect();
+    Ok(Template::new(&texts, names))
+}
+
+fn pattern(text: &str, span: &Range<usize>) -> Result<Pattern, QueryError> {
+    let wrong = |message: String| QueryError::new(message, span.clone());
+    let regex = compile(text).map_err(|error| wrong(reason(&error)))?;
+    let pattern = Pattern::new(regex);
+    let pattern = pattern.ok_or_else(|| wrong("it has more than 31 groups".to_owned()))?;
+    let names = pattern.names();
+    if names.is_empty() {
+        return Err(wrong("it names no field: write `(?P<name>..)` for each".to_owned()));
+    }
+    for name in names {
+        refuse_virtual(name, false, span)?;
+    }
+    Ok(pattern)
+}

@@ -1,0 +1,382 @@
+//! Stages, by recursive descent over the tokens.
+
+use super::lexer::{Kind, Token, raw, tokens};
+use super::pattern::{Pattern, pattern};
+use super::words::{RESERVED, STAGES, STREAM_STAGES, stage_suggestion};
+use super::{
+    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, SortKey, Stage,
+    StageKind, Windows,
+};
+use crate::decimal::Decimal;
+use std::ops::Range;
+
+/// The longest window, and the longest time between windows, in milliseconds: 366 days.
+const MAX_WINDOW: i64 = 366 * 86_400_000;
+
+/// In at most so many windows a line is counted.
+const MAX_OVERLAP: i64 = 1_000;
+
+/// The pattern, and the stages.
+pub(crate) fn parse(query: &str) -> Result<(Option<String>, Vec<Stage>), QueryError> {
+    if query.len() > MAX_QUERY {
+        let message = format!("a query has at most {MAX_QUERY} bytes");
+        return Err(QueryError::new(message, MAX_QUERY..query.len()));
+    }
+    let pattern = pattern(query)?;
+    refuse_stage_as_pattern(query, &pattern)?;
+    let mut parser = Parser::new(query, tokens(query, pattern.end)?);
+    parser.pattern_is_bare = pattern.bare && pattern.text.is_some();
+    let mut stages = Vec::new();
+    while parser.take_sign("|") {
+        stages.push(parser.stage()?);
+        if !parser.at_end() && *parser.kind() != Kind::Sign("|") {
+            return Err(parser.expected("`|` or the end of the query"));
+        }
+    }
+    Ok((pattern.text, stages))
+}
+
+/// `nginx | count` most likely means `| nginx | count`.
+fn refuse_stage_as_pattern(query: &str, pattern: &Pattern) -> Result<(), QueryError> {
+    let Some(text) = pattern.text.as_ref().filter(|_| pattern.bare) else { return Ok(()) };
+    let is_name = STAGES.contains(&text.as_str()) || function(text).is_some();
+    let is_stage = || {
+        let mut parser = Parser::new(text, tokens(text, 0).ok()?);
+        parser.stage().ok().filter(|_| parser.at_end())
+    };
+    if !is_name && is_stage().is_none() {
+        return Ok(());
+    }
+    let quoted = if text.contains('\'') { format!("{text:?}") } else { format!("'{text}'") };
+    let message = format!("begin with `| {text}` for the stage, or write {quoted} for the pattern");
+    debug_assert!(query.get(pattern.span.clone()).is_some());
+    Err(QueryError::new(message, pattern.span.clone()))
+}
+
+/// Reads tokens from left to right.
+pub(super) struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    pub(super) at: usize,
+    /// How many parts all expressions have.
+    pub(super) parts: usize,
+    /// In how many parentheses this is.
+    pub(super) depth: usize,
+    /// There is a pattern without quotes.
+    pattern_is_bare: bool,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, tokens: Vec<Token>) -> Self {
+        Self { text, tokens, at: 0, parts: 0, depth: 0, pattern_is_bare: false }
+    }
+
+    pub(super) fn kind(&self) -> &Kind {
+        &self.tokens[self.at.min(self.tokens.len() - 1)].kind
+    }
+
+    /// Where the next token is.
+    pub(super) fn here(&self) -> Range<usize> {
+        self.tokens[self.at.min(self.tokens.len() - 1)].span.clone()
+    }
+
+    /// Where the last token was.
+    pub(super) fn before(&self) -> Range<usize> {
+        self.tokens[self.at.saturating_sub(1)].span.clone()
+    }
+
+    fn at_end(&self) -> bool {
+        *self.kind() == Kind::End
+    }
+
+    pub(super) fn error_here(&self, message: impl Into<String>) -> QueryError {
+        QueryError::new(message, self.here())
+    }
+
+    /// Something else stands here.
+    pub(super) fn expected(&self, what: &str) -> QueryError {
+        let found = match self.kind() {
+            Kind::End => "the query ends".to_owned(),
+            Kind::Word(word) if RESERVED.contains(&word.as_str()) => {
+                format!("`{word}` is a word of the language")
+            }
+            _ => format!("`{}` stands", &self.text[self.here()]),
+        };
+        self.error_here(format!("{what} is expected, but {found} here"))
+    }
+
+    pub(super) fn take_sign(&mut self, sign: &str) -> bool {
+        let found = matches!(self.kind(), Kind::Sign(next) if *next == sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.kind(), Kind::Word(next) if next == word);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn expect_sign(&mut self, sign: &str, message: &str) -> Result<(), QueryError> {
+        if self.take_sign(sign) { Ok(()) } else { Err(self.error_here(message)) }
+    }
+
+    /// Text in quotes, in which backslashes stay.
+    pub(super) fn raw_text(&mut self, what: &str) -> Result<(String, Range<usize>), QueryError> {
+        let span = self.here();
+        let Kind::Text(inner, quote) = self.kind() else { return Err(self.expected(what)) };
+        let text = raw(inner, *quote);
+        self.at += 1;
+        Ok((text, span))
+    }
+
+    /// What these tokens say, with spaces only where two words would become one.
+    pub(super) fn canonical(&self, range: Range<usize>) -> String {
+        let mut text = String::new();
+        for token in &self.tokens[range] {
+            let next = &self.text[token.span.clone()];
+            let is_word = |character: char| character.is_alphanumeric() || character == '_';
+            if text.ends_with(is_word) && next.starts_with(is_word) {
+                text.push(' ');
+            }
+            text.push_str(next);
+        }
+        text
+    }
+
+    fn name(&mut self) -> Result<Name, QueryError> {
+        let span = self.here();
+        let (text, quoted) = match self.kind().clone() {
+            Kind::Word(word) if !RESERVED.contains(&word.as_str()) => (word, false),
+            Kind::Quoted(text) => (text, true),
+            _ => return Err(self.expected("a name")),
+        };
+        self.at += 1;
+        Ok(Name { text, span, quoted })
+    }
+
+    fn names(&mut self) -> Result<Vec<Name>, QueryError> {
+        let mut names = vec![self.name()?];
+        while self.take_sign(",") {
+            names.push(self.name()?);
+        }
+        Ok(names)
+    }
+
+    fn stage(&mut self) -> Result<Stage, QueryError> {
+        let start = self.here();
+        let Kind::Word(word) = self.kind().clone() else {
+            return Err(self.expected("a stage, such as `nginx` or `count by member`,"));
+        };
+        self.at += 1;
+        let kind = match word.as_str() {
+            "nginx" => StageKind::Format(Format::Nginx),
+            "apache" => StageKind::Format(Format::Apache),
+            "json" => StageKind::Format(Format::Json),
+            "logfmt" => StageKind::Format(Format::Logfmt),
+            "syslog" => StageKind::Format(Format::Syslog),
+            "parse" => self.template()?,
+            "regex" => {
+                let (text, span) = self.raw_text("a regular expression in quotes")?;
+                StageKind::Regex { text, span }
+            }
+            "where" => StageKind::Where(self.expression()?),
+            "let" => {
+                let name = self.name()?;
+                self.expect_sign("=", "`=` is expected, as in `let seconds = rt / 1000`")?;
+                StageKind::Let { name, value: self.expression()? }
+            }
+            "keep" => StageKind::Keep(self.names()?),
+            "sort" => self.sort()?,
+            "top" => self.top()?,
+            _ if function(&word).is_some() => {
+                self.at -= 1;
+                StageKind::Aggregate(self.aggregate()?)
+            }
+            _ => return Err(self.no_stage(&word, start)),
+        };
+        Ok(Stage { kind, span: start.start..self.before().end })
+    }
+
+    fn no_stage(&self, word: &str, span: Range<usize>) -> QueryError {
+        if STREAM_STAGES.contains(&word) {
+            let message = format!("`{word}` works only in a stream, not in one pass");
+            return QueryError::new(message, span);
+        }
+        let mut message = format!("`{word}` is no stage");
+        if let Some(near) = stage_suggestion(word) {
+            message.push_str(&format!("; did you mean `{near}`?"));
+        } else if self.pattern_is_bare {
+            message.push_str("; if this `|` belongs to the pattern, put the pattern in quotes");
+        } else {
+            message.push_str(": there are nginx, apache, json, logfmt, syslog, parse, regex, ");
+            message.push_str("where, let, keep, sort, top, and count, sum, min, max, avg, p99, ");
+            message.push_str("distinct");
+        }
+        QueryError::new(message, span)
+    }
+
+    fn template(&mut self) -> Result<StageKind, QueryError> {
+        let (text, span) = self.raw_text("a template such as \"* - *\"")?;
+        if !self.take_word("as") {
+            return Err(self.expected("`as` and a name for each `*`"));
+        }
+        let names = self.names()?;
+        Ok(StageKind::Template { text, span, names })
+    }
+
+    fn sort(&mut self) -> Result<StageKind, QueryError> {
+        self.take_word("by");
+        let mut keys = Vec::new();
+        loop {
+            let value = self.expression()?;
+            let descending = self.take_word("desc");
+            if !descending {
+                self.take_word("asc");
+            }
+            keys.push(SortKey { value, descending });
+            if !self.take_sign(",") {
+                return Ok(StageKind::Sort(keys));
+            }
+        }
+    }
+
+    fn top(&mut self) -> Result<StageKind, QueryError> {
+        let rows = match self.kind() {
+            Kind::Number(text) => text.parse::<u32>().ok().filter(|rows| *rows > 0),
+            _ => None,
+        };
+        let Some(rows) = rows.and_then(|rows| usize::try_from(rows).ok()) else {
+            return Err(self.expected("a number of rows, as in `top 10 by count`,"));
+        };
+        self.at += 1;
+        if !self.take_word("by") {
+            return Err(self.expected("`by`, as in `top 10 by count`,"));
+        }
+        let mut by = vec![self.expression()?];
+        while self.take_sign(",") {
+            by.push(self.expression()?);
+        }
+        Ok(StageKind::Top { rows, by })
+    }
+
+    fn aggregate(&mut self) -> Result<Aggregate, QueryError> {
+        let mut figures = vec![self.figure()?];
+        while self.take_sign(",") {
+            figures.push(self.figure()?);
+        }
+        let by = if self.take_word("by") { self.names()? } else { Vec::new() };
+        let windows = if self.take_word("every") { Some(self.windows()?) } else { None };
+        Ok(Aggregate { figures, by, windows })
+    }
+
+    fn figure(&mut self) -> Result<Figure, QueryError> {
+        let first = self.at;
+        let start = self.here();
+        let found = match self.kind() {
+            Kind::Word(word) => function(word).map(|function| (function, word.clone())),
+            _ => None,
+        };
+        let Some((function, word)) = found else {
+            let what = "one of count, sum, min, max, avg, p99 and distinct";
+            return Err(self.expected(what));
+        };
+        self.at += 1;
+        let mut name = word.clone();
+        let mut argument = None;
+        let mut argument_text = String::new();
+        if function == Function::Count {
+            if self.take_sign("(") {
+                let message = "`count` counts lines, and takes nothing; put `where` before it, or \
+                               write `distinct(..)`";
+                self.expect_sign(")", message)?;
+            }
+        } else {
+            let message = format!("`{word}` needs a field: `{word}(bytes)`");
+            self.expect_sign("(", &message)?;
+            argument = Some(self.argument(&word)?);
+            argument_text = self.canonical(first + 2..self.at - 1);
+            name = self.canonical(first..self.at);
+        }
+        let span = start.start..self.before().end;
+        if self.take_word("as") {
+            name = self.name()?.text;
+        }
+        Ok(Figure { function, argument, argument_text, name, span })
+    }
+
+    fn argument(&mut self, word: &str) -> Result<Expression, QueryError> {
+        let argument = self.expression()?;
+        let message = format!("`)` is expected: `{word}` takes one field or expression");
+        self.expect_sign(")", &message)?;
+        Ok(argument)
+    }
+
+    fn windows(&mut self) -> Result<Windows, QueryError> {
+        let every = self.duration()?;
+        if !self.take_word("over") {
+            return Ok(Windows { every, over: every });
+        }
+        let span = self.here();
+        let over = self.duration()?;
+        let wrong = |message: &str| Err(QueryError::new(message, span));
+        if over < every || over % every != 0 {
+            return wrong("`over` must be a multiple of `every`, as in `every 10s over 1m`");
+        }
+        if over / every > MAX_OVERLAP {
+            return wrong("`over` is at most 1000 times `every`");
+        }
+        Ok(Windows { every, over })
+    }
+
+    /// In milliseconds.
+    fn duration(&mut self) -> Result<i64, QueryError> {
+        let what = "a time such as 500ms, 10s, 5m, 1h or 1d";
+        let Kind::Measure(number, unit) = self.kind() else { return Err(self.expected(what)) };
+        let unit = match unit.as_str() {
+            "ms" => 1_u64,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(self.expected(what)),
+        };
+        let milliseconds = Decimal::parse(number.as_bytes())
+            .and_then(|number| number.times(Decimal::from(unit)))
+            .filter(|milliseconds| milliseconds.parts().1 == 0)
+            .and_then(|milliseconds| i64::try_from(milliseconds.parts().0).ok())
+            .filter(|milliseconds| (1..=MAX_WINDOW).contains(milliseconds));
+        let message = "a time is at least 1ms and at most 366d, in whole milliseconds";
+        let milliseconds = milliseconds.ok_or_else(|| self.error_here(message))?;
+        self.at += 1;
+        Ok(milliseconds)
+    }
+}
+
+/// The function of this name. `p99` is the percentile 99, `p999` is 99.9, and so is `p99.9`.
+fn function(word: &str) -> Option<Function> {
+    match word {
+        "count" => return Some(Function::Count),
+        "sum" => return Some(Function::Sum),
+        "min" => return Some(Function::Min),
+        "max" => return Some(Function::Max),
+        "avg" => return Some(Function::Average),
+        "distinct" => return Some(Function::Distinct),
+        _ => {}
+    }
+    let digits = word.strip_prefix('p')?;
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, fraction),
+        None if digits.len() > 2 && digits.starts_with('9') => digits.split_at(2),
+        None => (digits, ""),
+    };
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 2 || fraction.len() > 2 {
+        return None;
+    }
+    if !is_number(whole) || !is_number(fraction) || digits.ends_with('.') {
+        return None;
+    }
+    let hundredths: u16 = format!("{whole}{fraction:0<2}").parse().ok()?;
+    (hundredths > 0).then_some(Function::Percentile(hundredths))
+}
