@@ -174,7 +174,7 @@ impl Stats {
         progress.clear();
         reports.end(tally).iter().for_each(|line| print_message(line));
         tally.check_files().iter().for_each(|line| print_message(line));
-        Ok(gathering.finish())
+        gathering.finish()
     }
 
     /// Prints the rows, and what is in none of them.

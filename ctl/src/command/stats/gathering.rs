@@ -68,8 +68,11 @@ impl Gathering {
     }
 
     /// The answer.
-    pub(super) fn finish(self) -> Rows {
-        self.sums.finish()
+    ///
+    /// # Errors
+    /// When it has more groups than may be: each of several windows that overlap has its own.
+    pub(super) fn finish(self) -> Result<Rows, Failure> {
+        self.sums.finish().map_err(|limit| full(&limit))
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
         gathering.end("vm3", &searched()).unwrap();
         gathering.end("vm1", &searched()).unwrap();
         // Nothing is known of the end of vm4.
-        let rows = gathering.finish();
+        let rows = gathering.finish().unwrap();
         assert_eq!(rows.rows[0].values, [Value::Number(4_u64.into())]);
         assert_eq!(rows.counts.lines, 4);
     }

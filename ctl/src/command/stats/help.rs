@@ -23,7 +23,8 @@ bytes, errors and each of the members.
 
 A member counts wholly or not at all. Standard error names those that are missing, and says how \
 many lines the query did not understand. Neither --groups nor --memory ever cuts an answer: more \
-is an error.
+is an error. A member has no more memory for a question than its worker has, which is 96 MiB for \
+a single one.
 
 Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, a file that cannot \
 be read, memberd not reachable, a limit), or a member is missing in the sums.
