@@ -134,53 +134,57 @@ fn a_wrong_query_is_shown_with_the_place() {
     assert_eq!(place.trim_end(), "            ^^^^^");
 }
 
-#[test]
-fn the_daemon_is_asked_for_what_the_command_line_says() {
-    let asked = |line: &[&str]| {
-        let daemon = answering(Vec::new());
-        daemon.run(&[&["stats"], line].concat());
-        let Request::Stats(request) = daemon.request() else { panic!("no stats") };
-        *request
-    };
-    let query = "timeout | count by member";
-    let plain = StatsRequest {
+/// What the daemon is asked for.
+fn asked(line: &[&str]) -> StatsRequest {
+    let daemon = answering(Vec::new());
+    daemon.run(&[&["stats"], line].concat());
+    let Request::Stats(request) = daemon.request() else { panic!("no stats") };
+    *request
+}
+
+const TIMEOUTS: &str = "timeout | count by member";
+
+/// What is asked without an option.
+fn plain() -> StatsRequest {
+    let patterns = vec![b"timeout".to_vec()];
+    StatsRequest {
         grep: GrepRequest {
-            pattern: GrepPattern { patterns: vec![b"timeout".to_vec()], ..GrepPattern::default() },
+            pattern: GrepPattern { patterns, ..GrepPattern::default() },
             printing: GrepPrinting { binary: GrepBinary::Text, ..GrepPrinting::default() },
             copies: true,
             ..GrepRequest::default()
         },
-        query: query.to_owned(),
+        query: TIMEOUTS.to_owned(),
         groups: 1_000_000,
         bytes: 256 << 20,
-    };
-    assert_eq!(asked(&[query]), plain);
-    let chosen = asked(&[
-        "-Eiw",
-        "-v",
-        "-x",
-        "-s",
-        "--rotated",
-        "--on",
-        "vm1,vm2",
-        "--not-on=vm9",
-        "--tag=role=web",
-        "--no-copies",
-        "--include=*.log",
-        "--exclude=x*",
-        "--since=@1763688033",
-        "--until",
-        "@1763688034",
-        "--groups=5",
-        "--memory=1M",
-        query,
-        "*.log",
-        "b.log",
-    ]);
+    }
+}
+
+#[test]
+fn the_daemon_is_asked_for_all_lines_or_those_of_a_pattern() {
+    assert_eq!(asked(&[TIMEOUTS]), plain());
+    assert_eq!(asked(&["-F", TIMEOUTS]).grep.pattern.syntax, GrepSyntax::Fixed);
+    assert_eq!(asked(&["-P", TIMEOUTS]).grep.pattern.syntax, GrepSyntax::Perl);
+    // Without a pattern, all lines are read.
+    assert_eq!(asked(&[BY_MEMBER]).grep.pattern.patterns, [b""]);
+    // A file as grep prints it is one of that member.
+    let GrepRequest { members, files, .. } = asked(&[TIMEOUTS, "vm7:/var/log/x"]).grep;
+    assert_eq!((members.on, files.globs), (vec!["vm7".into()], vec!["/var/log/x".into()]));
+}
+
+#[test]
+fn the_daemon_is_asked_for_what_the_options_say() {
+    let options = "-Eiw -v -x -s --rotated --on vm1,vm2 --not-on=vm9 --tag=role=web --no-copies \
+                   --include=*.log --exclude=x* --since=@1763688033 --until @1763688034 \
+                   --groups=5 --memory=1M";
+    let mut line: Vec<&str> = options.split_whitespace().collect();
+    line.extend([TIMEOUTS, "*.log", "b.log"]);
+    let plain = plain();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let grep = GrepRequest {
         members: GrepMembers {
-            on: vec!["vm1".to_owned(), "vm2".to_owned()],
-            not_on: vec!["vm9".to_owned()],
+            on: texts(&["vm1", "vm2"]),
+            not_on: texts(&["vm9"]),
             tags: vec!["role=web".parse().unwrap()],
         },
         pattern: GrepPattern {
@@ -192,9 +196,9 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
             ..plain.grep.pattern.clone()
         },
         files: GrepFiles {
-            globs: vec!["*.log".to_owned(), "b.log".to_owned()],
-            include: vec!["*.log".to_owned()],
-            exclude: vec!["x*".to_owned()],
+            globs: texts(&["*.log", "b.log"]),
+            include: texts(&["*.log"]),
+            exclude: texts(&["x*"]),
             rotated: true,
             since: Some(1_763_688_033_000),
             until: Some(1_763_688_034_000),
@@ -204,17 +208,7 @@ fn the_daemon_is_asked_for_what_the_command_line_says() {
         copies: false,
         ..GrepRequest::default()
     };
-    assert_eq!(chosen, StatsRequest { grep, groups: 5, bytes: 1 << 20, ..plain });
-    assert_eq!(asked(&["-F", query]).grep.pattern.syntax, GrepSyntax::Fixed);
-    assert_eq!(asked(&["-P", query]).grep.pattern.syntax, GrepSyntax::Perl);
-    // Without a pattern, all lines are read.
-    assert_eq!(asked(&[BY_MEMBER]).grep.pattern.patterns, [b""]);
-    // A file as grep prints it is one of that member.
-    let of_one = asked(&[query, "vm7:/var/log/x"]).grep;
-    assert_eq!(
-        (of_one.members.on, of_one.files.globs),
-        (vec!["vm7".into()], vec!["/var/log/x".into()])
-    );
+    assert_eq!(asked(&line), StatsRequest { grep, groups: 5, bytes: 1 << 20, ..plain });
 }
 
 #[test]
