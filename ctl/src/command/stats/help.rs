@@ -30,5 +30,5 @@ Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, 
 be read, memberd not reachable, a limit), or a member is missing in the sums.
 
 Examples:
-  memberctl stats --on 'vm[1-2]' 'member joined | count by member'  who saw how many joins
+  memberctl stats --on vm1,vm2 'member joined | count by member'  joins that each saw
   memberctl stats --on vm1 --since 1h '| count by file'  how many lines each log got";
