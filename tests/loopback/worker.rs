@@ -25,7 +25,7 @@ fn request() -> StatsRequest {
     let patterns = vec![b"needle".to_vec()];
     let pattern = GrepPattern { patterns, ..GrepPattern::default() };
     let mut grep = GrepRequest { pattern, ..GrepRequest::default() };
-    grep.files.globs = vec!["*.log".to_owned()];
+    grep.files.globs = vec!["app.log".to_owned()];
     let (query, groups) = (QUERY.to_owned(), LIMITS.groups as u64);
     StatsRequest { grep, query, groups, bytes: LIMITS.bytes as u64 }
 }
@@ -84,7 +84,7 @@ impl Answers {
             self.totals(member);
             gather.partial(bytes).unwrap();
         }
-        let rows = gather.finish().rows;
+        let rows = gather.finish().unwrap().rows;
         match rows.first().and_then(|row| row.values.last()) {
             Some(Value::Number(number)) => number.to_string(),
             other => panic!("{other:?}"),
@@ -119,7 +119,7 @@ fn a_question_is_answered_by_the_workers_of_all_members() {
     assert_eq!(answers.count(), "33");
     let mut on_one = request();
     on_one.grep.members.on = vec!["vm2".to_owned()];
-    on_one.grep.files.globs = vec!["*.log".to_owned(), "*.none".to_owned()];
+    on_one.grep.files.globs = vec!["app.log".to_owned(), "*.none".to_owned()];
     let answers = Answers::of(ask(&fleet[1], &on_one)).unwrap();
     assert_eq!((answers.count().as_str(), answers.outcomes.len()), ("2", 1));
     assert_eq!(answers.totals("vm2").unmatched, ["*.none"]);

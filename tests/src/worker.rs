@@ -17,6 +17,8 @@ impl Daemon {
         let program = self.program("memberd-worker", binaries::memberd_worker);
         let mut command = binaries::mortal(&program, None);
         command.arg("--socket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
+        // That of a worker that was killed would be taken for its own.
+        let _ = std::fs::remove_file(&socket);
         let mut worker = Running::start(&mut command);
         wait_until("the worker opens its socket", SOON, || {
             let ended = worker.ended();

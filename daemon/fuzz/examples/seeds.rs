@@ -18,9 +18,11 @@ use memberd_council::{
     StandingState, VoterId,
 };
 use memberd_fuzz::{
-    COPY_STREAM, SAMPLE_LOG, START, address, at, copy_source, founder, keys, next_call, settings,
+    COPY_STREAM, SAMPLE_LOG, START, STATS_QUESTIONS, address, at, copy_source, founder, keys,
+    next_call, settings,
 };
 use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
+use memberd_streams::{Fold, LineTime, Limits as SumLimits, Plan, Query};
 use memberd_transport::{Recipient, Sealer};
 use samples::{
     BROTLI, BZIP2, BZIP2_EMPTY, COMPRESS, GZIP, LZ4, LZ4_LEGACY, LZ4_LINKED, LZIP, LZMA, PZSTD,
@@ -30,6 +32,7 @@ use serde::Serialize;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[path = "../../search/src/files/compressed/samples.rs"]
@@ -47,6 +50,7 @@ fn main() -> io::Result<()> {
     times()?;
     write("compressed", &compressed())?;
     copies()?;
+    stats()?;
     write("webhdfs", &WEBHDFS.map(|request| request.as_bytes().to_vec()))?;
     fs::write(SAMPLE_LOG, LOG)
 }
@@ -222,8 +226,32 @@ fn copies() -> io::Result<()> {
     fs::write("seeds/copy-head", head)
 }
 
-/// Reads no times.
+/// Questions with lines, and partial sums behind the number of their question.
+fn stats() -> io::Result<()> {
+    let asked = ASKED.map(|asked| [b"\0", asked.as_bytes()].concat());
+    let lines: [&[u8]; 3] = [b"k=a v=1.5", b"k=b v=-2", b"{\"a\":{\"b\":1}}"];
+    let limits = SumLimits { groups: 100, bytes: 1 << 20 };
+    let mut seeds = asked.to_vec();
+    for (number, question) in (1..).zip(STATS_QUESTIONS) {
+        let query = Query::parse(question).map_err(io::Error::other)?;
+        let plan = Arc::new(Plan::new(&query).map_err(io::Error::other)?);
+        let mut fold = Fold::new(plan, "vm1", limits);
+        for line in lines {
+            fold.line(line, &mut NoTimes).map_err(io::Error::other)?;
+        }
+        seeds.extend(fold.into_partials().map(|partial| [&[number], &partial[17..]].concat()));
+    }
+    write("stats", &seeds)
+}
+
+/// Reads no times. All lines of a question are of the same moment.
 struct NoTimes;
+
+impl LineTime for NoTimes {
+    fn milliseconds(&mut self, _: &[u8]) -> Option<i64> {
+        Some(0)
+    }
+}
 
 impl SpanReader for NoTimes {
     fn begin(&mut self, _: &StreamHead) {}
@@ -248,6 +276,20 @@ fn compressed() -> Vec<Vec<u8>> {
 }
 
 /// Requests of WebHDFS, with the number of the method before each.
+/// Questions, and lines that each is asked of.
+const ASKED: [&str; 6] = [
+    "' 50[023] ' | nginx | where status >= 500 and path startswith '/' | count, p99(rt) as slow by \
+     member, path every 10s over 1m | top 3 by slow\n\
+     192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] \"GET /a HTTP/1.1\" 502 153 \"-\" \"-\" rt=0.1",
+    "| json | let x = round(a.b * 2, 1) | sum(x), avg(x) by c | where sum(x) != 1 | sort c desc\n\
+     {\"a\":{\"b\":-1.5e3},\"c\":\"\\u00e9\"}\n{\"c\":[1,{}],\"a\":null}",
+    "| logfmt | where a in (1, 'b') or line ~ 'c+' | count by a, `time`\na=1 time=\"x \\\"y\"\na=b",
+    "| syslog | count, distinct(pid) by host, program | keep count, host\n\
+     <34>Oct 11 22:14:15 h su[1]: text\n<165>1 2003-10-11T22:14:15.003Z h p - i [a b=\"c\"] text",
+    "| parse \"* - *\" as a, b | let c = if(has(a), concat(upper(a), length(b)), -1) | top 2 by c\nx - y",
+    "a b | regex '(?P<n>[0-9]+)' | min(n), max(n), sum(n % 7 / 3 - 1)\n12 a b\n99999999999999999999",
+];
+
 const WEBHDFS: [&str; 6] = [
     "0/webhdfs/v1/s/a%20b+c?op=OPEN&offset=3&length=5&user.name=ann",
     "0/webhdfs/v1/s/d?op=LISTSTATUS_BATCH&startafter=x+y",

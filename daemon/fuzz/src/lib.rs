@@ -20,6 +20,13 @@ pub const SAMPLE_LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/machine
 /// The directory of the kept stream whose files are fuzzed.
 pub const COPY_STREAM: &str = "1-2-3";
 
+/// Questions over logs whose partial sums are fuzzed. All states of groups are among them.
+pub const STATS_QUESTIONS: [&str; 3] = [
+    "| logfmt | count, sum(v), min(v), max(v), p50(v), distinct(v) by k, time every 1s over 2s",
+    "| json | count, avg(a.b) by member | top 3 by count",
+    "| distinct(line), p99(length(line))",
+];
+
 /// Whose log it is.
 pub fn copy_source() -> Name {
     Name::new("vm1").expect("a name")

@@ -1,5 +1,5 @@
-//! The fields of one line while it is read: places in the line, and few values of their own. Nothing
-//! is allocated for a line once the buffers have grown.
+//! The fields of one line while it is read: places in the line, and few values of their own.
+//! Nothing is allocated for a line once the buffers have grown.
 
 use super::decimal::Decimal;
 use super::fold::LineTime;

@@ -98,7 +98,7 @@ impl Fold {
     /// Adds what another thread of the same member summed by the same plan.
     pub fn merge(&mut self, other: Self) -> Result<(), Full> {
         self.counts.add(other.counts);
-        self.table.merge(&other.table)
+        self.table.merge(other.table)
     }
 
     /// The sums as bytes for a [`Gather`](crate::Gather), at most [`MAX_PARTIAL`] each. At least

@@ -1,10 +1,10 @@
 //! Partial sums as bytes, written by one member and merged by the asker.
 //!
-//! A partial is: the version (1 byte), the plan's hash (16 bytes), four counts, and groups up to the
-//! end. A group is: the length of its key, the key (`key.rs`), and its states in the order of the
-//! plan. Numbers are LEB128 (7 bits a byte, low ones first, as few bytes as it needs); signed ones
-//! are in zigzag before that. A large state is divided over several groups of the same key, since
-//! merging adds them again.
+//! A partial is: the version (1 byte), the plan's hash (16 bytes), four counts, and groups up to
+//! the end. A group is: the length of its key, the key (`key.rs`), and its states in the order of
+//! the plan. Numbers are LEB128: 7 bits a byte, low ones first, as few bytes as it needs. Signed
+//! ones are in zigzag before that. A large state is divided over several groups of the same key,
+//! since merging adds them again.
 
 use super::aggregate::{
     Distinct, MAX_BUCKET, MAX_EXACT, MAX_RANK, MIN_BUCKET, REGISTERS, Sketch, State, StateKind, Sum,

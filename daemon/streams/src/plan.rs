@@ -23,7 +23,7 @@ const MAX_STAGES: usize = 32;
 /// What is done with each line.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Scan(Scanner),
+    Scan(Box<Scanner>),
     Where(Expression),
     Let(usize, Expression),
 }

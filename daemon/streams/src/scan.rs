@@ -28,7 +28,7 @@ pub(crate) enum Scanner {
     Logfmt(Logfmt),
     Syslog(Syslog),
     Template(Template),
-    Pattern(Box<Pattern>),
+    Pattern(Pattern),
 }
 
 /// What a reader says of a name.

@@ -24,8 +24,8 @@ impl Entry {
     }
 }
 
-/// Groups by key. Hashes never leave it, and rows are sorted: what is printed does not depend on the
-/// hash. Its seed comes of the query, so that a log's writer cannot choose keys that collide.
+/// Groups by key. Hashes never leave it, and rows are sorted: what is printed does not depend on
+/// the hash. Its seed comes of the query, so that a log's writer cannot choose keys that collide.
 #[derive(Debug)]
 pub(crate) struct Table {
     hasher: FixedState,
@@ -134,8 +134,12 @@ impl Table {
         self.grown(grown)
     }
 
-    /// Adds all groups of a table of the same plan.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), Full> {
+    /// Adds all groups of a table of the same plan: the smaller one to the larger one.
+    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), Full> {
+        if other.groups() > self.groups() {
+            std::mem::swap(self, &mut other);
+            self.limits = other.limits;
+        }
         for theirs in 0..other.groups() {
             let group = self.group(other.key(theirs))?;
             for (at, states) in other.states.iter().enumerate() {

@@ -79,7 +79,7 @@ fn count(told: &[Told]) -> String {
             gather.partial(bytes).unwrap();
         }
     }
-    let rows = gather.finish().rows;
+    let rows = gather.finish().unwrap().rows;
     match rows.first().and_then(|row| row.values.last()) {
         Some(Value::Number(number)) => number.to_string(),
         other => panic!("{other:?}"),

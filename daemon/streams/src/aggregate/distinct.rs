@@ -1,9 +1,9 @@
 //! How many different values there are: exact to 10,000, and then an estimate.
 //!
-//! Values are known by 64 bits of their blake3 hash. The set of hashes alone decides what is kept of
-//! it, so merging is exact: up to 10,000 hashes, or the registers of a HyperLogLog (Flajolet and
-//! others, 2007). The estimate is Ertl's improved raw estimator (arXiv 1702.01284, algorithm 6),
-//! which needs no tables; its standard error with 2^14 registers is 0.8 %.
+//! Values are known by 64 bits of their blake3 hash. The set of hashes alone decides what is kept
+//! of it, so merging is exact: up to 10,000 hashes, or the registers of a HyperLogLog (Flajolet
+//! and others, 2007). The estimate is Ertl's improved raw estimator (arXiv 1702.01284, algorithm
+//! 6), which needs no tables. Its standard error with 2^14 registers is 0.8 %.
 
 use std::mem::size_of;
 

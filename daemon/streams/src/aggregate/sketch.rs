@@ -1,8 +1,8 @@
 //! Percentiles within 1 %: how many numbers lie in each of many buckets.
 //!
 //! This is DDSketch with its linearly interpolated mapping (Masson, Rim and Lee, VLDB 2019, section
-//! 2.2, and its implementations): a power of two is divided in 64 equal parts, so that the middle of
-//! a bucket differs from its numbers by 1/128 at most. A bucket's number is made of the bits of the
+//! 2.2, and its implementations). A power of two is divided in 64 equal parts, so the middle of a
+//! bucket differs from its numbers by 1/128 at most. A bucket's number is made of the bits of the
 //! floating-point number, so it is the same on every machine, and merging is exact.
 
 use crate::decimal::Decimal;
@@ -17,8 +17,8 @@ pub(crate) const MAX_BUCKET: i32 = 71_424;
 /// The bucket of 10^-18, the smallest positive number.
 pub(crate) const MIN_BUCKET: i32 = 61_641;
 
-/// Buckets in ascending order, and how many numbers each has. Numbers of negative ones are negative,
-/// and 0 is that of 0.
+/// Buckets in ascending order, and how many numbers each has. The bucket of a negative number is
+/// negative, and that of 0 is 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Sketch {
     pub(crate) buckets: Vec<(i32, u64)>,
@@ -71,8 +71,8 @@ impl Sketch {
         other.buckets.iter().map(|(bucket, count)| self.add_to(*bucket, *count)).sum()
     }
 
-    /// The number that `hundredths` of a percent of all are not above (the nearest rank). None of no
-    /// numbers.
+    /// The number that `hundredths` of a percent of all are not above (the nearest rank). None if
+    /// there are no numbers.
     pub(crate) fn percentile(&self, hundredths: u16) -> Option<Decimal> {
         let total: u128 = self.buckets.iter().map(|(_, count)| u128::from(*count)).sum();
         let rank = (total * u128::from(hundredths)).div_ceil(10_000).max(1);

@@ -5,8 +5,9 @@ use crate::decimal::{Decimal, power_of_ten};
 /// The digits behind the point that fractions are summed with.
 const SCALE: u8 = 18;
 
-/// A sum, and how many numbers it has. Whole parts are below 10^28, and fractions have 18 digits: so
-/// neither overflows before 10^10 numbers of the largest size. Beyond that they stay at the largest.
+/// A sum, and how many numbers it has. Whole parts are below 10^28, and fractions have 18 digits.
+/// So neither overflows before 10^10 numbers of the largest size. Beyond that they stay at the
+/// largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Sum {
     pub(crate) count: u64,

@@ -89,8 +89,8 @@ impl Lines {
         Ok(())
     }
 
-    /// Adds a figure, and its state unless another figure has the same. `known` has the arguments of
-    /// all inputs. Returns the figure's type.
+    /// Adds a figure, and its state unless another figure has the same. `known` has the arguments
+    /// of all inputs. Returns the figure's type.
     fn figure(
         &mut self,
         figure: &syntax::Figure,

@@ -37,12 +37,12 @@ impl Lines {
     /// Compiles a stage that is no aggregate.
     pub(super) fn stage(&mut self, stage: &Stage) -> Result<(), QueryError> {
         let step = match &stage.kind {
-            StageKind::Format(format) => Step::Scan(scanner(*format)),
+            StageKind::Format(format) => Step::Scan(Box::new(scanner(*format))),
             StageKind::Template { text, span, names } => {
-                Step::Scan(Scanner::Template(template(text, span, names)?))
+                Step::Scan(Box::new(Scanner::Template(template(text, span, names)?)))
             }
             StageKind::Regex { text, span } => {
-                Step::Scan(Scanner::Pattern(Box::new(pattern(text, span)?)))
+                Step::Scan(Box::new(Scanner::Pattern(pattern(text, span)?)))
             }
             StageKind::Where(source) => Step::Where(condition(source, self)?),
             StageKind::Let { name, value } => {

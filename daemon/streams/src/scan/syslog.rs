@@ -1,5 +1,5 @@
-//! Lines of syslog: as daemons write files (RFC 3164, `Oct 11 22:14:15 host tag[1]: text`), with the
-//! stamps of RFC 3339 that rsyslog writes now, and RFC 5424. `<PRI>` may stand before any of them.
+//! Lines of syslog: as daemons write files (RFC 3164, `Oct 11 22:14:15 host tag[1]: text`), with
+//! the stamps of RFC 3339 that rsyslog writes now, and RFC 5424. `<PRI>` may stand before any.
 
 use super::{Lookup, without_return};
 use crate::cells::{Cell, Cells};

@@ -95,7 +95,8 @@ fn carriage_returns_are_ends_of_lines_to_formats_alone() {
 #[test]
 fn json_names_reach_into_objects() {
     let line = br#" { "a" : {"b": {"c":-1.5e3}, "x": [1,{"b":2}]}, "a.b.d": "dot", "n": null,
-        "t":true, "e":"\u00e9\ud83d\ude00\n\"\ud800", "\u0061x": 7, "a2": {}, "same":1, "same":2 }"#;
+        "t":true, "e":"\u00e9\ud83d\ude00\n\"\ud800", "\u0061x": 7, "a2": {},
+        "same":1, "same":2 }"#;
     check("json", "a.b.c, a.b.d, n, t", line, "-1.5e3 dot . true");
     check("json", "e", line, r#"\xc3\xa9\xf0\x9f\x98\x80\n\"\xef\xbf\xbd"#);
     check("json", "ax, same, b, a.b.x", line, "7 2 . .");

@@ -123,7 +123,8 @@ fn conditions_choose_lines() {
 
 #[test]
 fn values_are_computed_from_fields() {
-    let query = "| logfmt | let c = floor(a / 2) | let d = if(a < 0, 'neg', concat(b, '-', c)) | count by d";
+    let query = "| logfmt | let c = floor(a / 2) | let d = if(a < 0, 'neg', concat(b, '-', c)) \
+                 | count by d";
     assert_eq!(ask(query, PAIRS), ["neg 1", "x-0 1", "x-1 1", "y-1 1"]);
     assert_eq!(ask("| logfmt | let t = round(a / 3, 2) | sum(t)", PAIRS), ["0.67"]);
     assert_eq!(ask("| logfmt | sum(a * rt) as s", PAIRS), ["0.5"]);
@@ -221,9 +222,8 @@ fn huge_and_negative_numbers_are_summed_exactly() {
     let rows = ask("| logfmt | sum(a), min(a), max(a), count", text);
     assert_eq!(
         rows,
-        [
-            "8999999999999999999999999999 -1000000000000000000000000000 9999999999999999999999999999 4"
-        ]
+        ["8999999999999999999999999999 -1000000000000000000000000000 \
+             9999999999999999999999999999 4"]
     );
 }
 

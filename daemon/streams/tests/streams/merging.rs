@@ -23,8 +23,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         .prop_map(|(member, time, key, value)| Drawn { member, time, key, value })
 }
 
-/// Sums lines in as many folds as there are numbers, each line in the fold of its number. Some folds
-/// of a member are merged before they become partial sums.
+/// Sums lines in as many folds as there are numbers, each line in the fold of its number. Some
+/// folds of a member are merged before they become partial sums.
 fn divided(plan: &Arc<Plan>, lines: &[Drawn], places: &[usize], merges: bool, order: u64) -> Rows {
     let mut folds: Vec<(String, usize, Fold)> = Vec::new();
     for (line, place) in lines.iter().zip(places) {
@@ -134,7 +134,8 @@ proptest! {
         order: u64,
     ) {
         let (lines, places): (Vec<Drawn>, Vec<usize>) = lines.into_iter().unzip();
-        let plan = plan("| logfmt | count, avg(v) by k | let x = avg(v) * 2 | top 3 by count | sort by x");
+        let query = "| logfmt | count, avg(v) by k | let x = avg(v) * 2 | top 3 by count | sort x";
+        let plan = plan(query);
         let whole = divided(&plan, &lines, &vec![0; lines.len()], false, 0);
         prop_assert_eq!(whole, divided(&plan, &lines, &places, false, order));
     }
