@@ -75,6 +75,7 @@ pub fn serve(listener: &UnixListener, settings: &Settings) -> io::Result<()> {
             Err(error) if is_passing(&error) => continue,
             Err(error) => return Err(error),
         };
+        last = Instant::now();
         let (place, resources, users) = (places.enter(), resources.clone(), settings.users.clone());
         // Without a thread, the connection ends, and memberd says so.
         let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {

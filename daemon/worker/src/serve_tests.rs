@@ -198,3 +198,58 @@ fn paths_are_bytes() {
     std::fs::write(&path, "x\n").unwrap();
     assert_eq!(count(&worker.ask(&question(), &[path]).1), "1");
 }
+
+/// What does not fit is said by name, and nothing is cut.
+#[test]
+fn too_many_groups_are_told() {
+    let worker = worker(own());
+    let text: String = (0..100).map(|number| format!("x n={number}\n")).collect();
+    let files = [worker.file("log", text.as_bytes())];
+    let query = "x | logfmt | count by n".to_owned();
+    let asked = |groups, bytes| {
+        let question = Question { query: query.clone(), groups, bytes, ..question() };
+        worker.ask(&question, &files).0
+    };
+    assert_eq!(asked(100, 0).unwrap().lines, 100);
+    let groups = asked(99, 0).unwrap_err().to_string();
+    assert!(groups.contains("99 groups"), "{groups}");
+    let bytes = asked(100, 100).unwrap_err().to_string();
+    assert!(bytes.contains("100 bytes") && !bytes.contains("worker"), "{bytes}");
+    // The worker has given back what it took.
+    assert_eq!(asked(100, 0).unwrap().lines, 100);
+}
+
+/// Windows are those of the lines' own times, whichever thread has found them.
+#[test]
+fn lines_count_in_the_windows_of_their_times() {
+    let worker = worker(own());
+    let line = |second: usize| format!("2026-11-21T01:20:{second:02}Z x\n");
+    let text: String = (0..60_000).map(|number| line(number % 60)).collect();
+    let files = [worker.file("log", text.as_bytes()), worker.file("other", line(7).as_bytes())];
+    let query = "x | count every 10s";
+    let question = Question { query: query.to_owned(), ..question() };
+    let (counts, told) = worker.ask(&question, &files);
+    assert_eq!(counts.unwrap().lines, 60_001);
+    let plan = Arc::new(Plan::new(&Query::parse(query).unwrap()).unwrap());
+    let mut gather = Gather::new(plan, Limits { groups: 10, bytes: 1 << 20 });
+    for told in told {
+        if let Told::Partial(bytes) = told {
+            gather.partial(&bytes).unwrap();
+        }
+    }
+    let rows: Vec<String> = gather
+        .finish()
+        .unwrap()
+        .rows
+        .iter()
+        .map(|row| match row.values.as_slice() {
+            [Value::Time(window), Value::Number(count)] => format!("{window} {count}"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let windows = (0..6_i64).map(|window| {
+        let begins = 1_795_224_000_000 + window * 10_000;
+        format!("{begins} {}", 10_000 + i64::from(window == 0))
+    });
+    assert_eq!(rows, windows.collect::<Vec<_>>());
+}
