@@ -16,16 +16,18 @@ fn files() -> Vec<(&'static str, &'static str, String)> {
         let lines: Vec<&str> = block.iter().filter_map(|line| line.strip_prefix("    ")).collect();
         let (head, lines) = lines.split_first()?;
         let (member, path) = head.split_once(":/srv/")?;
-        Some((member, path, lines.iter().map(|line| format!("{line}\n")).collect()))
+        let (_, name) = path.split_once('/')?;
+        Some((member, name, lines.iter().map(|line| format!("{line}\n")).collect()))
     };
     blocks.filter_map(file).collect()
 }
 
 fn offer(daemon: &mut Daemon, files: &[(&str, &str, String)]) {
-    // What lies there is offered, and no log of memberd.
-    for (_, name, text) in files.iter().filter(|(member, ..)| *member == daemon.name()) {
-        drop(daemon.offer(name));
-        fs::write(daemon.directory().join(name), text).unwrap();
+    for (member, name, text) in files {
+        if *member == daemon.name() {
+            drop(daemon.offer(name));
+            fs::write(daemon.directory().join(name), text).unwrap();
+        }
     }
 }
 
@@ -46,7 +48,8 @@ fn every_example_of_the_language_shows_what_comes() {
             let output = process::run(command.env("TZ", "UTC"), LIMIT);
             let mut said = String::from_utf8(output.stdout).unwrap();
             for daemon in fleet.daemons() {
-                said = said.replace(&daemon.directory().display().to_string(), "/srv");
+                let directory = daemon.directory().display().to_string();
+                said = said.replace(&directory, &format!("/srv/{}", daemon.name()));
             }
             // Which of both streams comes first is not said.
             let sorted = |lines: Vec<&str>| {
