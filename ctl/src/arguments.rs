@@ -88,6 +88,23 @@ where
     }
 }
 
+/// A size in bytes: `64K`, `256M`, `1G`, perhaps with `iB` behind the unit.
+///
+/// # Errors
+/// When it is none, zero, or does not fit.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let short = text.strip_suffix("iB").unwrap_or(text);
+    let parts = UNITS.iter().find_map(|(name, bits)| Some((short.strip_suffix(*name)?, *bits)));
+    let bytes = parts.and_then(|(number, bits)| {
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        number.parse::<usize>().ok().filter(|_| is_number)?.checked_mul(1_usize.checked_shl(bits)?)
+    });
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "write a number and a unit: 64K, 256M or 1G".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +139,19 @@ mod tests {
                 Err("a whole number from 2 to 50".to_owned()),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        for (text, bytes) in
+            [("64K", 65_536), ("256M", 268_435_456), ("1G", 1 << 30), ("2MiB", 2 << 20)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "64", "M", "0M", "-1M", "+1M", "1.5G", "1m", "1MB", "1MiBiB", "99999999T"]
+        {
+            assert!(size(text).is_err(), "{text}");
         }
     }
 }

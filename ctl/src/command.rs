@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod reload;
 mod run;
+mod stats;
 mod status;
 mod top;
 mod view;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     /// Search the logs of all members, with grep's options
     #[command(disable_help_flag = true)]
     Grep(grep::Grep),
+    /// Count, sum and group the lines of all members' logs
+    Stats(stats::Stats),
     /// List the files of all members that can be searched
     Files(files::Files),
     /// Generate and list the group's keys, in files and without a daemon
@@ -96,6 +99,7 @@ impl Command {
             Command::Metrics => metrics::run(daemon),
             Command::Top(top) => top.run(daemon),
             Command::Grep(grep) => return grep.run(daemon),
+            Command::Stats(stats) => return stats.run(daemon),
             Command::Files(files) => return files.run(daemon),
             Command::Key(key) => key.run(),
             Command::Demo(demo) => demo.run(),

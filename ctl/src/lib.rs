@@ -32,7 +32,8 @@ use crate::exit::{Exit, Failure};
 const AFTER_HELP: &str = "\
 Exit status: 0 done, 1 failed or nobody listed, 2 wrong usage, 4 memberd not reachable, \
 5 not permitted, 6 protocol versions differ, 124 timed out. The status of grep is that of \
-GNU grep: 0 a line matched, 1 none did, 2 an error occurred; and 3 a member did not answer.
+GNU grep: 0 a line matched, 1 none did, 2 an error occurred; and 3 a member did not answer. With \
+stats it is 0 there is a row, 1 there is none, 2 an error occurred or a member is missing.
 
 --socket and --timeout may also stand behind the command; with grep, before grep's own options.
 

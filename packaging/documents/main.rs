@@ -4,6 +4,7 @@
 
 mod completions;
 mod differences;
+mod language;
 mod settings;
 mod synopsis;
 mod texts;
@@ -36,6 +37,7 @@ fn main() -> io::Result<()> {
     pages(directory, memberctl::command_line(), "1", "memberd(8), memberd.toml(5)")?;
     let settings = settings::page(include_str!("../memberd.toml"), SOURCE);
     fs::write(directory.join("memberd.toml.5"), settings)?;
+    fs::write(directory.join(format!("{}.7", language::NAME)), language::page(SOURCE))?;
     for shell in SHELLS {
         generate_to(shell, &mut Options::command(), "memberd", directory)?;
         let text = completions::of_memberctl(shell, memberctl::completed_line());
@@ -114,6 +116,10 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
         of_this || whole && title.starts_with("memberctl ")
     });
     worked(&examples.collect::<Vec<_>>(), &mut page)?;
+    let see_also = match name {
+        "memberctl-stats" => format!("{}(7), memberctl-grep(1), {see_also}", language::NAME),
+        _ => see_also.to_owned(),
+    };
     let mut end = Roff::new();
     end.control("SH", ["SEE ALSO"]).text([roman(see_also)]);
     end.to_writer(&mut page)?;
@@ -154,19 +160,7 @@ fn worked(examples: &[Section], page: &mut Vec<u8>) -> io::Result<()> {
         if examples.len() > 1 {
             section.control("SS", [*title]);
         }
-        for part in lines.split(|line| line.is_empty()) {
-            section.control("PP", []);
-            let session = part.iter().all(|line| line.starts_with("    "));
-            if session {
-                section.control("nf", []);
-            }
-            for line in part {
-                section.text([roman(line.trim_start_matches("    "))]);
-            }
-            if session {
-                section.control("fi", []);
-            }
-        }
+        language::parts(lines, &mut section);
     }
     section.to_writer(page)
 }

@@ -68,6 +68,7 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
         "usr/share/man/man8/memberd.8.gz",
         "usr/share/man/man1/memberctl.1.gz",
         "usr/share/man/man5/memberd.toml.5.gz",
+        "usr/share/man/man7/memberctl-stats-language.7.gz",
         "usr/share/doc/memberd/changelog.gz",
         "usr/share/doc/memberd/examples/one-machine.service",
         "usr/share/doc/memberd/copyright",

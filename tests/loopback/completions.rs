@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 26] = [
+const LINES: [(&str, &str); 28] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -47,6 +47,8 @@ const LINES: [(&str, &str); 26] = [
     ("memberctl leader hand-over w", "<memberctl><leader><hand-over><web1>"),
     ("memberctl leader --che", "<memberctl><leader><--check>"),
     ("memberctl run --lea", "<memberctl><run><--leader>"),
+    ("memberctl stats --on w", "<memberctl><stats><--on><web1>"),
+    ("memberctl stats --head", "<memberctl><stats><--header>"),
 ];
 
 struct Shop {

@@ -61,6 +61,8 @@ mod secrets;
 mod stalls;
 mod startup;
 mod state;
+mod stats;
+mod stats_language;
 mod tags;
 mod top;
 mod versions;

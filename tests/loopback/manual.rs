@@ -74,6 +74,7 @@ fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
     let mut fleet = Fleet::store_files(4, &[], |daemon| {
         daemon.settings.tags = tags.to_vec();
         daemon.settings.logs.push("copies = 0".to_owned());
+        daemon.start_worker();
     });
     if fleet.led_by().0 != 1 {
         fleet[fleet.led_by().0].control().hand_over(Some("vm1")).unwrap();

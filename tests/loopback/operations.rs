@@ -31,7 +31,7 @@ fn every_command_of_the_guide_works() {
     let guide = fs::read_to_string(repository().join("packaging/OPERATIONS.md")).unwrap();
     let commands = commands(&guide);
     assert!(commands.len() > 20, "{commands:?}");
-    let mut fleet = Fleet::start_with(4, |daemon| {
+    let mut fleet = Fleet::start_with_workers(4, |daemon| {
         daemon.settings.tags = vec![("role", "web"), ("zone", "a")];
         // What is said of a copy differs each time.
         daemon.settings.logs.push("copies = 0".to_owned());

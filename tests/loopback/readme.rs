@@ -154,7 +154,7 @@ fn the_searches_of_the_page_find_what_it_shows() {
 
 #[test]
 fn every_command_of_the_page_works() {
-    let mut fleet = Fleet::start_with(7, |daemon| {
+    let mut fleet = Fleet::start_with_workers(7, |daemon| {
         daemon.settings.tags = vec![("role", "web"), ("zone", "a")];
         // What is said of a copy differs each time.
         daemon.settings.logs.push("copies = 0".to_owned());

@@ -15,7 +15,7 @@ use memberd_control::message::MemberStatus;
 use self::fleet::Fleet;
 use self::interrupt::Interrupt;
 use self::watch::Watch;
-use super::{grep, list};
+use super::{grep, list, stats};
 use crate::arguments;
 use crate::connection::{Daemon, unexpected_reply};
 use crate::exit::{Exit, Failure};
@@ -27,6 +27,10 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long the fleet runs before the crash.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// How often and how quickly the shop of the logs answers.
+const QUESTION: &str = "GET .*took= | parse \"GET * * client=* took=*ms\" as path, status, client, \
+    ms | count, distinct(client), p99(ms) by path | top 3 by count";
 
 /// Shows a fleet at work.
 #[derive(Debug, clap::Args)]
@@ -158,12 +162,22 @@ impl Stage {
         self.grep(&["-c", " ERROR ", "shop.log"])?;
         self.command("vm1", &format!("grep '{}'", logs::RARE))?;
         self.grep(&[logs::RARE])?;
+        self.breathe()?;
+        self.title("One question over the logs of all members")?;
+        self.command("vm1", &format!("stats '{QUESTION}' shop.log"))?;
+        let begun = Instant::now();
+        stats::show(&self.daemon(0)?, &[QUESTION, "shop.log"])?;
+        self.took(begun)?;
         self.breathe()
     }
 
     fn grep(&mut self, arguments: &[&str]) -> Result<(), Failure> {
         let begun = Instant::now();
         grep::run_line(&self.daemon(0)?, arguments)?;
+        self.took(begun)
+    }
+
+    fn took(&mut self, begun: Instant) -> Result<(), Failure> {
         let line = format!("({})", elapsed(begun.elapsed()));
         self.output.line(&self.output.styled(Style::Dim, &line))
     }

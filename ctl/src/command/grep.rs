@@ -12,37 +12,37 @@ mod help;
 mod journal_options;
 mod limit;
 mod lines;
-mod locale;
+pub(super) mod locale;
 pub(super) mod notices;
 mod options;
-mod printed_files;
+pub(super) mod printed_files;
 mod printer;
-mod progress;
-mod tally;
-mod totals;
+pub(super) mod progress;
+pub(super) mod reports;
+pub(super) mod tally;
+pub(super) mod totals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use memberd_control::grep::{GrepCopy, GrepOutcome, GrepPrint, GrepRequest};
+use memberd_control::grep::{GrepOutcome, GrepPrint, GrepRequest};
 use memberd_control::message::{Reply, Request};
 
 use crate::connection::{
     Connection, Daemon, GrepReply, MemberOutput, ReplyTimeout, unexpected_reply,
 };
 use crate::exit::{Failure, print_message};
-use crate::format;
 use crate::output::{self, Output};
 use counts::Counts;
 use fleet_options::Presentation;
 use fold::Fold;
 use help::HELP;
 use limit::{Last, line_end};
-use notices::Messages;
 use options::Environment;
 use printer::Printer;
 use progress::Progress;
+use reports::Reports;
 use tally::Tally;
 
 /// Searches the logs of all members.
@@ -136,7 +136,7 @@ fn search(
     request.output_file = output::regular_file();
     let quiet = request.printing.what == GrepPrint::Nothing;
     let mut screen = Screen::new(&request, presentation);
-    let mut reports = Reports::new(&request);
+    let mut reports = Reports::new(request.files.follow);
     let mut tally = Tally::new(request.files.globs.clone());
     let json = request.printing.json;
     let mut connection = Connection::ask(daemon, &Request::Grep(request), ReplyTimeout::Never)?;
@@ -194,69 +194,17 @@ fn search(
     tally.check_files().iter().for_each(|message| screen.message(message));
     screen.end(&tally)?;
     if json {
-        screen.printer.print_last(&totals::object(tally.members(), tally.copies())?)?;
+        screen.printer.print_last(&totals::object(
+            tally.members(),
+            tally.copies(),
+            None::<&()>,
+        )?)?;
     }
     if presentation.stats {
         let lines = totals::lines(tally.members(), tally.copies());
         lines.iter().for_each(|line| print_message(line));
     }
     Ok(tally.status(quiet))
-}
-
-/// What was reported on standard error, and what remains for the end.
-struct Reports {
-    messages: Messages,
-    /// The members that are gone were reported.
-    gone: bool,
-    /// A search that follows has no end, so everything is reported at once.
-    at_once: bool,
-}
-
-impl Reports {
-    fn new(request: &GrepRequest) -> Reports {
-        let at_once = request.files.follow;
-        Reports { messages: Messages::default(), gone: false, at_once }
-    }
-
-    /// The lines about the members that are gone. They come before all else, and are reported once.
-    fn gone(&mut self, tally: &Tally) -> Vec<String> {
-        if std::mem::replace(&mut self.gone, true) {
-            return Vec::new();
-        }
-        let now = format::now();
-        let mut lines: Vec<String> = notices::failed(tally.members(), now).into_iter().collect();
-        lines.extend(notices::left(tally.members(), now));
-        lines.extend(notices::copies(tally.copies(), now));
-        lines
-    }
-
-    /// A line about a copy that is searched in place of another one.
-    fn copy(&self, member: &str, copy: &GrepCopy) -> Option<String> {
-        self.gone.then(|| notices::copy(member, copy, format::now()))
-    }
-
-    /// A message about a file.
-    fn message(&mut self, member: String, text: String) -> Option<String> {
-        if self.at_once {
-            return Some(format!("{member}:{text}"));
-        }
-        self.messages.take(member, text)
-    }
-
-    /// What is reported at once about a member's outcome.
-    fn outcome(&self, member: &String, outcome: &GrepOutcome) -> Option<String> {
-        self.at_once.then(|| notices::lost_line(outcome, &[member])).flatten()
-    }
-
-    /// What remains to be reported.
-    fn end(mut self, tally: &Tally) -> Vec<String> {
-        let mut lines = self.gone(tally);
-        lines.extend(self.messages.end());
-        if !self.at_once {
-            lines.extend(notices::lost(tally.members()));
-        }
-        lines
-    }
 }
 
 /// Standard output and standard error, which share a terminal.

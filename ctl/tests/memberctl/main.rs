@@ -16,5 +16,6 @@ mod leader;
 mod list;
 mod records;
 mod run;
+mod stats;
 mod status;
 mod view;

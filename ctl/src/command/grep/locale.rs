@@ -6,7 +6,7 @@ use memberd_control::grep::GrepCharacters;
 /// byte is one.
 ///
 /// It does not matter whether this machine has the locale, since the members search.
-pub(super) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepCharacters {
+pub(in crate::command) fn characters(variable: impl Fn(&str) -> Option<String>) -> GrepCharacters {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .filter_map(|name| variable(name))

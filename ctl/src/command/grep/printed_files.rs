@@ -7,7 +7,10 @@ use memberd_control::grep::GrepMembers;
 ///
 /// # Errors
 /// When files of several members are named, or others beside them: each member is asked for all.
-pub(super) fn take_member(files: &mut [String], members: &mut GrepMembers) -> Result<(), String> {
+pub(in crate::command) fn take_member(
+    files: &mut [String],
+    members: &mut GrepMembers,
+) -> Result<(), String> {
     let Some((first, name)) =
         files.iter().find_map(|file| Some((file.clone(), split(file)?.0.to_owned())))
     else {

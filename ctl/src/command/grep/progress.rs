@@ -7,7 +7,7 @@ use crate::format;
 use crate::interrupted::before_the_end;
 
 /// A line on standard error that is replaced and removed. Without a terminal there is none.
-pub(super) struct Progress {
+pub(in crate::command) struct Progress {
     is_terminal: bool,
     /// Whether the grep goes on until it is interrupted.
     follows: bool,
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Shows nothing yet. Call it before other threads are started.
-    pub(super) fn new(follows: bool) -> Progress {
+    pub(in crate::command) fn new(follows: bool) -> Progress {
         let is_terminal = std::io::stderr().is_terminal();
         let shown = Arc::new(Mutex::new(false));
         if is_terminal {
@@ -35,7 +35,7 @@ impl Progress {
     }
 
     /// Replaces the line. It shows nothing while a line of output is incomplete.
-    pub(super) fn show(&mut self, asked: u64, answered: u64, bytes: u64) {
+    pub(in crate::command) fn show(&mut self, asked: u64, answered: u64, bytes: u64) {
         if self.is_terminal && !self.within_line {
             let line = if self.follows {
                 // Those that were asked and have gone are not followed any more.
@@ -50,7 +50,7 @@ impl Progress {
     }
 
     /// Removes the line.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::command) fn clear(&mut self) {
         remove(&mut self.shown.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

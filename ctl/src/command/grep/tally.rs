@@ -7,7 +7,7 @@ use super::totals::Copies;
 
 /// The outcomes so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::command) struct Tally {
     members: Vec<(String, GrepOutcome)>,
     /// The copies that are searched in place of members that are gone.
     copies: Copies,
@@ -17,16 +17,18 @@ pub(super) struct Tally {
     matched: bool,
     errors: bool,
     lost: bool,
+    /// A member was not asked, and nobody keeps its logs.
+    gone: bool,
 }
 
 impl Tally {
     /// No outcome yet of a search in these FILEs.
-    pub(super) fn new(files: Vec<String>) -> Tally {
+    pub(in crate::command) fn new(files: Vec<String>) -> Tally {
         Tally { nowhere: files, ..Tally::default() }
     }
 
     /// Adds a member's outcome.
-    pub(super) fn count(&mut self, member: String, outcome: GrepOutcome) {
+    pub(in crate::command) fn count(&mut self, member: String, outcome: GrepOutcome) {
         match &outcome {
             GrepOutcome::Searched(totals) => {
                 self.answered = true;
@@ -36,18 +38,18 @@ impl Tally {
                 self.errors |= totals.errors > 0 || !is_whole;
             }
             GrepOutcome::Lost(_) | GrepOutcome::Dropped(_) => self.lost = true,
-            GrepOutcome::NotAsked { .. } => {}
+            GrepOutcome::NotAsked { .. } => self.gone = true,
         }
         self.members.push((member, outcome));
     }
 
     /// A copy of this member's logs is searched.
-    pub(super) fn note_copy(&mut self, member: String, copy: GrepCopy) {
+    pub(in crate::command) fn note_copy(&mut self, member: String, copy: GrepCopy) {
         self.copies.insert(member, copy);
     }
 
     /// The copies that are searched.
-    pub(super) fn copies(&self) -> &Copies {
+    pub(in crate::command) fn copies(&self) -> &Copies {
         &self.copies
     }
 
@@ -58,7 +60,7 @@ impl Tally {
     }
 
     /// The outcome of each member.
-    pub(super) fn members(&self) -> &[(String, GrepOutcome)] {
+    pub(in crate::command) fn members(&self) -> &[(String, GrepOutcome)] {
         &self.members
     }
 
@@ -69,7 +71,7 @@ impl Tally {
 
     /// Messages about each FILE that no member offers, which is an error as in grep. If some
     /// members offer it, it is none, since machines differ.
-    pub(super) fn check_files(&mut self) -> Vec<String> {
+    pub(in crate::command) fn check_files(&mut self) -> Vec<String> {
         if !self.answered || self.lost {
             return Vec::new();
         }
@@ -78,6 +80,11 @@ impl Tally {
             format!("{file}: no member offers such a file: see [logs] files in the settings")
         };
         self.nowhere.iter().map(message).collect()
+    }
+
+    /// Whether all members were searched without an error, or whole copies of their logs.
+    pub(in crate::command) fn is_whole(&self) -> bool {
+        !self.errors && !self.lost && !self.gone
     }
 
     /// The exit status, as in GNU grep 3.8. Also with `-L`, 0 means a selected line, and not a

@@ -10,7 +10,7 @@ use crate::json;
 
 /// The last object of `--json`. Users rely on its shape. Times are in milliseconds.
 #[derive(Serialize)]
-struct Totals<'a> {
+struct Totals<'a, E> {
     schema: u32,
     r#type: &'static str,
     asked: u64,
@@ -18,6 +18,9 @@ struct Totals<'a> {
     failed: u64,
     #[serde(flatten)]
     sum: Searched,
+    /// What a command knows besides.
+    #[serde(flatten)]
+    more: Option<&'a E>,
     members: Vec<Member<'a>>,
 }
 
@@ -61,10 +64,11 @@ impl From<&GrepTotals> for Searched {
     }
 }
 
-/// The last object of `--json`, on one line.
-pub(super) fn object(
+/// The last object of `--json`, on one line, with the fields of `more` if there are any.
+pub(in crate::command) fn object<E: Serialize>(
     members: &[(String, GrepOutcome)],
     copies: &Copies,
+    more: Option<&E>,
 ) -> Result<String, Failure> {
     let members = all(members, copies);
     let count = |which: fn(&&Member<'_>) -> bool| members.iter().filter(which).map(|_| 1).sum();
@@ -75,6 +79,7 @@ pub(super) fn object(
         answered: count(|member| member.answered),
         failed: count(|member| !member.answered),
         sum: sum(members.iter().map(|member| member.searched)),
+        more,
         members,
     })
 }
@@ -105,7 +110,7 @@ pub(super) fn lines(members: &[(String, GrepOutcome)], copies: &Copies) -> Vec<S
 }
 
 /// The copies that were searched, by the names of their members.
-pub(super) type Copies = BTreeMap<String, GrepCopy>;
+pub(in crate::command) type Copies = BTreeMap<String, GrepCopy>;
 
 fn all<'a>(members: &'a [(String, GrepOutcome)], copies: &'a Copies) -> Vec<Member<'a>> {
     let one =

@@ -1,0 +1,34 @@
+//! What stands below the help of stats.
+
+/// Options are above it.
+pub(super) const DETAILS: &str = "\
+A QUERY is a pattern of grep, and then stages with a | before each: a format that takes lines \
+apart, perhaps conditions and new fields, and what is counted or summed, by which keys and in \
+windows of which length. '| nginx | count by member, status' has no pattern and reads all lines. \
+memberctl-stats-language(7) has every stage with an example. Each machine sums its own lines in a \
+small program of its own, memberd-worker, and only sums cross the network.
+
+On a terminal, rows are an aligned table below the names of the columns. Elsewhere there is a tab \
+between columns and no line but rows, for sort, cut and awk -F'\\t'; --header has the names first. \
+In a text, a tab is \\t, a newline \\n, a backslash \\\\, and other control characters and bytes \
+that are not UTF-8 are \\xNN. What a row does not have is - in a table, and an empty column \
+elsewhere. ~ marks a number of different values above 10,000, which is near and not exact. \
+Windows begin at the time shown, in the zone of the caller: TZ=UTC has them in UTC.
+
+An object of --json has schema, type (row) and row, with a field for each column: texts, numbers \
+with all their digits, times in milliseconds since 1970, or null. A text that is not UTF-8 is an \
+object with bytes in base64. estimates has the names of columns with a ~. The last object has \
+type (totals), rows, lines, unparsed, without_time, not_numbers, and as that of grep the files, \
+bytes, errors and each of the members.
+
+A member counts wholly or not at all. Standard error names those that are missing, and says how \
+many lines the query did not understand. Neither --groups nor --memory ever cuts an answer: more \
+is an error. A member has no more memory for a question than its worker has, which is 96 MiB for \
+a single one.
+
+Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, a file that cannot \
+be read, memberd not reachable, a limit), or a member is missing in the sums.
+
+Examples:
+  memberctl stats --on vm1,vm2 'member joined | count by member'  joins that each saw
+  memberctl stats --on vm1 --since 1h '| count by file'  how many lines each log got";

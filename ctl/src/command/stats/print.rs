@@ -1,0 +1,199 @@
+//! Prints rows: as a table for people, as columns with tabs between, or as JSON.
+
+use jiff::tz::TimeZone;
+use memberd_streams::{Column, ColumnKind, Counts, Row, Rows, Value};
+
+use super::cells;
+use crate::exit::Failure;
+use crate::format;
+use crate::json;
+use crate::output::{Output, Style};
+
+/// How many bytes are written at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// What a table has where a row has no value.
+const NOTHING: &str = "-";
+
+/// The form of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Aligned columns, below their names.
+    Table,
+    /// A tab between columns, perhaps with their names first.
+    Tabs {
+        /// Whether the names come first.
+        header: bool,
+    },
+    /// An object a row.
+    Json,
+}
+
+/// Prints all rows. If there is none, a table has no names of columns either.
+pub(super) fn rows(output: &mut Output, form: Form, rows: &Rows) -> Result<(), Failure> {
+    let zone = TimeZone::system();
+    let bold = |line: &str| output.styled(Style::Bold, line);
+    let lines: Box<dyn Iterator<Item = Result<String, Failure>> + '_> = match form {
+        Form::Table => Box::new(table(rows, &zone, bold).into_iter().map(Ok)),
+        Form::Tabs { header } => {
+            let names = header.then(|| tabs(rows.columns.iter().map(name)));
+            let each = rows
+                .rows
+                .iter()
+                .map(|row| tabs(row.values.iter().map(|value| cells::text(value, "", &zone))));
+            Box::new(names.into_iter().chain(each).map(Ok))
+        }
+        Form::Json => Box::new(rows.rows.iter().map(|row| object(&rows.columns, row))),
+    };
+    let mut piece = String::new();
+    for line in lines {
+        piece += &line?;
+        piece.push('\n');
+        if piece.len() >= PIECE_BYTES {
+            output.text(&piece)?;
+            piece.clear();
+        }
+    }
+    output.text(&piece)
+}
+
+/// Sentences about lines and values that are in no row.
+pub(super) fn left_out(counts: &Counts) -> Vec<String> {
+    let Counts { lines, unparsed, without_time, not_numbers } = *counts;
+    let of = |number: u64, why: &str| {
+        let of = format::count(lines, "line");
+        (number > 0).then(|| format!("{number} of {of} {why}"))
+    };
+    let parsed = of(unparsed, "were not understood by the query, and are in no row");
+    let timed = of(without_time, "have no time that is understood, and are in no window");
+    let values = format::count(not_numbers, "value");
+    let numbers = (not_numbers > 0).then(|| format!("{values} that are no numbers were left out"));
+    parsed.into_iter().chain(timed).chain(numbers).collect()
+}
+
+fn name(column: &Column) -> String {
+    cells::escaped(column.name.as_bytes())
+}
+
+fn tabs(cells: impl Iterator<Item = String>) -> String {
+    cells.collect::<Vec<_>>().join("\t")
+}
+
+/// The lines of a table. Figures are aligned to the right, and so are their names.
+fn table(rows: &Rows, zone: &TimeZone, bold: impl Fn(&str) -> String) -> Vec<String> {
+    if rows.rows.is_empty() {
+        return Vec::new();
+    }
+    let cell = |value: &Value| cells::text(value, NOTHING, zone);
+    let names: Vec<String> = rows.columns.iter().map(name).collect();
+    let cells: Vec<Vec<String>> =
+        rows.rows.iter().map(|row| row.values.iter().map(cell).collect()).collect();
+    let width = |column: usize| {
+        let own = cells.iter().chain([&names]).filter_map(|row| row.get(column));
+        own.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let aligned: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .zip(&rows.columns)
+            .map(|((cell, width), column)| match column.kind {
+                ColumnKind::Figure => format!("{cell:>width$}"),
+                ColumnKind::Window | ColumnKind::Key => format!("{cell:width$}"),
+            })
+            .collect();
+        aligned.join("  ").trim_end().to_owned()
+    };
+    let head = bold(&line(&names));
+    std::iter::once(head).chain(cells.iter().map(|row| line(row))).collect()
+}
+
+/// A row as a JSON object on one line. Users rely on its shape.
+fn object(columns: &[Column], row: &Row) -> Result<String, Failure> {
+    let cells = || columns.iter().zip(&row.values);
+    let fields = cells()
+        .map(|(column, value)| Ok(format!("{}:{}", json::text(&column.name)?, cells::json(value))));
+    let fields = fields.collect::<Result<Vec<_>, Failure>>()?.join(",");
+    let estimates: Vec<&str> = cells()
+        .filter(|(_, value)| matches!(value, Value::Estimate(_)))
+        .map(|(column, _)| column.name.as_str())
+        .collect();
+    let estimates = match estimates.as_slice() {
+        [] => String::new(),
+        names => format!(",\"estimates\":{}", json::text(&names)?),
+    };
+    Ok(format!("{{\"schema\":1,\"type\":\"row\",\"row\":{{{fields}}}{estimates}}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, kind: ColumnKind) -> Column {
+        Column { name: name.to_owned(), kind }
+    }
+
+    fn example() -> Rows {
+        let columns = vec![
+            column("window", ColumnKind::Window),
+            column("path", ColumnKind::Key),
+            column("count", ColumnKind::Figure),
+            column("distinct(user)", ColumnKind::Figure),
+        ];
+        let row = |window, path: &[u8], count: u64, users| Row {
+            values: vec![
+                Value::Time(window),
+                Value::Text(path.to_vec()),
+                Value::Number(count.into()),
+                users,
+            ],
+        };
+        let rows = vec![
+            row(1_795_224_030_000, b"/a", 7, Value::Estimate(12_000)),
+            row(1_795_224_040_000, b"/a\tb\xff", 1_200, Value::Missing),
+        ];
+        Rows { columns, rows, counts: Counts::default() }
+    }
+
+    #[test]
+    fn figures_are_aligned_to_the_right() {
+        assert_eq!(
+            table(&example(), &TimeZone::UTC, |line| format!("<{line}>")),
+            [
+                "<window                     path       count  distinct(user)>",
+                "2026-11-21T01:20:30+00:00  /a             7          ~12000",
+                "2026-11-21T01:20:40+00:00  /a\\tb\\xff   1200               -",
+            ]
+        );
+        let nothing = Rows { rows: Vec::new(), ..example() };
+        assert!(table(&nothing, &TimeZone::UTC, str::to_owned).is_empty());
+    }
+
+    #[test]
+    fn an_object_keeps_digits_and_marks_estimates() {
+        let Rows { columns, rows, .. } = example();
+        let lines: Vec<String> = rows.iter().map(|row| object(&columns, row).unwrap()).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"schema":1,"type":"row","row":{"window":1795224030000,"path":"/a","count":7,"distinct(user)":12000},"estimates":["distinct(user)"]}"#,
+                r#"{"schema":1,"type":"row","row":{"window":1795224040000,"path":{"bytes":"L2EJYv8="},"count":1200,"distinct(user)":null}}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_in_no_row_is_told() {
+        let counts = Counts { lines: 100, unparsed: 4, without_time: 1, not_numbers: 1 };
+        assert_eq!(
+            left_out(&counts),
+            [
+                "4 of 100 lines were not understood by the query, and are in no row",
+                "1 of 100 lines have no time that is understood, and are in no window",
+                "1 value that are no numbers were left out",
+            ]
+        );
+        assert!(left_out(&Counts { lines: 100, ..Counts::default() }).is_empty());
+    }
+}
