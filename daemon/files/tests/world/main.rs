@@ -3,7 +3,7 @@
 //!
 //! The invariants, and what looks at them:
 //!
-//! - (a) no acknowledged byte is lost or changed: `lists`, `names`, and `truth` at each copy that goes
+//! - (a) no acknowledged byte is lost or changed: `lists`, `names`; `truth` at each copy that goes
 //! - (b) what is committed lies on the disks of all keepers, and of enough holders: `truth`
 //! - (c) after quiet all copies are there and equal, and the catalogs byte for byte: `quiet`
 //! - (d) a file is seen whole, old or new: `content`, `operations`
