@@ -207,7 +207,7 @@ impl World {
             let process = self.machines[at].process;
             self.machines[at].woken_for = Some(due);
             let wait = due.saturating_sub(own).mul_f64(1.006).max(Duration::from_micros(50));
-            self.at(wait + Duration::from_micros(20), Happening::Wake { at, process });
+            self.at(wait + Duration::from_micros(20), Happening::Wake { at, process, due });
         }
     }
 
