@@ -49,6 +49,11 @@ enum Phase {
     Level { peers: BTreeMap<Name, Peer>, end: u64, write: u64 },
 }
 
+/// Of two logs the one that is worth more has all that was acknowledged.
+fn worth(report: &Report) -> (Ballot, u64) {
+    (report.level, report.end.index)
+}
+
 impl Keeper {
     /// Begins to claim.
     pub(super) fn claim(&mut self, carried: Carried) {
@@ -111,6 +116,7 @@ impl Keeper {
     }
 
     pub(super) fn on_promise(&mut self, from: &Name, ballot: Ballot, report: Report) {
+        self.look_at(from, &report);
         let left = Duration::from_millis(u64::from(report.lease_left_ms)) * 102 / 100;
         let ends = self.now.boot + left;
         match &mut self.role {
@@ -145,7 +151,8 @@ impl Keeper {
 
     /// THE RULE that a new primary begins with the longest log of all keepers in the view: the one
     /// that was brought level last, and of those the one with most entries. Each has all entries
-    /// that were acknowledged while it was a keeper.
+    /// that were acknowledged while it was a keeper. If none was level since it is one, all that
+    /// were have lost their disks, and the share stays closed.
     fn decide(&mut self) {
         let Role::Claiming(claim) = &self.role else { return };
         let others = self.others();
@@ -155,22 +162,24 @@ impl Keeper {
             return;
         }
         let own = self.report(&self.own);
-        let worth = |report: &Report| (report.level, report.end.index);
         let reports: Vec<(Name, Report)> = others
             .iter()
             .filter_map(|name| Some((name.clone(), *claim.reports.get(name)?)))
             .collect();
         let best = reports.iter().max_by_key(|(_, report)| worth(report));
         let longer = best.filter(|(_, report)| worth(report) > worth(&own)).cloned();
+        let counts = self.counts(&self.own, &own)
+            || reports.iter().any(|(name, report)| self.counts(name, report));
         match longer {
+            None if own.level == Ballot::NONE && self.may_found() => self.found(),
+            _ if !counts => self.close(),
             Some((name, _)) => self.fetch_from(&name),
-            _ if own.is_whole => self.bring_level(),
-            _ if own.level == Ballot::NONE && self.may_found() => self.found(),
-            _ => self.close(),
+            None if own.is_whole => self.bring_level(),
+            None => self.close(),
         }
     }
 
-    fn may_found(&self) -> bool {
+    pub(super) fn may_found(&self) -> bool {
         self.keepers.as_ref().is_some_and(crate::view::ShareKeepers::may_found)
     }
 

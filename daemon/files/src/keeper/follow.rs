@@ -20,6 +20,8 @@ impl Keeper {
             self.offered_at = Some(self.now.boot);
             return;
         };
+        let (own, report) = (self.own.clone(), self.report(&self.own));
+        self.look_at(&own, &report);
         let is_first = keepers.keepers.first() == Some(&self.own);
         let promised = self.mark.promised.epoch == self.view.epoch;
         // It claimed in this view already: the others have promised, and say nothing more.
@@ -87,6 +89,7 @@ impl Keeper {
         if epoch != self.view.epoch || !self.others().contains(from) {
             return;
         }
+        self.look_at(from, &report);
         let now = self.now.boot;
         match &mut self.role {
             Role::Waiting { standings, .. } => {

@@ -231,6 +231,13 @@ impl World {
                 let change = Change::Fill { share, keeper, epoch };
                 self.machines[at].proposals.push(change);
             }
+            MemberOutput::Lose { share, keeper, epoch } => {
+                let change = Change::Lose { share, keeper, epoch };
+                if !self.machines[at].proposals.contains(&change) {
+                    self.note(|| format!("vm{at} finds that {change:?}"));
+                    self.machines[at].proposals.push(change);
+                }
+            }
             MemberOutput::Note(note) => self.note(|| format!("vm{at} notes {note:?}")),
         }
     }
