@@ -122,8 +122,18 @@ impl Keeper {
         match &mut self.role {
             Role::Claiming(claim) if claim.ballot == ballot => {
                 claim.grace_ends = claim.grace_ends.max(ends);
-                if matches!(claim.phase, Phase::Collect) {
-                    claim.reports.insert(from.clone(), report);
+                let before = claim.reports.insert(from.clone(), report);
+                let is_same = before.is_some_and(|one| worth(&one) == worth(&report));
+                match &claim.phase {
+                    Phase::Collect => {}
+                    // It has lost the log that is fetched: another one is the longest now.
+                    Phase::Fetch(name) if name == from && !is_same => {
+                        (claim.phase, claim.send_at) = (Phase::Collect, self.now.boot);
+                        self.filling = None;
+                    }
+                    Phase::Fetch(_) => {}
+                    Phase::Level { .. } if is_same => {}
+                    Phase::Level { .. } => self.on_gap(from, ballot, report),
                 }
             }
             // A keeper that has lost its disk is back.

@@ -105,13 +105,17 @@ impl Keeper {
                 let ballot = reign.ballot;
                 self.send(from, Body::Claim { ballot });
             }
+            Role::Claiming(claim) => {
+                let ballot = claim.ballot;
+                self.answer(from, Body::Claim { ballot });
+            }
             // So has the primary. It does not claim again, and the view need not change.
             Role::Backup if !report.is_whole && self.mark.primary.as_ref() == Some(from) => {
                 let standings = BTreeMap::from([(from.clone(), report)]);
                 self.filling = None;
                 self.role = Role::Waiting { standings, say_at: now };
             }
-            Role::Former | Role::Claiming(_) | Role::Backup => {}
+            Role::Former | Role::Backup => {}
         }
     }
 

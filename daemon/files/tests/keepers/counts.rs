@@ -141,3 +141,19 @@ fn a_keeper_without_its_disk_is_told_to_the_council() {
         assert!(applied.min().flatten() >= Some(1), "all are whole again");
     }
 }
+
+/// It has promised, and what it is sent then follows nothing that it has.
+#[test]
+fn a_keeper_that_loses_its_disk_amid_a_claim_is_asked_again() {
+    for pieces in 0..40 {
+        let (mut group, view) = founded();
+        group.show_until(2, &view, pieces);
+        group.start(2);
+        group.show_until(2, &view, usize::MAX);
+        group.run();
+        let roles = [0, 1, 2].map(|i| group.role(i));
+        let ends = [KeeperRole::Primary, KeeperRole::Backup, KeeperRole::Backup];
+        assert_eq!(roles, ends, "after {pieces} messages");
+        assert_eq!(group.keepers[&name(2)].status().applied, Some(1));
+    }
+}
