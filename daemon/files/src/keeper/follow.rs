@@ -1,6 +1,6 @@
 //! A keeper that waits for a primary, or follows one.
 
-use crate::catalog::{Ballot, Entry, Position};
+use crate::catalog::{Ballot, Catalog, Entry, Position};
 use crate::ids::Epoch;
 use crate::keeper::message::{Body, Level, Report};
 use crate::keeper::record::Record;
@@ -240,6 +240,9 @@ impl Keeper {
         self.write_mark();
         self.disk.write(Record::Cut(0));
         self.restart_log(before);
+        // Nothing is before the first entry, so no image is needed.
+        let is_begin = before == Position::START;
+        self.catalog = is_begin.then(|| Catalog::new(self.share.clone()));
         self.filling = None;
         self.served = None;
     }
