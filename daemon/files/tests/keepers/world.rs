@@ -527,16 +527,19 @@ impl World {
         }
     }
 
-    /// What is acknowledged lies on the disks of all keepers of the reign's view.
+    /// What is acknowledged lies on the disks of all keepers of the reign's view. What all keepers
+    /// had before one joined follows to that one as an image.
     fn check_copies(&mut self, at: usize, index_of: u64) {
         let Some(ballot) = self.machines[at].keeper.as_ref().and_then(Keeper::reign) else {
             return;
         };
         let Some(view) = self.views.get(ballot.epoch.0 as usize - 1) else { return };
         let Some(position) = self.history.position(index_of) else { return };
-        for keeper in &view.shares[&share()].keepers {
+        let share = &view.shares[&share()];
+        for keeper in &share.keepers {
             let lost_its_disk = self.machines[index(keeper)].least_epoch >= ballot.epoch.0;
-            if !lost_its_disk && !self.machines[index(keeper)].disk.has(position) {
+            let is_new = share.joined(keeper) > position.ballot.epoch;
+            if !lost_its_disk && !is_new && !self.machines[index(keeper)].disk.has(position) {
                 self.history.break_it(format!("{keeper} lacks {position:?}, which was answered"));
             }
         }
