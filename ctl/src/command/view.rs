@@ -298,6 +298,7 @@ fn change(pending: &PendingRecord) -> String {
         ViewOperation::AddShare => "add share",
         ViewOperation::RemoveShare => "remove share",
         ViewOperation::FillShare => "fill share",
+        ViewOperation::LoseShare => "lose share",
     };
     format!("{verb} {}", format::printable(&pending.name)).trim_end().to_owned()
 }

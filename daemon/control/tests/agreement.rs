@@ -18,8 +18,10 @@ fn member() -> ViewMember {
 
 #[test]
 fn every_answer_comes_back() {
-    use ViewOperation::{Add, AddShare, Claim, Delete, FillShare, Leader, RemoveShare, Seat};
-    let pending = [Add, Delete, Seat, Claim, Leader, AddShare, RemoveShare, FillShare];
+    use ViewOperation::{
+        Add, AddShare, Claim, Delete, FillShare, Leader, LoseShare, RemoveShare, Seat,
+    };
+    let pending = [Add, Delete, Seat, Claim, Leader, AddShare, RemoveShare, FillShare, LoseShare];
     let pending = pending.map(|operation| PendingRecord { operation, name: name() }).to_vec();
     let council = vec![name(); 15];
     let plan = RecoveryPlan {

@@ -40,7 +40,7 @@ pub struct Keeper {
     /// The view that has made it one.
     pub since: Epoch,
     /// Whether it is known to have all of the catalog: the first keepers have, and others once a
-    /// view says so.
+    /// view says so; none that is known to have lost its disk.
     pub whole: bool,
 }
 
@@ -72,6 +72,16 @@ pub enum ShareChange {
         #[serde(with = "forms::name")]
         keeper: Name,
         /// Its [`Keeper::since`]: one that was replaced and came back is another one.
+        since: Epoch,
+    },
+    /// This keeper has not all of the catalog any more: it lost its disk, or that has failed.
+    Lose {
+        /// The share.
+        name: ShareName,
+        /// The keeper.
+        #[serde(with = "forms::name")]
+        keeper: Name,
+        /// Its [`Keeper::since`].
         since: Epoch,
     },
 }
@@ -134,7 +144,8 @@ impl ShareChange {
         match self {
             ShareChange::Add(name)
             | ShareChange::Remove { name, .. }
-            | ShareChange::Fill { name, .. } => name,
+            | ShareChange::Fill { name, .. }
+            | ShareChange::Lose { name, .. } => name,
         }
     }
 
@@ -152,6 +163,10 @@ impl ShareChange {
             ShareChange::Fill { keeper, since, .. } => {
                 let keeper = share.and_then(|share| share.keeper(keeper, *since));
                 keeper.is_none_or(|keeper| keeper.whole).then(|| Ok(share.cloned()))
+            }
+            ShareChange::Lose { keeper, since, .. } => {
+                let keeper = share.and_then(|share| share.keeper(keeper, *since));
+                keeper.is_none_or(|keeper| !keeper.whole).then(|| Ok(share.cloned()))
             }
         }
     }
@@ -193,10 +208,19 @@ impl View {
                 self.shares.retain(|share| share.name != *name || share.added != *added);
             }
             ShareChange::Fill { name, keeper, since } => {
-                let shares = self.shares.iter_mut().filter(|share| share.name == *name);
-                for one in shares.flat_map(|share| &mut share.keepers) {
-                    one.whole |= one.name == *keeper && one.since == *since;
-                }
+                self.set_whole(name, (keeper, *since), true)
+            }
+            ShareChange::Lose { name, keeper, since } => {
+                self.set_whole(name, (keeper, *since), false);
+            }
+        }
+    }
+
+    fn set_whole(&mut self, share: &ShareName, keeper: (&Name, Epoch), whole: bool) {
+        let shares = self.shares.iter_mut().filter(|one| one.name == *share);
+        for one in shares.flat_map(|share| &mut share.keepers) {
+            if (&one.name, one.since) == keeper {
+                one.whole = whole;
             }
         }
     }

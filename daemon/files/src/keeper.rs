@@ -378,6 +378,26 @@ impl Keeper {
         self.catalog.is_some() && self.mark.level != Ballot::NONE
     }
 
+    /// THE RULE that a log has all that was acknowledged only if it was level since its keeper
+    /// became one. Before, others may have acknowledged more, and have lost it.
+    fn counts(&self, keeper: &Name, report: &Report) -> bool {
+        let joined = self.keepers.as_ref().map(|share| share.joined(keeper));
+        report.level != Ballot::NONE && joined.is_some_and(|since| report.level.epoch >= since)
+    }
+
+    /// Tells the council of a keeper that it takes for whole without reason, before it lets others
+    /// go because of that. Of a share without entries there is nothing to lose.
+    fn look_at(&mut self, keeper: &Name, report: &Report) {
+        let is_taken = self.keepers.as_ref().is_some_and(|share| share.whole.contains(keeper));
+        let is_whole = report.is_whole && self.counts(keeper, report);
+        let own = self.report(&self.own);
+        let is_known = self.counts(&self.own, &own) && own.end.index > 0
+            || *keeper == self.own && !self.may_found();
+        if is_taken && !is_whole && is_known {
+            self.outputs.push_back(Output::Lost(keeper.clone()));
+        }
+    }
+
     /// Writes the mark as it is now.
     fn write_mark(&mut self) {
         self.disk.write(Record::Mark(self.mark.clone()));

@@ -3,7 +3,7 @@
 use crate::ids::Epoch;
 use crate::path::ShareName;
 use memberd_membership::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One agreed view. Each member gets them in the same order, some of them late or left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,7 +24,7 @@ pub struct MemberOfView {
 }
 
 /// The keepers of a share: up to three, sticky. The first that has the whole catalog is primary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ShareKeepers {
     /// The number of the view that added the share. A share that is added again is another one.
     pub added: Epoch,
@@ -32,6 +32,10 @@ pub struct ShareKeepers {
     pub since: Epoch,
     /// Them, the oldest first.
     pub keepers: Vec<Name>,
+    /// Since which view each is one; those that are not in it, since the share was added.
+    pub joined: BTreeMap<Name, Epoch>,
+    /// Those that the view takes for whole. They let others go that have all of the catalog.
+    pub whole: BTreeSet<Name>,
 }
 
 impl ShareKeepers {
@@ -42,6 +46,12 @@ impl ShareKeepers {
     #[must_use]
     pub fn may_found(&self) -> bool {
         self.since == self.added
+    }
+
+    /// Since which view this one is a keeper.
+    #[must_use]
+    pub fn joined(&self, keeper: &Name) -> Epoch {
+        self.joined.get(keeper).copied().unwrap_or(self.added)
     }
 }
 
@@ -60,7 +70,8 @@ mod tests {
     #[test]
     fn only_the_first_keepers_found_a_catalog() {
         let keepers = vec![Name::new("a").unwrap()];
-        let mut share = ShareKeepers { added: Epoch(3), since: Epoch(3), keepers };
+        let (added, since) = (Epoch(3), Epoch(3));
+        let mut share = ShareKeepers { added, since, keepers, ..ShareKeepers::default() };
         assert!(share.may_found());
         share.since = Epoch(4);
         assert!(!share.may_found());

@@ -48,6 +48,9 @@ fn pending_record(operation: &Operation) -> PendingRecord {
         Operation::Share(ShareChange::Fill { name, keeper, .. }) => {
             (ViewOperation::FillShare, format!("{name} {keeper}"))
         }
+        Operation::Share(ShareChange::Lose { name, keeper, .. }) => {
+            (ViewOperation::LoseShare, format!("{name} {keeper}"))
+        }
         Operation::Leader { voter, .. } => (ViewOperation::Leader, voter.name.to_string()),
     };
     PendingRecord { operation, name }

@@ -31,9 +31,15 @@ pub(super) fn council_name(name: &ShareName) -> Result<council::ShareName, Clien
 /// The shares of a view.
 pub(super) fn shares(view: &council::View) -> impl Iterator<Item = (ShareName, ShareKeepers)> + '_ {
     view.shares.iter().filter_map(|share| {
-        let keepers = share.keepers.iter().map(|keeper| keeper.name.clone()).collect();
-        let keepers =
-            ShareKeepers { added: epoch(share.added), since: epoch(share.changed), keepers };
+        let joined = |keeper: &council::Keeper| (keeper.name.clone(), epoch(keeper.since));
+        let whole = share.keepers.iter().filter(|keeper| keeper.whole);
+        let keepers = ShareKeepers {
+            added: epoch(share.added),
+            since: epoch(share.changed),
+            keepers: share.keepers.iter().map(|keeper| keeper.name.clone()).collect(),
+            joined: share.keepers.iter().map(joined).collect(),
+            whole: whole.map(|keeper| keeper.name.clone()).collect(),
+        };
         Some((ShareName::new(share.name.as_str()).ok()?, keepers))
     })
 }
@@ -84,5 +90,6 @@ mod tests {
         let share = &seen.shares[&ShareName::new("spark").unwrap()];
         assert_eq!((share.added, share.since), (Epoch(3), Epoch(5)));
         assert_eq!(share.keepers, [name("a")]);
+        assert_eq!((share.joined(&name("a")), share.whole.len()), (Epoch(3), 1));
     }
 }

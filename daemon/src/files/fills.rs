@@ -1,4 +1,5 @@
-//! Proposes to the council that keepers are whole: [`Fills`] owns what a view does not say yet.
+//! Proposes to the council that keepers are whole, or have lost their disks: [`Fills`] owns what a
+//! view does not say yet.
 
 use super::convert;
 use crate::agreement;
@@ -18,17 +19,18 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The most keepers that wait: those of all shares that a view can have.
 const MOST: usize = View::MAX_SHARES * 3;
 
-/// The keepers that are known to be whole, as long as the view does not say so.
+/// The keepers that are known to be whole or not, as long as the view does not say so.
 #[derive(Debug)]
 pub(super) struct Fills {
     agreement: agreement::Handle,
     /// Who, and in which view it was known.
-    whole: BTreeMap<(ShareName, Name), Wish>,
+    known: BTreeMap<(ShareName, Name), Wish>,
 }
 
 #[derive(Debug)]
 struct Wish {
     epoch: Epoch,
+    is_whole: bool,
     asked: Option<JoinHandle<()>>,
 }
 
@@ -42,21 +44,31 @@ impl Drop for Wish {
 
 impl Fills {
     pub(super) fn new(agreement: agreement::Handle) -> Fills {
-        Fills { agreement, whole: BTreeMap::new() }
+        Fills { agreement, known: BTreeMap::new() }
     }
 
-    /// A keeper is whole, as it is known in this view.
-    pub(super) fn add(&mut self, share: ShareName, keeper: Name, epoch: Epoch) {
-        if self.whole.len() < MOST || self.whole.contains_key(&(share.clone(), keeper.clone())) {
-            self.whole.insert((share, keeper), Wish { epoch, asked: None });
+    /// A keeper is whole or not, as it is known in this view. False if that is known already.
+    pub(super) fn add(&mut self, keeper: (ShareName, Name), epoch: Epoch, is_whole: bool) -> bool {
+        let has_room = self.known.len() < MOST || self.known.contains_key(&keeper);
+        match self.known.get_mut(&keeper) {
+            Some(known) if known.is_whole == is_whole => {
+                known.epoch = epoch;
+                false
+            }
+            _ if has_room => {
+                self.known.insert(keeper, Wish { epoch, is_whole, asked: None });
+                true
+            }
+            _ => false,
         }
     }
 
     /// Proposes what this view does not say, and forgets what it says or has no keeper for.
     pub(super) fn propose(&mut self, view: &View) {
         let agreement = &self.agreement;
-        self.whole.retain(|(share, name), wish| {
-            let Some(change) = change(view, share, name, wish.epoch) else { return false };
+        self.known.retain(|(share, name), wish| {
+            let known = (wish.epoch, wish.is_whole);
+            let Some(change) = change(view, share, name, known) else { return false };
             if wish.asked.as_ref().is_none_or(JoinHandle::is_finished) {
                 wish.asked = Some(tokio::spawn(ask(agreement.clone(), change)));
             }
@@ -77,14 +89,26 @@ async fn ask(agreement: agreement::Handle, change: ShareChange) {
     }
 }
 
-/// What is to be proposed for a keeper that was known to be whole in this epoch. Nothing if the
-/// view calls it whole, or if it was replaced and came back since.
-fn change(view: &View, share: &ShareName, name: &Name, epoch: Epoch) -> Option<ShareChange> {
+/// What is to be proposed for a keeper that was known to be whole or not in this epoch. Nothing if
+/// the view says the same, or if it was replaced and came back since.
+fn change(
+    view: &View,
+    share: &ShareName,
+    name: &Name,
+    (epoch, is_whole): (Epoch, bool),
+) -> Option<ShareChange> {
     let known = convert::council_name(share).ok()?;
     let keepers = &view.share(&known)?.keepers;
     let keeper = keepers.iter().find(|keeper| keeper.name == *name)?;
-    let is_it = !keeper.whole && keeper.since <= council::Epoch(epoch.0);
-    is_it.then(|| ShareChange::Fill { name: known, keeper: name.clone(), since: keeper.since })
+    if keeper.whole == is_whole || keeper.since > council::Epoch(epoch.0) {
+        return None;
+    }
+    let (name, keeper, since) = (known, name.clone(), keeper.since);
+    Some(if is_whole {
+        ShareChange::Fill { name, keeper, since }
+    } else {
+        ShareChange::Lose { name, keeper, since }
+    })
 }
 
 #[cfg(test)]
@@ -93,7 +117,7 @@ mod tests {
     use memberd_council::{Keeper, Share};
 
     #[test]
-    fn only_a_keeper_that_is_not_known_to_be_whole_is_proposed() {
+    fn only_what_a_view_does_not_say_is_proposed() {
         let name = |name: &str| Name::new(name).unwrap();
         let share = ShareName::new("s").unwrap();
         let keeper = |text: &str, since: u64, whole| Keeper {
@@ -108,11 +132,15 @@ mod tests {
             changed: council::Epoch(7),
             keepers: vec![keeper("a", 1, true), keeper("b", 7, false)],
         }];
-        let proposed = |of: &str, epoch| change(&view, &share, &name(of), Epoch(epoch));
+        let known = |of: &str, known| change(&view, &share, &name(of), known);
+        let proposed = |of, epoch| known(of, (Epoch(epoch), true));
         assert_eq!(proposed("a", 9), None, "the view says so");
         assert_eq!(proposed("b", 6), None, "it was another one then");
         assert_eq!(proposed("c", 9), None, "it is none any more");
         let Some(ShareChange::Fill { since, .. }) = proposed("b", 8) else { panic!("nothing") };
         assert_eq!(since, council::Epoch(7));
+        assert_eq!(known("b", (Epoch(8), false)), None, "the view takes it for none");
+        let lost = known("a", (Epoch(8), false));
+        assert!(matches!(lost, Some(ShareChange::Lose { since: council::Epoch(1), .. })));
     }
 }

@@ -14,8 +14,8 @@ use super::views::Views;
 use super::{Begin, Command, Figures, Told};
 use crate::boot_time::{self, BootTimer};
 use memberd_files::{
-    ClientId, ExtentId, FilesMessage, Member, MemberNote, MemberOutput, MemberSettings, Name,
-    OnDisk,
+    ClientId, Epoch, ExtentId, FilesMessage, Member, MemberNote, MemberOutput, MemberSettings,
+    Name, OnDisk, ShareName,
 };
 use std::io;
 use std::sync::Arc;
@@ -283,14 +283,25 @@ impl Files {
                 }
                 MemberOutput::Fill { share, keeper, epoch } => {
                     info!(%share, %keeper, "a keeper has all of a share");
-                    self.parts.fills.add(share, keeper, epoch);
-                    if let Some(view) = self.parts.views.borrow().as_ref() {
-                        self.parts.fills.propose(view);
+                    self.fill((share, keeper), epoch, true);
+                }
+                MemberOutput::Lose { share, keeper, epoch } => {
+                    if self.fill((share.clone(), keeper.clone()), epoch, false) {
+                        warn!(%share, %keeper, "a keeper has lost its disk");
                     }
                 }
                 MemberOutput::Note(note) => log(&note),
             }
         }
+    }
+
+    /// Proposes that a keeper is whole or not. False if that is under way.
+    fn fill(&mut self, keeper: (ShareName, Name), epoch: Epoch, is_whole: bool) -> bool {
+        let is_new = self.parts.fills.add(keeper, epoch, is_whole);
+        if let Some(view) = self.parts.views.borrow().as_ref() {
+            self.parts.fills.propose(view);
+        }
+        is_new
     }
 
     fn send(&mut self, to: &Name, message: &FilesMessage) {

@@ -137,6 +137,9 @@ fn words(operation: &Operation) -> String {
         Operation::Share(ShareChange::Fill { name, keeper, .. }) => {
             format!("fill-share:{name}@{keeper}")
         }
+        Operation::Share(ShareChange::Lose { name, keeper, .. }) => {
+            format!("lose-share:{name}@{keeper}")
+        }
         Operation::Leader { voter, .. } => format!("leader:{}", voter.name),
     }
 }

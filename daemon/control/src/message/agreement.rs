@@ -135,6 +135,9 @@ pub enum ViewOperation {
     /// A new keeper of a share has its catalog.
     #[serde(rename = "fill-share")]
     FillShare,
+    /// A keeper of a share has lost its catalog.
+    #[serde(rename = "lose-share")]
+    LoseShare,
 }
 
 /// A view of the past, and what it changed.

@@ -242,6 +242,33 @@ fn newcomers_alone_do_not_take_a_share_over() {
     assert_eq!(keepers(&known, "spark")[..2], keepers(&two, "spark")[1..]);
 }
 
+/// Its disk is empty or has failed, and it is a member nevertheless.
+#[test]
+fn a_keeper_that_lost_its_disk_does_not_let_others_go() {
+    let before = after(&of_members(1..=5), vec![add("spark")]);
+    let old = before.share(&share("spark")).unwrap().keepers.clone();
+    let lose = |of: &Keeper| {
+        let (keeper, since) = (of.name.clone(), of.since);
+        ShareChange::Lose { name: share("spark"), keeper, since }
+    };
+    assert!(lose(&old[0]).outcome(&before).is_none());
+    let lost = after(&before, vec![Operation::Share(lose(&old[0]))]);
+    assert!(lose(&old[0]).outcome(&lost).is_some());
+    let whole: Vec<bool> =
+        lost.share(&share("spark")).unwrap().keepers.iter().map(|keeper| keeper.whole).collect();
+    assert_eq!(
+        (keepers(&lost, "spark"), whole),
+        (keepers(&before, "spark"), vec![false, true, true])
+    );
+    let gone = [old[1].name.clone(), old[2].name.clone()];
+    assert_eq!(keepers(&delete(&lost, &gone), "spark"), keepers(&before, "spark"), "it is closed");
+    assert_ne!(keepers(&delete(&before, &gone), "spark"), keepers(&before, "spark"));
+    let refilled = filled(&lost, "spark");
+    assert_eq!(refilled.shares, before.shares, "it got all of it from the others");
+    let stale = Keeper { since: Epoch(0), ..old[0].clone() };
+    assert_eq!(after(&refilled, vec![Operation::Share(lose(&stale))]).shares, before.shares);
+}
+
 /// It was replaced, wiped, and made a keeper again.
 #[test]
 fn what_a_keeper_had_before_it_was_replaced_does_not_count() {
@@ -293,7 +320,7 @@ fn one_keeper_of_before_that_is_whole_is_always_left() {
                 _ => Operation::Add(identity(index, round + 2)),
             });
         }
-        let text = ["a", "b", "c"][draw(3)];
+        let (text, mut lost) = (["a", "b", "c"][draw(3)], None);
         operations.extend(match view.share(&share(text)) {
             Some(Share { name, added, .. }) if draw(10) == 0 => {
                 let (name, added) = (name.clone(), *added);
@@ -301,7 +328,13 @@ fn one_keeper_of_before_that_is_whole_is_always_left() {
             }
             Some(Share { name, keepers, .. }) if !keepers.is_empty() && draw(2) == 0 => {
                 let Keeper { name: keeper, since, .. } = keepers[draw(keepers.len())].clone();
-                Some(Operation::Share(ShareChange::Fill { name: name.clone(), keeper, since }))
+                let name = name.clone();
+                Some(Operation::Share(if draw(4) == 0 {
+                    lost = Some((keeper.clone(), since));
+                    ShareChange::Lose { name, keeper, since }
+                } else {
+                    ShareChange::Fill { name, keeper, since }
+                }))
             }
             _ => (draw(4) == 0).then(|| add(text)),
         });
@@ -319,7 +352,13 @@ fn one_keeper_of_before_that_is_whole_is_always_left() {
                 let stays = |keeper: &Keeper| {
                     keeper.whole && old.keeper(&keeper.name, keeper.since).is_some()
                 };
-                assert!(share.keepers.iter().any(stays), "{old:?} becomes {share:?}");
+                let keeps = |keeper: &Keeper| {
+                    let is_it = |(name, since)| (name, since) == (&keeper.name, keeper.since);
+                    let lost = lost.as_ref().filter(|_| share.name.as_str() == text);
+                    keeper.whole && !lost.map(|(name, since)| (name, *since)).is_some_and(is_it)
+                };
+                let is_left = share.keepers.iter().any(stays);
+                assert!(is_left || !old.keepers.iter().any(keeps), "{old:?} becomes {share:?}");
                 let same =
                     keepers(&view, share.name.as_str()) == keepers(&next, share.name.as_str());
                 assert!(opens || same, "{old:?} becomes {share:?}");

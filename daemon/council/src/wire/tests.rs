@@ -190,7 +190,8 @@ fn members_of_before_refuse_what_has_shares_as_a_whole() {
     let name = view.shares[0].name.clone();
     let remove = ShareChange::Remove { name: name.clone(), added: view.shares[0].added };
     let (keeper, since) = (voter(1).name, view.epoch());
-    let fill = ShareChange::Fill { name: name.clone(), keeper, since };
+    let fill = ShareChange::Fill { name: name.clone(), keeper: keeper.clone(), since };
+    let lose = ShareChange::Lose { name: name.clone(), keeper, since };
     let vote = Accepted { proposal: proposal.clone(), ..accepted() };
     let (term, number, lease_left) = (Term(8), ViewNumber(2), Duration::ZERO);
     let bodies = [
@@ -202,6 +203,7 @@ fn members_of_before_refuse_what_has_shares_as_a_whole() {
         Body::Ask(Wish::Share(ShareChange::Add(name))),
         Body::Ask(Wish::Share(remove)),
         Body::Ask(Wish::Share(fill)),
+        Body::Ask(Wish::Share(lose)),
     ];
     for body in bodies {
         let message = message(body);

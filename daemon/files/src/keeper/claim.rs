@@ -49,6 +49,11 @@ enum Phase {
     Level { peers: BTreeMap<Name, Peer>, end: u64, write: u64 },
 }
 
+/// Of two logs the one that is worth more has all that was acknowledged.
+fn worth(report: &Report) -> (Ballot, u64) {
+    (report.level, report.end.index)
+}
+
 impl Keeper {
     /// Begins to claim.
     pub(super) fn claim(&mut self, carried: Carried) {
@@ -111,23 +116,23 @@ impl Keeper {
     }
 
     pub(super) fn on_promise(&mut self, from: &Name, ballot: Ballot, report: Report) {
+        self.look_at(from, &report);
         let left = Duration::from_millis(u64::from(report.lease_left_ms)) * 102 / 100;
         let ends = self.now.boot + left;
         match &mut self.role {
             Role::Claiming(claim) if claim.ballot == ballot => {
                 claim.grace_ends = claim.grace_ends.max(ends);
+                let before = claim.reports.insert(from.clone(), report);
+                let is_same = before.is_some_and(|one| worth(&one) == worth(&report));
                 match &claim.phase {
-                    Phase::Collect => {
-                        claim.reports.insert(from.clone(), report);
+                    Phase::Collect => {}
+                    // It has lost the log that is fetched: another one is the longest now.
+                    Phase::Fetch(name) if name == from && !is_same => {
+                        (claim.phase, claim.send_at) = (Phase::Collect, self.now.boot);
+                        self.filling = None;
                     }
-                    // It promises again, since it has lost its disk: all are looked at again.
-                    Phase::Fetch(_) => {
-                        let before = claim.reports.insert(from.clone(), report);
-                        if before.is_none_or(|before| before.level != report.level) {
-                            claim.phase = Phase::Collect;
-                            self.filling = None;
-                        }
-                    }
+                    Phase::Fetch(_) => {}
+                    Phase::Level { .. } if is_same => {}
                     Phase::Level { .. } => self.on_gap(from, ballot, report),
                 }
             }
@@ -156,7 +161,8 @@ impl Keeper {
 
     /// THE RULE that a new primary begins with the longest log of all keepers in the view: the one
     /// that was brought level last, and of those the one with most entries. Each has all entries
-    /// that were acknowledged while it was a keeper.
+    /// that were acknowledged while it was a keeper. If none was level since it is one, all that
+    /// were have lost their disks, and the share stays closed.
     fn decide(&mut self) {
         let Role::Claiming(claim) = &self.role else { return };
         let others = self.others();
@@ -166,22 +172,24 @@ impl Keeper {
             return;
         }
         let own = self.report(&self.own);
-        let worth = |report: &Report| (report.level, report.end.index);
         let reports: Vec<(Name, Report)> = others
             .iter()
             .filter_map(|name| Some((name.clone(), *claim.reports.get(name)?)))
             .collect();
         let best = reports.iter().max_by_key(|(_, report)| worth(report));
         let longer = best.filter(|(_, report)| worth(report) > worth(&own)).cloned();
+        let counts = self.counts(&self.own, &own)
+            || reports.iter().any(|(name, report)| self.counts(name, report));
         match longer {
+            None if own.level == Ballot::NONE && self.may_found() => self.found(),
+            _ if !counts => self.close(),
             Some((name, _)) => self.fetch_from(&name),
-            _ if own.is_whole => self.bring_level(),
-            _ if own.level == Ballot::NONE && self.may_found() => self.found(),
-            _ => self.close(),
+            None if own.is_whole => self.bring_level(),
+            None => self.close(),
         }
     }
 
-    fn may_found(&self) -> bool {
+    pub(super) fn may_found(&self) -> bool {
         self.keepers.as_ref().is_some_and(crate::view::ShareKeepers::may_found)
     }
 

@@ -34,6 +34,9 @@ pub enum Output {
     },
     /// This keeper has the whole catalog on disk. Said by the primary, of each and of itself.
     Whole(Name),
+    /// This keeper has not the whole catalog, although the view says so: it lost its disk. Said
+    /// again as long as it is so.
+    Lost(Name),
     /// The answer to a request.
     Reply {
         /// Which request.

@@ -1,6 +1,6 @@
 //! A keeper that waits for a primary, or follows one.
 
-use crate::catalog::{Ballot, Entry, Position};
+use crate::catalog::{Ballot, Catalog, Entry, Position};
 use crate::ids::Epoch;
 use crate::keeper::message::{Body, Level, Report};
 use crate::keeper::record::Record;
@@ -20,6 +20,8 @@ impl Keeper {
             self.offered_at = Some(self.now.boot);
             return;
         };
+        let (own, report) = (self.own.clone(), self.report(&self.own));
+        self.look_at(&own, &report);
         let is_first = keepers.keepers.first() == Some(&self.own);
         let promised = self.mark.promised.epoch == self.view.epoch;
         // It claimed in this view already: the others have promised, and say nothing more.
@@ -87,6 +89,7 @@ impl Keeper {
         if epoch != self.view.epoch || !self.others().contains(from) {
             return;
         }
+        self.look_at(from, &report);
         let now = self.now.boot;
         match &mut self.role {
             Role::Waiting { standings, .. } => {
@@ -104,7 +107,7 @@ impl Keeper {
             }
             Role::Claiming(claim) => {
                 let ballot = claim.ballot;
-                self.send(from, Body::Claim { ballot });
+                self.answer(from, Body::Claim { ballot });
             }
             // So has the primary. It does not claim again, and the view need not change.
             Role::Backup if !report.is_whole && self.mark.primary.as_ref() == Some(from) => {
@@ -237,6 +240,9 @@ impl Keeper {
         self.write_mark();
         self.disk.write(Record::Cut(0));
         self.restart_log(before);
+        // Nothing is before the first entry, so no image is needed.
+        let is_begin = before == Position::START;
+        self.catalog = is_begin.then(|| Catalog::new(self.share.clone()));
         self.filling = None;
         self.served = None;
     }

@@ -37,6 +37,8 @@ impl Keeper {
     pub(super) fn on_offer(&mut self, from: &Name, report: Report) {
         let epoch = self.view.epoch;
         let has_log = self.mark.level != Ballot::NONE && self.catalog.is_none();
+        // While it follows a primary, that one completes it.
+        let follows = matches!(self.role, Role::Backup) && self.mark.level == self.mark.promised;
         match &self.role {
             Role::Primary(reign) => {
                 let all_whole = reign.filling().is_empty();
@@ -47,7 +49,7 @@ impl Keeper {
             // THE RULE that a log is completed only by a catalog of its own past: the former keeper
             // has the very entry before its begin, and all keepers had that.
             Role::Waiting { .. } | Role::Claiming(_) | Role::Backup
-                if has_log && report.is_whole && self.mark.level != self.mark.promised =>
+                if has_log && report.is_whole && !follows =>
             {
                 let before = self.log.before();
                 if self.filling.is_none() && report.end.index >= before.index {

@@ -236,7 +236,9 @@ impl Member {
             Asked::Found { found: Found::Refused(refusal), is_newest: true, .. } => {
                 Err(ClientError::Refused(refusal))
             }
-            Asked::Found { found, is_newest, .. } => Ok(Outcome::Found { found, is_newest }),
+            Asked::Found { found, is_newest, .. } if !matches!(found, Found::Refused(_)) => {
+                Ok(Outcome::Found { found, is_newest })
+            }
             asked => Err(self.error(client, &asked)),
         };
         self.finish(client, result);
@@ -265,7 +267,8 @@ impl Member {
             (Asked::NoShare, Some(share)) => ClientError::NoShare(share.clone()),
             (Asked::OutOfBounds, _) => ClientError::OutOfBounds,
             (Asked::TooFewCopies(_), _) => ClientError::TooFew(self.view.copies(3)),
-            (Asked::Silence { .. }, Some(share)) => {
+            // What some keeper did not have at some time may be there by now.
+            (Asked::Silence { .. } | Asked::Found { is_newest: false, .. }, Some(share)) => {
                 let of = self.view.shares.get(share);
                 let keepers = of.map(|of| of.keepers.clone()).unwrap_or_default();
                 ClientError::Closed { share: share.clone(), keepers }

@@ -62,6 +62,17 @@ pub enum MemberOutput {
         /// In which view it is known.
         epoch: Epoch,
     },
+    /// This keeper has lost its disk, or that has failed: propose that to the council until a view
+    /// says so. Said again and again. It holds for a keeper that the newest view has since `epoch`
+    /// or an older view.
+    Lose {
+        /// Of which share.
+        share: ShareName,
+        /// Who.
+        keeper: Name,
+        /// In which view it is known.
+        epoch: Epoch,
+    },
     /// Something to log.
     Note(MemberNote),
 }

@@ -181,6 +181,9 @@ impl Member {
             ShareOutput::Whole(share, keeper, epoch) => {
                 self.outputs.push_back(MemberOutput::Fill { share, keeper, epoch });
             }
+            ShareOutput::Lost(share, keeper, epoch) => {
+                self.outputs.push_back(MemberOutput::Lose { share, keeper, epoch });
+            }
             ShareOutput::Note(note) => self.outputs.push_back(MemberOutput::Note(note)),
         }
     }

@@ -160,7 +160,11 @@ impl Member {
                 reading.is_newest &= is_newest || !is_first;
                 reading.pages.add(*contents)
             }
-            Asked::Found { found: Found::Refused(refusal), .. } => Err(refusal),
+            Asked::Found { found: Found::Refused(refusal), is_newest, .. }
+                if is_newest || !is_first =>
+            {
+                Err(refusal)
+            }
             asked if is_first => {
                 let error = self.error(client, &asked);
                 self.finish(client, Err(error));

@@ -28,6 +28,8 @@ pub(super) enum ShareOutput {
     Job(ShareName, u64, Job),
     /// A keeper is whole, as this member says as primary of this view.
     Whole(ShareName, Name, Epoch),
+    /// A keeper has lost its disk, as this member knows in this view.
+    Lost(ShareName, Name, Epoch),
     /// Something to log.
     Note(MemberNote),
 }
@@ -117,6 +119,18 @@ impl Shares {
         for share in self.kept.keys().cloned().collect::<Vec<_>>() {
             self.with_keeper(&share, |keeper| keeper.handle_view(now, view));
             self.end_what_is_over(&share);
+        }
+        self.tell_lost();
+    }
+
+    /// A keeper whose disk has failed lets no others go.
+    fn tell_lost(&mut self) {
+        for (share, of) in &self.view.shares {
+            let has_failed = self.is_failed || self.keeper(share).is_some_and(Keeper::is_failed);
+            if has_failed && of.whole.contains(&self.own) {
+                let lost = ShareOutput::Lost(share.clone(), self.own.clone(), self.view.epoch);
+                self.outputs.push_back(lost);
+            }
         }
     }
 
@@ -244,6 +258,7 @@ impl Shares {
             self.with_keeper(&share, |keeper| keeper.handle_disk_failed(now));
         }
         self.kept.retain(|_, kept| kept.keeper.is_some());
+        self.tell_lost();
     }
 
     pub(super) fn handle_timeout(&mut self, now: Now) {
@@ -303,6 +318,10 @@ impl Shares {
                     let whole = ShareOutput::Whole(share.clone(), name, self.view.epoch);
                     self.outputs.push_back(whole);
                 }
+                Output::Lost(name) => {
+                    let lost = ShareOutput::Lost(share.clone(), name, self.view.epoch);
+                    self.outputs.push_back(lost);
+                }
                 Output::Reply { request, reply } => {
                     if let Some(Origin { from, request }) = self.requests.remove(&request) {
                         self.reply(&from, request, reply);
@@ -336,6 +355,7 @@ impl Shares {
                     }
                     let note = MemberNote::BadCatalog(share.clone());
                     self.outputs.push_back(ShareOutput::Note(note));
+                    self.tell_lost();
                     self.drain(share);
                     return;
                 }

@@ -222,6 +222,8 @@ fn a_minority_reads_and_changes_nothing() {
     fleet.cut_off(2);
     assert_eq!(fleet.read(2, "/s/f", 0, None), Ok(content));
     assert!(!fleet.was_newest, "nobody could know");
+    let unknown = fleet.read(2, "/s/new", 0, None);
+    assert!(matches!(unknown, Err(ClientError::Closed { .. })), "it may be there: {unknown:?}");
     let changed = put(&mut fleet, 2, "/s/g", b"x");
     assert!(
         matches!(changed, Err(ClientError::Ambiguous | ClientError::Closed { .. })),

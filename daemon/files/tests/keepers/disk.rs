@@ -1,7 +1,7 @@
 //! Simulates the disk of a keeper: records become durable in their order, after a while, and a
 //! crash keeps the first of those that were not.
 
-use memberd_files::{Ballot, Durable, Position, Record};
+use memberd_files::{Ballot, Durable, Epoch, Position, Record};
 
 #[derive(Default)]
 pub struct Disk {
@@ -68,9 +68,10 @@ impl Disk {
         }
     }
 
-    /// Whether it has the whole catalog.
-    pub fn is_whole(&self) -> bool {
+    /// Whether it has the whole catalog, by a log that was level in this view or a later one.
+    pub fn is_whole_since(&self, epoch: Epoch) -> bool {
         let mark = self.durable.mark.as_ref().filter(|mark| mark.level != Ballot::NONE);
+        let mark = mark.filter(|mark| mark.level.epoch >= epoch);
         let image = self.durable.image.as_ref().map(|image| image.at.index);
         mark.is_some_and(|mark| {
             mark.before == Position::START || image.is_some_and(|at| at >= mark.before.index)

@@ -13,6 +13,7 @@
     reason = "a test's world is small, and a broken one should stop the run"
 )]
 
+mod counts;
 mod disk;
 mod history;
 mod world;

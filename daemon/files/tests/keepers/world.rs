@@ -138,7 +138,7 @@ impl World {
         };
         let keepers = [0, 1, 2].map(name).to_vec();
         let (added, since) = (Epoch(1), Epoch(1));
-        world.install(ShareKeepers { added, since, keepers });
+        world.install(ShareKeepers { added, since, keepers, ..ShareKeepers::default() });
         for i in 0..MEMBERS {
             world.start(i);
         }
@@ -186,14 +186,15 @@ impl World {
     }
 
     /// The group finds that a member has failed, or is back. Keepers that failed are replaced while
-    /// one is there that is whole: the view service knows that from the primary.
+    /// one is there that is whole: the view service knows that from a primary since it is one.
     pub fn agree(&mut self) {
         let mut keepers = self.newest().shares[&share()].clone();
         let before = keepers.keepers.clone();
         let last = self.history.position(self.history.acked_to());
         let is_whole = |name: &Name| {
             let disk = &self.machines[index(name)].disk;
-            disk.is_whole() && last.is_none_or(|last| disk.has(last))
+            let joined = self.newest().shares[&share()].joined(name);
+            disk.is_whole_since(joined) && last.is_none_or(|last| disk.has(last))
         };
         let is_there = |name: &Name| !self.away.contains(&index(name));
         if before.iter().any(|name| is_there(name) && is_whole(name)) {
@@ -203,8 +204,9 @@ impl World {
             .filter(|i| !self.away.contains(i) && !keepers.keepers.contains(&name(*i)))
             .collect();
         while keepers.keepers.len() < ShareKeepers::MAX && !others.is_empty() {
-            let next = self.rng.random_range(0..others.len());
-            keepers.keepers.push(name(others.remove(next)));
+            let next = name(others.remove(self.rng.random_range(0..others.len())));
+            keepers.joined.insert(next.clone(), Epoch(self.views.len() as u64 + 1));
+            keepers.keepers.push(next);
         }
         if keepers.keepers != before {
             keepers.since = Epoch(self.views.len() as u64 + 1);
@@ -266,7 +268,8 @@ impl World {
         let last = self.history.position(acked);
         let other = |i: &usize| {
             let disk = &self.machines[*i].disk;
-            *i != at && disk.is_whole() && last.is_none_or(|last| disk.has(last))
+            let joined = self.newest().shares[&share()].joined(&name(*i));
+            *i != at && disk.is_whole_since(joined) && last.is_none_or(|last| disk.has(last))
         };
         if self.keepers().iter().filter(|i| other(i)).count() >= 1 {
             self.crash(at);
@@ -402,7 +405,7 @@ impl World {
                 let happening = Happening::Written { at, process, id: id.0 };
                 self.at(written - self.now, happening);
             }
-            KeeperOutput::Whole(_) => {}
+            KeeperOutput::Whole(_) | KeeperOutput::Lost(_) => {}
             KeeperOutput::Reply { request, reply } => self.on_reply(at, request, reply),
         }
     }
@@ -524,16 +527,19 @@ impl World {
         }
     }
 
-    /// What is acknowledged lies on the disks of all keepers of the reign's view.
+    /// What is acknowledged lies on the disks of all keepers of the reign's view. What all keepers
+    /// had before one joined follows to that one as an image.
     fn check_copies(&mut self, at: usize, index_of: u64) {
         let Some(ballot) = self.machines[at].keeper.as_ref().and_then(Keeper::reign) else {
             return;
         };
         let Some(view) = self.views.get(ballot.epoch.0 as usize - 1) else { return };
         let Some(position) = self.history.position(index_of) else { return };
-        for keeper in &view.shares[&share()].keepers {
+        let share = &view.shares[&share()];
+        for keeper in &share.keepers {
             let lost_its_disk = self.machines[index(keeper)].least_epoch >= ballot.epoch.0;
-            if !lost_its_disk && !self.machines[index(keeper)].disk.has(position) {
+            let is_new = share.joined(keeper) > position.ballot.epoch;
+            if !lost_its_disk && !is_new && !self.machines[index(keeper)].disk.has(position) {
                 self.history.break_it(format!("{keeper} lacks {position:?}, which was answered"));
             }
         }

@@ -207,7 +207,7 @@ impl World {
             let process = self.machines[at].process;
             self.machines[at].woken_for = Some(due);
             let wait = due.saturating_sub(own).mul_f64(1.006).max(Duration::from_micros(50));
-            self.at(wait + Duration::from_micros(20), Happening::Wake { at, process });
+            self.at(wait + Duration::from_micros(20), Happening::Wake { at, process, due });
         }
     }
 
@@ -230,6 +230,13 @@ impl World {
                 self.note(|| format!("vm{at} finds {keeper} whole in {epoch:?}"));
                 let change = Change::Fill { share, keeper, epoch };
                 self.machines[at].proposals.push(change);
+            }
+            MemberOutput::Lose { share, keeper, epoch } => {
+                let change = Change::Lose { share, keeper, epoch };
+                if !self.machines[at].proposals.contains(&change) {
+                    self.note(|| format!("vm{at} finds that {change:?}"));
+                    self.machines[at].proposals.push(change);
+                }
             }
             MemberOutput::Note(note) => self.note(|| format!("vm{at} notes {note:?}")),
         }

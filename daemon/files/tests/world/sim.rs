@@ -21,7 +21,7 @@ pub enum Happening {
     Message { from: usize, to: usize, process: u64, message: Box<FilesMessage> },
     Disk { at: usize, process: u64 },
     DiskDone { at: usize, process: u64, answers: Vec<(JobId, Result<Done, Refused>)> },
-    Wake { at: usize, process: u64 },
+    Wake { at: usize, process: u64, due: Duration },
     Idle { at: usize, process: u64 },
     Taken { at: usize, process: u64, client: ClientId },
     Feed { at: usize, process: u64, client: ClientId },
@@ -176,9 +176,12 @@ impl World {
             }
             Happening::Disk { at, .. } => self.run_disk(at),
             Happening::DiskDone { at, answers, .. } => self.disk_done(at, answers),
-            Happening::Wake { at, .. } => {
-                self.machines[at].woken_for = None;
-                self.give(at, Member::handle_timeout);
+            // Another moment was asked for since: a machine has one timer.
+            Happening::Wake { at, due, .. } => {
+                if self.machines[at].woken_for == Some(due) {
+                    self.machines[at].woken_for = None;
+                    self.give(at, Member::handle_timeout);
+                }
             }
             Happening::Idle { at, .. } => self.idle(at),
             Happening::Taken { at, client, .. } => {
@@ -263,7 +266,7 @@ impl Happening {
             Happening::Message { to: at, process, .. }
             | Happening::Disk { at, process }
             | Happening::DiskDone { at, process, .. }
-            | Happening::Wake { at, process }
+            | Happening::Wake { at, process, .. }
             | Happening::Idle { at, process }
             | Happening::Taken { at, process, .. }
             | Happening::Feed { at, process, .. }

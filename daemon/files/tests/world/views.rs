@@ -26,6 +26,7 @@ struct Share {
 pub enum Change {
     Add(ShareName),
     Fill { share: ShareName, keeper: Name, epoch: Epoch },
+    Lose { share: ShareName, keeper: Name, epoch: Epoch },
 }
 
 /// All views until now.
@@ -86,6 +87,8 @@ impl Views {
             added: share.added,
             since: share.changed,
             keepers: share.keepers.iter().map(|kept| kept.name.clone()).collect(),
+            joined: share.keepers.iter().map(|kept| (kept.name.clone(), kept.since)).collect(),
+            whole: share.whole(),
         };
         let shares = self.shares.iter().map(|(name, share)| (name.clone(), keepers(share)));
         self.list.push(Arc::new(FilesView { epoch, members, shares: shares.collect() }));
@@ -97,14 +100,19 @@ impl Views {
                 let empty = Share { added: epoch, changed: epoch, keepers: Vec::new() };
                 self.shares.entry(share).or_insert(empty);
             }
-            // It was whole in this view, and has kept the share since then.
-            Change::Fill { share, keeper, epoch } => {
-                let share = self.shares.get_mut(&share);
-                let kept = share.into_iter().flat_map(|share| &mut share.keepers);
-                for one in kept.filter(|one| one.name == keeper && one.since <= epoch) {
-                    one.is_whole = true;
-                }
+            Change::Fill { share, keeper, epoch } => self.set_whole(&share, (&keeper, epoch), true),
+            Change::Lose { share, keeper, epoch } => {
+                self.set_whole(&share, (&keeper, epoch), false);
             }
+        }
+    }
+
+    /// It was so in this view, and has kept the share since then.
+    fn set_whole(&mut self, share: &ShareName, (keeper, epoch): (&Name, Epoch), is_whole: bool) {
+        let share = self.shares.get_mut(share);
+        let kept = share.into_iter().flat_map(|share| &mut share.keepers);
+        for one in kept.filter(|one| one.name == *keeper && one.since <= epoch) {
+            one.is_whole = is_whole;
         }
     }
 
@@ -121,6 +129,10 @@ impl Views {
 }
 
 impl Share {
+    fn whole(&self) -> BTreeSet<Name> {
+        self.keepers.iter().filter(|kept| kept.is_whole).map(|kept| kept.name.clone()).collect()
+    }
+
     /// As `View::fill_keepers` of the council does.
     fn fill(&mut self, share: &ShareName, epoch: Epoch, members: &BTreeMap<Name, MemberOfView>) {
         let mut whole = self.keepers.iter().filter(|kept| kept.is_whole);

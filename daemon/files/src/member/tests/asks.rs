@@ -17,7 +17,8 @@ fn at(ms: u64) -> BootTime {
 
 fn asks() -> Asks<u8> {
     let (added, since) = (Epoch(1), Epoch(1));
-    let keepers = ShareKeepers { added, since, keepers: (0..3).map(name).collect() };
+    let keepers = (0..3).map(name).collect();
+    let keepers = ShareKeepers { added, since, keepers, ..ShareKeepers::default() };
     let view = FilesView {
         epoch: Epoch(1),
         members: (0..4).map(|at| (name(at), MemberOfView::default())).collect(),

@@ -80,12 +80,13 @@ fn settings() -> MemberSettings {
 impl Fleet {
     /// So many members, of which the first three keep the share `s`.
     pub(super) fn new(count: usize, seed: u64) -> Fleet {
-        let keepers = (0..count.min(3)).map(name).collect();
         let (added, since) = (Epoch(1), Epoch(1));
+        let keepers = (0..count.min(3)).map(name).collect();
+        let keepers = ShareKeepers { added, since, keepers, ..ShareKeepers::default() };
         let view = FilesView {
             epoch: Epoch(1),
             members: (0..count).map(|at| (name(at), MemberOfView::default())).collect(),
-            shares: BTreeMap::from([(share("s"), ShareKeepers { added, since, keepers })]),
+            shares: BTreeMap::from([(share("s"), keepers)]),
         };
         let mut fleet = Fleet {
             nodes: Vec::new(),
@@ -140,6 +141,7 @@ impl Fleet {
             for member in &members {
                 if of.keepers.len() < 3 && !of.keepers.contains(member) {
                     of.keepers.push(member.clone());
+                    of.joined.insert(member.clone(), view.epoch);
                     of.since = view.epoch;
                 }
             }

@@ -219,7 +219,8 @@ impl Source for Shelf {
     }
 
     fn shares(&self) -> Vec<(ShareName, ShareKeepers)> {
-        let kept = ShareKeepers { added: Epoch(1), since: Epoch(1), keepers: keepers() };
+        let (added, since, keepers) = (Epoch(1), Epoch(1), keepers());
+        let kept = ShareKeepers { added, since, keepers, ..ShareKeepers::default() };
         self.lock().shares.keys().map(|name| (name.clone(), kept.clone())).collect()
     }
 
