@@ -160,7 +160,13 @@ impl Member {
                 reading.is_newest &= is_newest || !is_first;
                 reading.pages.add(*contents)
             }
-            Asked::Found { found: Found::Refused(refusal), .. } => Err(refusal),
+            Asked::Found { found: Found::Refused(refusal), is_newest: true, .. } => Err(refusal),
+            // An old state does not say that there is no file now.
+            Asked::Found { found: Found::Refused(_), .. } if is_first => {
+                let error = self.error(client, &Asked::Silence { in_doubt: false });
+                self.finish(client, Err(error));
+                return;
+            }
             asked if is_first => {
                 let error = self.error(client, &asked);
                 self.finish(client, Err(error));
