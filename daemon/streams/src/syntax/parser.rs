@@ -397,6 +397,9 @@ fn function(word: &str) -> Option<Function> {
         _ => {}
     }
     let digits = word.strip_prefix('p')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
     let (whole, fraction) = match digits.split_once('.') {
         Some((whole, fraction)) => (whole, fraction),
         None if digits.len() > 2 && digits.starts_with('9') => digits.split_at(2),

@@ -24,6 +24,8 @@ fn patterns_are_bare_or_in_quotes() {
         (r"'a\\' | count", Some(r"a\\")),
         ("'nginx' | count", Some("nginx")),
         ("it's | count", Some("it's")),
+        // Nearly a percentile, and not ASCII.
+        ("p9\u{e4} | count", Some("p9\u{e4}")),
     ];
     for (query, expected) in table {
         assert_eq!(pattern(query).as_deref(), expected, "{query}");
