@@ -64,6 +64,10 @@ fn the_demo_shows_the_session_of_the_readme() {
             "the demo does not show, where the README has it: {line}\n{demo}"
         );
     }
+    let shown: Vec<String> = demo.lines().map(words).collect();
+    let asked: Vec<String> =
+        block(&readme(), "", "memberctl stats").iter().map(|line| words(line)).collect();
+    assert!(shown.windows(asked.len()).any(|lines| lines == asked), "{asked:?}\n{demo}");
 }
 
 #[test]
