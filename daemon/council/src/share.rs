@@ -208,7 +208,7 @@ impl View {
                 self.shares.retain(|share| share.name != *name || share.added != *added);
             }
             ShareChange::Fill { name, keeper, since } => {
-                self.set_whole(name, (keeper, *since), true)
+                self.set_whole(name, (keeper, *since), true);
             }
             ShareChange::Lose { name, keeper, since } => {
                 self.set_whole(name, (keeper, *since), false);

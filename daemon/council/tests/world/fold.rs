@@ -60,11 +60,12 @@ fn share(view: &mut View, change: &ShareChange) {
         ShareChange::Remove { name, added } => {
             view.shares.retain(|share| (&share.name, share.added) != (name, *added));
         }
-        ShareChange::Fill { name, keeper, since } => {
+        ShareChange::Fill { name, keeper, since } | ShareChange::Lose { name, keeper, since } => {
             let share = view.shares.iter_mut().find(|share| share.name == *name);
             let mut keepers = share.into_iter().flat_map(|share| &mut share.keepers);
-            let filled = keepers.find(|one| (&one.name, one.since) == (keeper, *since));
-            filled.into_iter().for_each(|keeper| keeper.whole = true);
+            let one = keepers.find(|one| (&one.name, one.since) == (keeper, *since));
+            let whole = matches!(change, ShareChange::Fill { .. });
+            one.into_iter().for_each(|keeper| keeper.whole = whole);
         }
     }
 }

@@ -307,6 +307,7 @@ fn a_failed_disk_serves_by_others() {
     let _ = put(&mut fleet, failed, "/s/g", b"x");
     let notes = fleet.nodes[failed].notes.clone();
     assert_eq!(notes, [MemberNote::StorageFailed]);
+    assert!(fleet.has_lost(failed) && !fleet.has_lost((failed + 1) % 3), "as the council hears");
     fleet.agree(&[failed]);
     fleet.run(30_000);
     assert_eq!(fleet.read(failed, "/s/f", 0, None), Ok(content.clone()));

@@ -120,6 +120,7 @@ impl World {
                 if self.may_lose(i) {
                     let failed = DiskFault::Fail(ErrorKind::Other);
                     self.machines[i].disk.fail_at(Which::Syncs, number, failed);
+                    self.machines[i].is_doomed = true;
                 }
             }
             Fault::Rot(i) => self.rot(i),
@@ -176,7 +177,7 @@ impl World {
             return;
         }
         let extent = sealed[self.rng.random_range(0..sealed.len())];
-        if self.intact(extent).iter().filter(|i| **i != at).count() == 0 {
+        if self.intact(extent).iter().all(|i| *i == at || self.machines[*i].is_doomed) {
             return;
         }
         let id = format!("{:032x}", extent.0);
@@ -197,6 +198,7 @@ impl World {
         (self.network.loss, self.network.twice, self.network.slow) = (0.0, 0.0, 0.0);
         for i in 0..self.machines.len() {
             self.machines[i].rumours.clear();
+            self.machines[i].is_doomed = false;
             self.machines[i].disk.set_total(None);
             self.machines[i].disk.fail_at(Which::Reads, u64::MAX, DiskFault::Power);
             self.machines[i].stopped_until = self.machines[i].stopped_until.min(self.now + ms(10));

@@ -29,6 +29,8 @@ pub struct Machine {
     pub ever_sealed: BTreeSet<ExtentId>,
     /// Whether the power went: what was not synced is lost in part at the next start.
     pub lost_power: bool,
+    /// Whether its disk is to fail at some sync that is still to come.
+    pub is_doomed: bool,
     /// In which view it lost its disk.
     pub wiped_in: Epoch,
     /// The newest view that it was shown.
@@ -62,6 +64,7 @@ impl Machine {
             facts: Facts::default(),
             ever_sealed: BTreeSet::new(),
             lost_power: false,
+            is_doomed: false,
             wiped_in: Epoch(0),
             shown: Epoch(0),
             least: Epoch(0),
@@ -179,6 +182,7 @@ impl World {
         let machine = &mut self.machines[at];
         machine.disk = SimDisk::default();
         machine.facts = Facts::default();
+        machine.is_doomed = false;
         (machine.wiped_in, machine.shown) = (newest, Epoch(0));
         self.check_all_kept("a disk is lost");
     }

@@ -196,23 +196,22 @@ impl World {
         }
     }
 
-    /// Whether a disk can be lost, and all that was acknowledged is still on another.
+    /// Whether a disk can be lost, and all that was acknowledged is still on another, which is not to
+    /// be lost itself.
     pub fn can_lose(&self, at: usize) -> bool {
         let last = self.truth.catalog.applied();
         let has_all = |i: &usize| {
             let machine = &self.machines[*i];
-            *i != at && machine.facts.has(&share(), last) && !self.room_of(*i).1
+            let stays = *i != at && !machine.is_doomed && !self.room_of(*i).1;
+            stays && machine.facts.has(&share(), last)
         };
         let whole: Vec<usize> = (0..self.machines.len()).filter(has_all).collect();
         let is_whole = |i: &usize| {
             let member = self.machines[*i].member.as_ref();
             member.and_then(|it| it.keeper(&share())).is_some_and(|it| it.catalog().is_some())
         };
+        let stays = |i: &usize| *i != at && !self.machines[*i].is_doomed;
         whole.iter().any(is_whole)
-            && self
-                .truth
-                .in_use()
-                .iter()
-                .all(|extent| self.intact(*extent).iter().any(|i| *i != at))
+            && self.truth.in_use().iter().all(|extent| self.intact(*extent).iter().any(stays))
     }
 }

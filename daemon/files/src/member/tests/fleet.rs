@@ -56,6 +56,8 @@ struct Running {
 pub(super) struct Fleet {
     pub(super) nodes: Vec<Node>,
     pub(super) was_newest: bool,
+    /// Keepers of which somebody says that they lost their disks.
+    lost: BTreeSet<Name>,
     now_ms: u64,
     view: Arc<FilesView>,
     /// When, to whom, from whom, what.
@@ -81,8 +83,9 @@ impl Fleet {
     /// So many members, of which the first three keep the share `s`.
     pub(super) fn new(count: usize, seed: u64) -> Fleet {
         let (added, since) = (Epoch(1), Epoch(1));
-        let keepers = (0..count.min(3)).map(name).collect();
-        let keepers = ShareKeepers { added, since, keepers, ..ShareKeepers::default() };
+        let keepers: Vec<Name> = (0..count.min(3)).map(name).collect();
+        let whole = keepers.iter().cloned().collect();
+        let keepers = ShareKeepers { added, since, keepers, whole, ..ShareKeepers::default() };
         let view = FilesView {
             epoch: Epoch(1),
             members: (0..count).map(|at| (name(at), MemberOfView::default())).collect(),
@@ -91,6 +94,7 @@ impl Fleet {
         let mut fleet = Fleet {
             nodes: Vec::new(),
             was_newest: true,
+            lost: BTreeSet::new(),
             now_ms: 1_000,
             view: Arc::new(view),
             mail: BTreeMap::new(),
@@ -162,6 +166,10 @@ impl Fleet {
         let is =
             |node: &Node| node.member.keeper(&share("s")).is_some_and(|one| one.reign().is_some());
         self.nodes.iter().position(is).unwrap()
+    }
+
+    pub(super) fn has_lost(&self, at: usize) -> bool {
+        self.lost.contains(&name(at))
     }
 
     pub(super) fn stop(&mut self, at: usize) {
@@ -316,6 +324,7 @@ impl Fleet {
                 self.running.get_mut(&(at, client)).unwrap().result = Some(result);
             }
             MemberOutput::Fill { .. } => {}
+            MemberOutput::Lose { keeper, .. } => drop(self.lost.insert(keeper)),
             MemberOutput::Note(note) => self.nodes[at].notes.push(note),
         }
     }
