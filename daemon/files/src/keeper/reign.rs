@@ -194,7 +194,8 @@ impl Keeper {
             return Some(Reply::OldEpoch);
         }
         let wanted = catalog.wanted_copies(mutation);
-        let suffice = copies_suffice(&self.view, mutation, wanted);
+        let suffice =
+            copies_suffice(&self.view, mutation, wanted) || self.is_mutant(Mutant::CountNoCopies);
         (!suffice).then_some(Reply::TooFewCopies)
     }
 

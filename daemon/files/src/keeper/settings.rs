@@ -47,4 +47,6 @@ pub enum Mutant {
     NoGrace,
     /// A new primary opens before the others have its log.
     NoLevel,
+    /// A primary publishes an extent with too few copies, as a coordinator counts them.
+    CountNoCopies,
 }

@@ -38,7 +38,12 @@ impl Setup {
         };
         let keepers = KeeperSettings {
             log_bytes: if rng.random_bool(0.5) { 30_000 } else { 200_000 },
-            mutant: (mutant == Mutant::NoFence).then_some(KeeperMutant::NoFence),
+            mutant: match mutant {
+                Mutant::NoFence => Some(KeeperMutant::NoFence),
+                // What a coordinator counts, the primary counts again.
+                Mutant::PlaceByOwnList => Some(KeeperMutant::CountNoCopies),
+                _ => None,
+            },
             ..KeeperSettings::default()
         };
         Setup {
