@@ -24,6 +24,21 @@ fn the_service_is_exposed_as_little_as_a_network_daemon_can_be() {
     assert!(output.status.success(), "{}", text(&output).0);
 }
 
+/// Nothing that counts lines of strangers needs more than a socket.
+#[test]
+fn the_worker_is_exposed_less_than_the_service() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/memberd-worker.service");
+    if !tools::is_there("systemd-analyze", "systemd") {
+        return;
+    }
+    let output = try_run(
+        Command::new("systemd-analyze")
+            .args(["security", "--offline=yes", "--threshold=6", "--no-pager"])
+            .arg(unit),
+    );
+    assert!(output.status.success(), "{}", text(&output).0);
+}
+
 /// What a unit's first lines and its [Install] say for themselves.
 const PLAIN: [&str; 3] = ["Description", "Documentation", "WantedBy"];
 
