@@ -22,7 +22,7 @@ use memberd_fuzz::{
     next_call, settings,
 };
 use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
-use memberd_streams::{Fold, LineTime, Limits as SumLimits, Plan, Query};
+use memberd_streams::{Fold, Limits as SumLimits, LineTime, Plan, Query};
 use memberd_transport::{Recipient, Sealer};
 use samples::{
     BROTLI, BZIP2, BZIP2_EMPTY, COMPRESS, GZIP, LZ4, LZ4_LEGACY, LZ4_LINKED, LZIP, LZMA, PZSTD,
@@ -275,9 +275,8 @@ fn compressed() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Requests of WebHDFS, with the number of the method before each.
 /// Questions, and lines that each is asked of.
-const ASKED: [&str; 6] = [
+const ASKED: [&str; 7] = [
     "' 50[023] ' | nginx | where status >= 500 and path startswith '/' | count, p99(rt) as slow by \
      member, path every 10s over 1m | top 3 by slow\n\
      192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] \"GET /a HTTP/1.1\" 502 153 \"-\" \"-\" rt=0.1",
@@ -286,10 +285,14 @@ const ASKED: [&str; 6] = [
     "| logfmt | where a in (1, 'b') or line ~ 'c+' | count by a, `time`\na=1 time=\"x \\\"y\"\na=b",
     "| syslog | count, distinct(pid) by host, program | keep count, host\n\
      <34>Oct 11 22:14:15 h su[1]: text\n<165>1 2003-10-11T22:14:15.003Z h p - i [a b=\"c\"] text",
-    "| parse \"* - *\" as a, b | let c = if(has(a), concat(upper(a), length(b)), -1) | top 2 by c\nx - y",
-    "a b | regex '(?P<n>[0-9]+)' | min(n), max(n), sum(n % 7 / 3 - 1)\n12 a b\n99999999999999999999",
+    "| parse \"* - *\" as a, b | let c = if(has(a), concat(upper(a), length(b)), -1) | top 2 by c\n\
+     x - y",
+    "| json | logfmt from a | parse '*b' from k as c | count by c, k\n{\"a\":\"k=\\\"ab\\\"\"}",
+    "a b | regex '(?P<n>[0-9]+)' | min(n), max(n), sum(n % 7 / 3 - 1)\n\
+     12 a b\n99999999999999999999",
 ];
 
+/// Requests of WebHDFS, with the number of the method before each.
 const WEBHDFS: [&str; 6] = [
     "0/webhdfs/v1/s/a%20b+c?op=OPEN&offset=3&length=5&user.name=ann",
     "0/webhdfs/v1/s/d?op=LISTSTATUS_BATCH&startafter=x+y",

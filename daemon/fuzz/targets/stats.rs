@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use memberd_fuzz::STATS_QUESTIONS;
-use memberd_streams::{Fold, Gather, LineTime, Limits, MAX_PARTIAL, Plan, Query, Rows};
+use memberd_streams::{Fold, Gather, Limits, LineTime, MAX_PARTIAL, Plan, Query, Rows};
 use std::sync::{Arc, LazyLock};
 
 /// The length of the head of a partial sum in bytes: its version, and the hash of its question.

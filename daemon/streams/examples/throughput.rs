@@ -10,18 +10,24 @@ use std::time::Duration;
 /// How many lines there are at a time. They do not fit in the processor's caches.
 const LINES: u32 = 300_000;
 
-/// A file of the comparison has as many bytes, together with nine others.
+/// Ten files of the comparison with other programs have so many bytes together.
 const BYTES: f64 = 600e6;
 
-const QUERIES: [(&str, &str); 8] = [
+/// The best of so many runs counts.
+const RUNS: u32 = 5;
+
+const QUERIES: [(&str, &str); 11] = [
     ("lines alone", "| count"),
     ("Q2: member, status, windows", "| nginx | count by member, status every 10s"),
     ("Q3: clients and their bytes", "| nginx | count, sum(bytes) by client | top 10 by count"),
     ("paths", "| nginx | count by path"),
     ("percentile of the tail", "| nginx | p99(rt) by status"),
+    ("different clients", "| nginx | distinct(client) by status"),
     ("a condition", "| nginx | where status >= 500 and path startswith '/a' | count by path"),
     ("a template", "| parse '\"* * *\" * ' as method, path, _, status | count by status"),
     ("a regular expression", "| regex '\" (?P<status>[0-9]{3}) ' | count by status"),
+    ("json", "| json | count, sum(bytes) by status, request.method"),
+    ("logfmt", "| logfmt | count, sum(bytes) by status, method"),
 ];
 
 /// Numbers that look drawn, and are the same in each run.
@@ -35,31 +41,37 @@ impl Draw {
     }
 }
 
-fn log() -> Vec<Vec<u8>> {
-    let mut draw = Draw(1);
-    let statuses = [200, 200, 200, 200, 200, 200, 200, 301, 304, 404, 500, 503];
-    let line = |number: u32| {
-        let seconds = number / 1_000;
-        let (minute, second) = (seconds / 60 % 60, seconds % 60);
-        let client = draw.below(192_000);
-        let status = statuses[usize::try_from(draw.below(12)).unwrap_or_default()];
-        format!(
-            "10.{}.{}.{} - - [30/Nov/2026:13:{minute:02}:{second:02} +0000] \
-             \"GET /api/v1/items/{} HTTP/1.1\" {status} {} \"https://shop.example/list?page={}\" \
-             \"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\" \
-             rt=0.{:03} rid={:016x}",
-            client >> 16,
-            client >> 8 & 255,
-            client & 255,
-            draw.below(900),
-            draw.below(100_000),
-            draw.below(50),
-            draw.below(999),
-            draw.below(1 << 30),
-        )
-        .into_bytes()
+const STATUSES: [u16; 12] = [200, 200, 200, 200, 200, 200, 200, 301, 304, 404, 500, 503];
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// What a request left behind, as a line of the stage's format.
+fn line(stage: &str, number: u32, draw: &mut Draw) -> Vec<u8> {
+    let seconds = number / 1_000;
+    let stamp = format!("13:{:02}:{:02}", seconds / 60 % 60, seconds % 60);
+    let client = draw.below(192_000);
+    let client = format!("10.{}.{}.{}", client >> 16, client >> 8 & 255, client & 255);
+    let status = STATUSES[usize::try_from(draw.below(12)).unwrap_or_default()];
+    let path = format!("/api/v1/items/{}", draw.below(900));
+    let bytes = draw.below(100_000);
+    let referer = format!("https://shop.example/list?page={}", draw.below(50));
+    let rt = draw.below(999);
+    let rid = draw.below(1 << 30);
+    let text = match stage {
+        "json" => format!(
+            "{{\"time\":\"2026-11-30T{stamp}Z\",\"client\":\"{client}\",\
+             \"request\":{{\"method\":\"GET\",\"path\":\"{path}\"}},\"status\":{status},\
+             \"bytes\":{bytes},\"agent\":\"{AGENT}\",\"rt\":0.{rt:03},\"rid\":\"{rid:016x}\"}}"
+        ),
+        "logfmt" => format!(
+            "time=2026-11-30T{stamp}Z client={client} method=GET path={path} status={status} \
+             bytes={bytes} agent=\"{AGENT}\" rt=0.{rt:03} rid={rid:016x}"
+        ),
+        _ => format!(
+            "{client} - - [30/Nov/2026:{stamp} +0000] \"GET {path} HTTP/1.1\" {status} {bytes} \
+             \"{referer}\" \"{AGENT}\" rt=0.{rt:03} rid={rid:016x}"
+        ),
     };
-    (0..LINES).map(line).collect()
+    text.into_bytes()
 }
 
 /// Reads the minute and the second: as much as a reader of stamps must, whose day has not changed.
@@ -81,37 +93,45 @@ fn processor() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let lines = log();
+/// Runs one query. Its format is its first stage.
+fn measure(name: &str, text: &str) -> Result<(), Box<dyn Error>> {
+    let stage = text.split_whitespace().nth(1).unwrap_or_default();
+    let mut draw = Draw(1);
+    let lines: Vec<Vec<u8>> = (0..LINES).map(|number| line(stage, number, &mut draw)).collect();
     let bytes: usize = lines.iter().map(Vec::len).sum();
     let limits = Limits { groups: 1_000_000, bytes: 1 << 30 };
-    println!("{LINES} lines of {} bytes on average", bytes / lines.len());
-    for (name, text) in QUERIES {
-        let plan = Arc::new(Plan::new(&Query::parse(text)?)?);
-        let mut best = f64::INFINITY;
-        let (mut groups, mut sent) = (0, 0);
-        for _ in 0..5 {
-            let mut fold = Fold::new(plan.clone(), "web-1", limits);
-            let start = processor();
-            for line in &lines {
-                fold.line(line, &mut Stamp)?;
-            }
-            best = best.min((processor() - start).as_secs_f64());
-            let mut gather = Gather::new(plan.clone(), limits);
-            sent = 0;
-            for partial in fold.into_partials() {
-                sent += partial.len();
-                gather.partial(&partial)?;
-            }
-            groups = gather.finish()?.rows.len();
+    let plan = Arc::new(Plan::new(&Query::parse(text)?)?);
+    let (mut folded, mut merged) = (Duration::MAX, Duration::MAX);
+    let (mut rows, mut sent) = (0, 0);
+    for _ in 0..RUNS {
+        let mut fold = Fold::new(plan.clone(), "web-1", limits);
+        let start = processor();
+        for line in &lines {
+            fold.line(line, &mut Stamp)?;
         }
-        let nanoseconds = best * 1e9 / f64::from(LINES);
-        #[allow(clippy::cast_precision_loss)]
-        let whole = best * BYTES / bytes as f64;
-        println!(
-            "{name:30} {nanoseconds:6.0} ns a line  {whole:5.2} s for 600 MB  {groups:6} rows  \
-             {sent:8} bytes sent"
-        );
+        folded = folded.min(processor() - start);
+        let start = processor();
+        let mut gather = Gather::new(plan.clone(), limits);
+        sent = 0;
+        for partial in fold.into_partials() {
+            sent += partial.len();
+            gather.partial(&partial)?;
+        }
+        rows = gather.finish()?.rows.len();
+        merged = merged.min(processor() - start);
     }
+    let line = folded.as_secs_f64() * 1e9 / f64::from(LINES);
+    let average = f64::from(u32::try_from(bytes)?) / f64::from(LINES);
+    println!(
+        "{name:28} {average:4.0} {line:6.0} {:6.2} {rows:7} {sent:9} {:9.1}",
+        line * BYTES / average / 1e9,
+        merged.as_secs_f64() * 1e3
+    );
     Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("{LINES} lines, the best of {RUNS} runs");
+    println!("bytes and ns a line, s for 600 MB, rows, bytes sent, ms to send, merge and sort");
+    QUERIES.iter().try_for_each(|(name, text)| measure(name, text))
 }

@@ -127,6 +127,18 @@ impl States {
         }
     }
 
+    /// How large one group's state is, in buckets or hashes, beside what every state takes.
+    pub(crate) fn size(&self, group: usize) -> usize {
+        match self {
+            Self::Sketch(sketches) => sketches[group].buckets.len(),
+            Self::Distinct(sets) => match &sets[group] {
+                Distinct::Few(hashes) => hashes.len(),
+                Distinct::Many(registers) => registers.len(),
+            },
+            Self::Count(_) | Self::Sum(_) | Self::Least(_) | Self::Most(_) => 0,
+        }
+    }
+
     /// A copy of one group's state.
     pub(crate) fn state(&self, group: usize) -> State {
         match self {

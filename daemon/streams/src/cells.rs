@@ -23,26 +23,50 @@ pub(crate) enum Cell {
     Truth(bool),
 }
 
+/// Where the text begins that a scanner reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin {
+    Line(usize),
+    Scratch(usize),
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self::Line(0)
+    }
+}
+
 /// A value for each slot of the plan, and the bytes of those that are not in the line.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
     slots: Vec<Cell>,
     pub(crate) scratch: Vec<u8>,
+    pub(crate) origin: Origin,
+    /// A text that is read while the scratch is written.
+    pub(crate) copy: Vec<u8>,
 }
 
 impl Cells {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots: vec![Cell::Missing; slots], scratch: Vec::new() }
+        Self { slots: vec![Cell::Missing; slots], ..Self::default() }
     }
 
     pub(crate) fn set(&mut self, slot: usize, cell: Cell) {
         self.slots[slot] = cell;
     }
 
+    /// A place in the text that is read.
+    pub(crate) fn place(&self, start: usize, end: usize) -> Cell {
+        match self.origin {
+            Origin::Line(origin) => Cell::Line(origin + start, origin + end),
+            Origin::Scratch(origin) => Cell::Scratch(origin + start, origin + end),
+        }
+    }
+
     /// Sets a slot, if the plan needs this field.
     pub(crate) fn set_place(&mut self, slot: Option<usize>, place: Range<usize>) {
         if let Some(slot) = slot {
-            self.slots[slot] = Cell::Line(place.start, place.end);
+            self.slots[slot] = self.place(place.start, place.end);
         }
     }
 

@@ -49,7 +49,7 @@ pub enum Full {
     #[error("there are more than {0} groups; group by less, or raise the limit")]
     Groups(usize),
     /// More bytes than this.
-    #[error("the groups need more than {0} bytes; group by less, or raise the limit")]
+    #[error("the groups need more than {0} bytes of memory; group by less, or raise the limit")]
     Bytes(usize),
 }
 

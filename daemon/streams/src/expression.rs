@@ -22,6 +22,8 @@ pub(crate) enum Type {
 #[derive(Debug)]
 pub(crate) enum Expression {
     Slot(usize),
+    /// The first of these slots that has something.
+    First(Vec<usize>),
     Literal(usize),
     Number(Decimal),
     Truth(bool),
@@ -70,6 +72,10 @@ impl Expression {
     pub(crate) fn value(&self, context: &mut Context) -> Cell {
         match self {
             Self::Slot(slot) => context.cells.get(*slot),
+            Self::First(slots) => {
+                let cells = slots.iter().map(|slot| context.cells.get(*slot));
+                cells.into_iter().find(|cell| *cell != Cell::Missing).unwrap_or(Cell::Missing)
+            }
             Self::Literal(at) => Cell::Literal(*at),
             Self::Number(number) => Cell::Number(*number),
             Self::Member => Cell::Member,

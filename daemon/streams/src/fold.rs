@@ -1,12 +1,14 @@
 //! The sums of one thread that reads lines.
 
 use super::aggregate::hash;
-use super::cells::{Cell, Cells, Clock, Context};
+use super::cells::{Cell, Cells, Clock, Context, Origin};
 use super::error::Full;
+use super::expression::Expression;
 use super::key::{push_part, push_window};
 use super::partial::Partials;
 use super::plan::{Plan, Step};
 use super::rows::Counts;
+use super::scan::Scanner;
 use super::table::Table;
 use std::sync::Arc;
 
@@ -25,8 +27,8 @@ pub trait LineTime {
 pub struct Limits {
     /// Groups: different windows and keys. At most 2^31.
     pub groups: usize,
-    /// Bytes in memory, of keys and sums together. While a list grows, it needs up to as much again
-    /// for a moment.
+    /// Bytes in memory, of keys and sums together. At most 4 GiB of keys. While a list grows, it
+    /// needs up to as much again for a moment.
     pub bytes: usize,
 }
 
@@ -112,8 +114,11 @@ impl Fold {
 /// out.
 fn is_chosen(steps: &[Step], context: &mut Context, counts: &mut Counts) -> bool {
     steps.iter().all(|step| match step {
-        Step::Scan(scanner) => {
-            let parsed = scanner.scan(context.line, context.cells);
+        Step::Scan(scanner, from) => {
+            let parsed = match from {
+                None => scanner.scan(context.line, context.cells),
+                Some(from) => scan_value(scanner, from, context),
+            };
             counts.unparsed += u64::from(!parsed);
             parsed
         }
@@ -124,6 +129,35 @@ fn is_chosen(steps: &[Step], context: &mut Context, counts: &mut Counts) -> bool
             true
         }
     })
+}
+
+/// Reads the text of a value. What is missing cannot be read.
+fn scan_value(scanner: &Scanner, from: &Expression, context: &mut Context) -> bool {
+    let cell = from.value(context);
+    let cell = context.as_text(cell);
+    if let Cell::Line(start, end) = cell {
+        context.cells.origin = Origin::Line(start);
+        let parsed = scanner.scan(&context.line[start..end], context.cells);
+        context.cells.origin = Origin::default();
+        return parsed;
+    }
+    // Scanners write to the scratch, so they read a copy.
+    let mut copy = std::mem::take(&mut context.cells.copy);
+    copy.clear();
+    let Some(text) = context.text(cell) else { return false };
+    copy.extend_from_slice(text);
+    let start = match cell {
+        Cell::Scratch(start, _) => start,
+        _ => {
+            context.cells.keep(&copy);
+            context.cells.scratch.len() - copy.len()
+        }
+    };
+    context.cells.origin = Origin::Scratch(start);
+    let parsed = scanner.scan(&copy, context.cells);
+    context.cells.origin = Origin::default();
+    context.cells.copy = copy;
+    parsed
 }
 
 /// Writes the key of the line's group. False if the line has no time but needs one.
@@ -137,7 +171,11 @@ fn group_key(
     if let Some(every) = plan.every() {
         let Some(time) = context.clock.of(context.line) else { return false };
         if !(window.0..window.1).contains(&time) {
-            let start = time.saturating_sub(time.rem_euclid(every));
+            let Some(start) = time.checked_sub(time.rem_euclid(every)) else {
+                // Further back than there are windows.
+                context.clock.missing = true;
+                return false;
+            };
             *window = (start, start.saturating_add(every));
         }
         push_window(key, window.0);

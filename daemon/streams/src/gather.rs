@@ -1,8 +1,9 @@
 //! What the asker has of all members.
 
+use super::aggregate::State;
 use super::error::{Full, PartialError};
 use super::fold::Limits;
-use super::partial::read;
+use super::partial::{Read, Sink, read};
 use super::plan::Plan;
 use super::report::report;
 use super::rows::{Counts, Rows};
@@ -27,15 +28,8 @@ impl Gather {
     /// Adds a partial sum that came from a member. Each is to be given once. After an error nothing
     /// of it is added, unless the table is full.
     pub fn partial(&mut self, bytes: &[u8]) -> Result<(), PartialError> {
-        let counts = read(&self.plan, bytes, |_, _| Ok(()))?;
-        let table = &mut self.table;
-        read(&self.plan, bytes, |key, states| {
-            let group = table.group(key)?;
-            for (at, state) in states.iter().enumerate() {
-                table.merge_state(group, at, state)?;
-            }
-            Ok(())
-        })?;
+        let counts = read(&self.plan, bytes, &mut Check)?;
+        read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
         self.counts.add(counts);
         Ok(())
     }
@@ -48,5 +42,36 @@ impl Gather {
     /// The answer. Windows that overlap may need more groups than there may be.
     pub fn finish(self) -> Result<Rows, Full> {
         report(&self.plan, self.table, self.counts)
+    }
+}
+
+/// Takes nothing: whether all of a partial can be read is known before any of it is added.
+struct Check;
+
+impl Sink for Check {
+    fn group(&mut self, _: &[u8]) -> Read<()> {
+        Ok(())
+    }
+
+    fn state(&mut self, _: usize, _: &State) -> Read<()> {
+        Ok(())
+    }
+}
+
+/// Adds groups to a table.
+struct Merge<'a> {
+    table: &'a mut Table,
+    /// The group whose states come.
+    group: usize,
+}
+
+impl Sink for Merge<'_> {
+    fn group(&mut self, key: &[u8]) -> Read<()> {
+        self.group = self.table.group(key)?;
+        Ok(())
+    }
+
+    fn state(&mut self, at: usize, state: &State) -> Read<()> {
+        Ok(self.table.merge_state(self.group, at, state)?)
     }
 }

@@ -74,22 +74,40 @@ impl<'a> Parts<'a> {
     }
 
     /// The next part. None if it is none that [`push_part`] writes.
-    pub(crate) fn part(&mut self) -> Option<Value> {
+    fn part(&mut self) -> Option<Part<'a>> {
         match self.number::<1>()?[0] {
-            MISSING => Some(Value::Missing),
-            TIME => Some(Value::Time(i64::from_be_bytes(self.number()?))),
+            MISSING => Some(Part::Missing),
+            TIME => Some(Part::Time(i64::from_be_bytes(self.number()?))),
             kind @ (TEXT | NUMBER) => {
                 let length = u16::from_be_bytes(self.number()?);
                 let bytes = self.take(usize::from(length))?;
                 if kind == TEXT {
-                    return (bytes.len() <= MAX_TEXT + MARK).then(|| Value::Text(bytes.to_vec()));
+                    return (bytes.len() <= MAX_TEXT + MARK).then_some(Part::Text(bytes));
                 }
                 let number = Decimal::parse(bytes)?;
-                (number.to_string().as_bytes() == bytes).then_some(Value::Number(number))
+                (number.to_string().as_bytes() == bytes).then_some(Part::Number(number))
             }
             _ => None,
         }
     }
+
+    /// The value of the next part.
+    pub(crate) fn value(&mut self) -> Value {
+        match self.part() {
+            None | Some(Part::Missing) => Value::Missing,
+            Some(Part::Text(text)) => Value::Text(text.to_vec()),
+            Some(Part::Number(number)) => Value::Number(number),
+            Some(Part::Time(milliseconds)) => Value::Time(milliseconds),
+        }
+    }
+}
+
+/// A part of a key.
+enum Part<'a> {
+    Missing,
+    Text(&'a [u8]),
+    Number(Decimal),
+    Time(i64),
 }
 
 /// Whether these are the bytes of a key with so many parts.

@@ -27,7 +27,8 @@ const PIECE: usize = 1_500;
 /// No sum of lines is this large.
 const MAX_SUM: i128 = 10_i128.pow(37);
 
-type Read<T> = Result<T, PartialError>;
+/// What is read of it.
+pub(crate) type Read<T> = Result<T, PartialError>;
 
 /// Writes the groups of a table.
 #[derive(Debug)]
@@ -61,14 +62,6 @@ impl Iterator for Partials {
             push(&mut partial, u128::from(count));
         }
         loop {
-            if self.waiting.is_empty() {
-                if self.group == self.table.groups() {
-                    return Some(partial);
-                }
-                self.waiting = pieces(&self.table, self.group);
-                self.waiting.reverse();
-                self.group += 1;
-            }
             while let Some(piece) = self.waiting.pop() {
                 if partial.len() + piece.len() > MAX_PARTIAL {
                     self.waiting.push(piece);
@@ -76,8 +69,34 @@ impl Iterator for Partials {
                 }
                 partial.extend_from_slice(&piece);
             }
+            if self.group == self.table.groups() {
+                return Some(partial);
+            }
+            let before = partial.len();
+            if !push_small(&mut partial, &self.table, self.group) {
+                self.waiting = pieces(&self.table, self.group);
+                self.waiting.reverse();
+            } else if partial.len() > MAX_PARTIAL {
+                self.waiting.push(partial.split_off(before));
+            }
+            self.group += 1;
         }
     }
+}
+
+/// Writes a group without a large state. False, and nothing is written, if it has one.
+fn push_small(bytes: &mut Vec<u8>, table: &Table, group: usize) -> bool {
+    let size: usize = table.states.iter().map(|states| states.size(group)).sum();
+    if size > PIECE {
+        return false;
+    }
+    let key = table.key(group);
+    push(bytes, as_u128(key.len()));
+    bytes.extend_from_slice(key);
+    for states in &table.states {
+        push_state(bytes, &states.state(group));
+    }
+    true
 }
 
 /// A group in as many pieces as it needs: first all small states, then the rest of each large one.
@@ -88,7 +107,7 @@ fn pieces(table: &Table, group: usize) -> Vec<Vec<u8>> {
     let mut first = states.clone();
     let mut later = Vec::new();
     for (at, state) in states.iter().enumerate() {
-        let size = size(state);
+        let size = table.states[at].size(group);
         if size <= budget {
             budget -= size;
             continue;
@@ -114,16 +133,6 @@ fn empty(state: &State) -> State {
         State::Sketch(_) => StateKind::Sketch,
         State::Distinct(_) => StateKind::Distinct,
     })
-}
-
-/// How large a state is, in buckets or hashes.
-fn size(state: &State) -> usize {
-    match state {
-        State::Sketch(sketch) => sketch.buckets.len(),
-        State::Distinct(Distinct::Few(hashes)) => hashes.len(),
-        State::Distinct(Distinct::Many(_)) => PIECE + 1,
-        State::Count(_) | State::Sum(_) | State::Least(_) | State::Most(_) => 0,
-    }
 }
 
 fn divided(state: &State) -> Vec<State> {
@@ -206,13 +215,18 @@ fn push_signed(bytes: &mut Vec<u8>, number: i128) {
     push(bytes, ((number << 1) ^ (number >> 127)).cast_unsigned());
 }
 
+/// Takes what a partial has.
+pub(crate) trait Sink {
+    /// The key of a group. Its states follow.
+    fn group(&mut self, key: &[u8]) -> Read<()>;
+
+    /// The state of this number.
+    fn state(&mut self, at: usize, state: &State) -> Read<()>;
+}
+
 /// Reads a partial: its counts, and each group's key and states, in order. Nothing larger than the
 /// partial is allocated.
-pub(crate) fn read(
-    plan: &Plan,
-    bytes: &[u8],
-    mut group: impl FnMut(&[u8], &[State]) -> Read<()>,
-) -> Read<Counts> {
+pub(crate) fn read(plan: &Plan, bytes: &[u8], sink: &mut dyn Sink) -> Read<Counts> {
     if bytes.len() > MAX_PARTIAL {
         return Err(PartialError::Malformed("they are too long"));
     }
@@ -236,8 +250,10 @@ pub(crate) fn read(
         if !is_key(key, plan.every(), plan.keys().len()) {
             return Err(PartialError::Malformed("no key of this query"));
         }
-        let states = plan.state_kinds().iter().map(|kind| reader.state(*kind));
-        group(key, &states.collect::<Read<Vec<_>>>()?)?;
+        sink.group(key)?;
+        for (at, kind) in plan.state_kinds().iter().enumerate() {
+            sink.state(at, &reader.state(*kind)?)?;
+        }
     }
     Ok(counts)
 }

@@ -23,7 +23,8 @@ const MAX_STAGES: usize = 32;
 /// What is done with each line.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Scan(Box<Scanner>),
+    /// Reads the line, or the text of this value.
+    Scan(Box<Scanner>, Option<Expression>),
     Where(Expression),
     Let(usize, Expression),
 }
@@ -133,6 +134,17 @@ impl Plan {
     /// Whether the times of lines are asked for.
     pub fn needs_time(&self) -> bool {
         self.needs_time
+    }
+
+    /// The stage that reads lines, such as `nginx`: those that it cannot read are counted as
+    /// unparsed. None if there is no such stage, or more than one.
+    pub fn reader(&self) -> Option<&str> {
+        let mut readers = self.steps.iter().filter_map(|step| match step {
+            Step::Scan(scanner, _) => Some(scanner.stage()),
+            Step::Where(_) | Step::Let(..) => None,
+        });
+        let reader = readers.next()?;
+        readers.next().is_none().then_some(reader)
     }
 
     /// The columns of the answer.

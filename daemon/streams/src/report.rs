@@ -4,11 +4,13 @@ use super::aggregate::State;
 use super::cells::{Cell, Cells, Clock, Context};
 use super::decimal::Decimal;
 use super::error::Full;
+use super::expression::Expression;
 use super::key::{Parts, push_window};
 use super::plan::{After, Figure, Plan};
 use super::rows::{Counts, Row, Rows, Value};
 use super::table::Table;
-use std::cmp::{Ordering, Reverse};
+use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// A row with all values that stages may ask for, not only those of the columns.
 struct Wide {
@@ -20,23 +22,44 @@ struct Wide {
 /// How values are ordered: what is missing, then numbers, then texts. A text that says a number is
 /// among the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum OrderKey {
+enum OrderKey<'a> {
     Missing,
-    Number(Decimal, Vec<u8>),
-    Text(Vec<u8>),
+    Number(Decimal, Cow<'a, [u8]>),
+    Text(Cow<'a, [u8]>),
 }
 
-impl OrderKey {
-    fn of(value: &Value) -> Self {
+impl<'a> OrderKey<'a> {
+    fn of(value: &'a Value) -> Self {
+        let number = |number| Self::Number(number, Cow::default());
         match value {
             Value::Missing => Self::Missing,
-            Value::Number(number) => Self::Number(*number, Vec::new()),
-            Value::Estimate(count) => Self::Number(Decimal::from(*count), Vec::new()),
-            Value::Time(milliseconds) => Self::Number(Decimal::from(*milliseconds), Vec::new()),
-            Value::Text(text) => match Decimal::parse(text) {
-                Some(number) => Self::Number(number, text.clone()),
-                None => Self::Text(text.clone()),
-            },
+            Value::Number(exact) => number(*exact),
+            Value::Estimate(count) => number(Decimal::from(*count)),
+            Value::Time(milliseconds) => number(Decimal::from(*milliseconds)),
+            Value::Text(text) => Self::of_text(text),
+        }
+    }
+
+    fn of_text(text: &'a [u8]) -> Self {
+        match Decimal::parse(text) {
+            Some(number) => Self::Number(number, Cow::Borrowed(text)),
+            None => Self::Text(Cow::Borrowed(text)),
+        }
+    }
+
+    fn of_cell(cell: Cell, context: &'a Context) -> Self {
+        match cell {
+            Cell::Number(number) => Self::Number(number, Cow::default()),
+            Cell::Time(milliseconds) => Self::Number(milliseconds.into(), Cow::default()),
+            _ => context.text(cell).map_or(Self::Missing, Self::of_text),
+        }
+    }
+
+    fn owned(self) -> OrderKey<'static> {
+        match self {
+            Self::Missing => OrderKey::Missing,
+            Self::Number(number, text) => OrderKey::Number(number, text.into_owned().into()),
+            Self::Text(text) => OrderKey::Text(text.into_owned().into()),
         }
     }
 }
@@ -50,19 +73,22 @@ pub(crate) fn report(plan: &Plan, table: Table, counts: Counts) -> Result<Rows, 
     if plan.is_one_row() && table.groups() == 0 {
         table.group(&[])?;
     }
-    let mut rows: Vec<Wide> = (0..table.groups()).map(|group| wide(plan, &table, group)).collect();
+    let rows = (0..table.groups()).map(|group| wide(plan, &table, group)).collect();
     drop(table);
-    let keys = plan.keys().len() + usize::from(plan.every().is_some());
-    rows.sort_by_cached_key(|row| row.values[..keys].iter().map(OrderKey::of).collect::<Vec<_>>());
-    for stage in plan.after() {
-        rows = apply(plan, stage, rows);
+    let mut report = Report { plan, rows, cells: Cells::new(plan.row_slots()) };
+    let mut stages = plan.after().iter();
+    match plan.after().first() {
+        // The most frequent of very many need not wait until all are in order.
+        Some(After::Top(count, by)) if plan.every().is_none() => {
+            report.top_of_unordered(*count, by);
+            stages.next();
+        }
+        _ => report.order(),
     }
-    let row = |row: Wide| {
-        let values = plan.visible().iter().map(|slot| row.values[*slot].clone());
-        Row { values: values.collect() }
-    };
-    let rows = rows.into_iter().map(row).collect();
-    Ok(Rows { columns: plan.columns().to_vec(), rows, counts })
+    for stage in stages {
+        report.apply(stage);
+    }
+    Ok(Rows { columns: plan.columns().to_vec(), rows: report.visible(), counts })
 }
 
 /// A table of windows of `over`, made of one of windows of `every`.
@@ -90,7 +116,7 @@ fn wide(plan: &Plan, table: &Table, group: usize) -> Wide {
     let mut parts = Parts(table.key(group));
     let window = plan.every().and_then(|_| parts.window());
     let mut values: Vec<Value> = window.map(Value::Time).into_iter().collect();
-    values.extend(plan.keys().iter().map(|_| parts.part().unwrap_or(Value::Missing)));
+    values.extend(plan.keys().iter().map(|_| parts.value()));
     for figure in plan.figures() {
         values.push(figure_value(figure, &table.states[figure.state].state(group)));
     }
@@ -123,27 +149,34 @@ fn figure_value(figure: &Figure, state: &State) -> Value {
     }
 }
 
+/// The rows, while stages change them.
+struct Report<'a> {
+    plan: &'a Plan,
+    rows: Vec<Wide>,
+    /// The values of the row that is looked at.
+    cells: Cells,
+}
+
 /// Runs with a row's values in the slots.
-fn with_row<T>(plan: &Plan, row: &Wide, run: impl FnOnce(&mut Context) -> T) -> T {
-    let mut cells = Cells::new(row.values.len());
+fn with_row<T>(
+    plan: &Plan,
+    cells: &mut Cells,
+    row: &Wide,
+    run: impl FnOnce(&mut Context) -> T,
+) -> T {
+    cells.scratch.clear();
     for (slot, value) in row.values.iter().enumerate() {
         match value {
-            Value::Missing => {}
+            Value::Missing => cells.set(slot, Cell::Missing),
             Value::Text(text) => cells.set_bytes(slot, text),
             Value::Number(number) => cells.set(slot, Cell::Number(*number)),
             Value::Estimate(count) => cells.set(slot, Cell::Number(Decimal::from(*count))),
             Value::Time(milliseconds) => cells.set(slot, Cell::Time(*milliseconds)),
         }
     }
-    let mut context = Context {
-        line: &[],
-        cells: &mut cells,
-        literals: plan.literals(),
-        member: &[],
-        file: &[],
-        clock: Clock::new(None),
-    };
-    run(&mut context)
+    let literals = plan.literals();
+    let clock = Clock::new(None);
+    run(&mut Context { line: &[], cells, literals, member: &[], file: &[], clock })
 }
 
 fn value_of(cell: Cell, context: &Context) -> Value {
@@ -154,56 +187,127 @@ fn value_of(cell: Cell, context: &Context) -> Value {
     }
 }
 
-fn apply(plan: &Plan, stage: &After, mut rows: Vec<Wide>) -> Vec<Wide> {
-    match stage {
-        After::Where(condition) => {
-            rows.retain(|row| with_row(plan, row, |context| condition.holds(context)));
-        }
-        After::Let(slot, expression) => {
-            for row in &mut rows {
-                let value = with_row(plan, row, |context| {
-                    let cell = expression.value(context);
-                    value_of(cell, context)
-                });
-                row.values[*slot] = value;
-            }
-        }
-        After::Sort(keys) => {
-            let descending: Vec<bool> = keys.iter().map(|(_, descending)| *descending).collect();
-            let mut keyed: Vec<_> = rows
-                .into_iter()
-                .map(|row| (order_keys(plan, &row, keys.iter().map(|(key, _)| key)), row))
-                .collect();
-            keyed.sort_by(|(one, _), (other, _)| ordered(one, other, &descending));
-            rows = keyed.into_iter().map(|(_, row)| row).collect();
-        }
-        After::Top(count, by) => {
-            rows.sort_by_cached_key(|row| (row.window, Reverse(order_keys(plan, row, by.iter()))));
-            let mut taken = (None, 0);
-            rows.retain(|row| {
-                if taken.0 != Some(row.window) {
-                    taken = (Some(row.window), 0);
+impl Report<'_> {
+    /// Orders rows by their windows and keys.
+    fn order(&mut self) {
+        let keys = self.key_columns();
+        let all = self.rows.iter().flat_map(|row| row.values[..keys].iter().map(OrderKey::of));
+        let all: Vec<OrderKey> = all.collect();
+        let key = |row: usize| &all[row * keys..(row + 1) * keys];
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_unstable_by(|one, other| key(*one).cmp(key(*other)));
+        drop(all);
+        self.arrange(&order);
+    }
+
+    /// How many values of each row are its window and its keys.
+    fn key_columns(&self) -> usize {
+        self.plan.keys().len() + usize::from(self.plan.every().is_some())
+    }
+
+    /// Takes the rows of these numbers, in this order.
+    fn arrange(&mut self, order: &[usize]) {
+        let mut rows: Vec<Option<Wide>> =
+            std::mem::take(&mut self.rows).into_iter().map(Some).collect();
+        self.rows = order.iter().filter_map(|at| rows[*at].take()).collect();
+    }
+
+    /// What to order all rows by: so many keys of each row, one behind the other.
+    fn order_keys(&mut self, by: &[&Expression]) -> Vec<OrderKey<'static>> {
+        let mut keys = Vec::with_capacity(self.rows.len() * by.len());
+        for row in &self.rows {
+            with_row(self.plan, &mut self.cells, row, |context| {
+                for key in by {
+                    let cell = key.value(context);
+                    keys.push(OrderKey::of_cell(cell, context).owned());
                 }
-                taken.1 += 1;
-                taken.1 <= *count
             });
         }
+        keys
     }
-    rows
-}
 
-fn order_keys<'a>(
-    plan: &Plan,
-    row: &Wide,
-    by: impl Iterator<Item = &'a super::expression::Expression>,
-) -> Vec<OrderKey> {
-    with_row(plan, row, |context| {
-        by.map(|key| {
-            let cell = key.value(context);
-            OrderKey::of(&value_of(cell, context))
-        })
-        .collect()
-    })
+    fn apply(&mut self, stage: &After) {
+        match stage {
+            After::Where(condition) => {
+                let (plan, cells) = (self.plan, &mut self.cells);
+                self.rows
+                    .retain(|row| with_row(plan, cells, row, |context| condition.holds(context)));
+            }
+            After::Let(slot, expression) => {
+                for row in &mut self.rows {
+                    row.values[*slot] = with_row(self.plan, &mut self.cells, row, |context| {
+                        let cell = expression.value(context);
+                        value_of(cell, context)
+                    });
+                }
+            }
+            After::Sort(keys) => {
+                let by: Vec<&Expression> = keys.iter().map(|(key, _)| key).collect();
+                let descending: Vec<bool> = keys.iter().map(|(_, descends)| *descends).collect();
+                self.sort(&by, &descending);
+            }
+            After::Top(count, by) => self.top(*count, by),
+        }
+    }
+
+    fn sort(&mut self, by: &[&Expression], descending: &[bool]) {
+        let all = self.order_keys(by);
+        let key = |row: usize| &all[row * by.len()..(row + 1) * by.len()];
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by(|one, other| ordered(key(*one), key(*other), descending));
+        self.arrange(&order);
+    }
+
+    /// Takes the first rows of each window in descending order. Those that are equal stay in their
+    /// order.
+    fn top(&mut self, count: usize, by: &[Expression]) {
+        let by: Vec<&Expression> = by.iter().collect();
+        let all = self.order_keys(&by);
+        let key = |row: usize| &all[row * by.len()..(row + 1) * by.len()];
+        let window = |row: usize| self.rows[row].window;
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by(|one, other| {
+            window(*one).cmp(&window(*other)).then_with(|| key(*other).cmp(key(*one)))
+        });
+        let mut taken = (None, 0);
+        order.retain(|row| {
+            let window = Some(window(*row));
+            taken = if taken.0 == window { (window, taken.1 + 1) } else { (window, 1) };
+            taken.1 <= count
+        });
+        self.arrange(&order);
+    }
+
+    /// The same for rows without windows that are in no order yet.
+    fn top_of_unordered(&mut self, count: usize, by: &[Expression]) {
+        let by: Vec<&Expression> = by.iter().collect();
+        let all = self.order_keys(&by);
+        let key = |row: usize| &all[row * by.len()..(row + 1) * by.len()];
+        let keys = self.key_columns();
+        let own = |row: usize| self.rows[row].values[..keys].iter().map(OrderKey::of);
+        let compare = |one: &usize, other: &usize| {
+            key(*other).cmp(key(*one)).then_with(|| own(*one).cmp(own(*other)))
+        };
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        if count < order.len() {
+            order.select_nth_unstable_by(count, compare);
+            order.truncate(count);
+        }
+        order.sort_unstable_by(compare);
+        self.arrange(&order);
+    }
+
+    /// The rows with the values of the columns.
+    fn visible(self) -> Vec<Row> {
+        let slots = self.plan.visible();
+        let row = |mut row: Wide| Row {
+            values: slots
+                .iter()
+                .map(|slot| std::mem::replace(&mut row.values[*slot], Value::Missing))
+                .collect(),
+        };
+        self.rows.into_iter().map(row).collect()
+    }
 }
 
 fn ordered(one: &[OrderKey], other: &[OrderKey], descending: &[bool]) -> Ordering {

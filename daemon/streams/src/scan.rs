@@ -77,6 +77,18 @@ impl Scanner {
         }
     }
 
+    /// The name of its stage.
+    pub(crate) fn stage(&self) -> &'static str {
+        match self {
+            Self::Weblog(weblog) => weblog.stage(),
+            Self::Json(_) => "json",
+            Self::Logfmt(_) => "logfmt",
+            Self::Syslog(_) => "syslog",
+            Self::Template(_) => "parse",
+            Self::Pattern(_) => "regex",
+        }
+    }
+
     /// The field that others call so.
     pub(crate) fn translation(&self, name: &str) -> Option<&'static str> {
         let Self::Weblog(_) = self else { return None };
@@ -147,6 +159,14 @@ fn without_return(line: &[u8]) -> &[u8] {
 /// The end of a text in quotes: the place of the next `"` from `start` on that has no odd number of
 /// backslashes before it; and whether there are backslashes.
 fn closing_quote(line: &[u8], start: usize) -> Option<(usize, bool)> {
+    // Most are short: a loop is done before a search has begun.
+    for (at, byte) in line.get(start..)?.iter().take(16).enumerate() {
+        match byte {
+            b'"' => return Some((start + at, false)),
+            b'\\' => break,
+            _ => {}
+        }
+    }
     let mut from = start;
     let mut escaped = false;
     loop {

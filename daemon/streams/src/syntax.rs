@@ -2,6 +2,7 @@
 //! Whether names exist is not known here.
 
 mod expression;
+mod hints;
 mod lexer;
 mod parser;
 mod pattern;
@@ -42,8 +43,9 @@ pub(crate) struct Stage {
     pub(crate) span: Range<usize>,
 }
 
+/// What reads fields.
 #[derive(Debug, Clone)]
-pub(crate) enum StageKind {
+pub(crate) enum Reader {
     Format(Format),
     /// `parse "* - *" as a, b`
     Template {
@@ -55,6 +57,15 @@ pub(crate) enum StageKind {
     Regex {
         text: String,
         span: Range<usize>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum StageKind {
+    /// Reads the line, or a field of it: `nginx from log`.
+    Read {
+        reader: Reader,
+        from: Option<Name>,
     },
     Where(Expression),
     Let {

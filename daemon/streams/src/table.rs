@@ -9,11 +9,13 @@ use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 use std::mem::size_of;
 
-/// Where a group is, and half of its key's hash.
+/// Where a group and its key are, and half of its key's hash. With few lists to look into, a line
+/// of a rare group waits less for memory.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     hash: u32,
     group: u32,
+    key: u32,
 }
 
 impl Entry {
@@ -78,10 +80,11 @@ impl Table {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);
         let hash = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
-        let entry = Entry { hash, group: 0 };
-        let is_same = |entry: &Entry| {
-            entry.hash == hash && usize::try_from(entry.group).is_ok_and(|at| self.key(at) == key)
-        };
+        let entry = Entry { hash, group: 0, key: 0 };
+        // No key is the beginning of another, since each part says how long it is.
+        let begins = |at: usize| self.keys.get(at..).is_some_and(|keys| keys.starts_with(key));
+        let is_same =
+            |entry: &Entry| entry.hash == hash && usize::try_from(entry.key).is_ok_and(begins);
         let found = self.index.find(entry.spread(), is_same).copied();
         self.last = match found {
             Some(entry) => usize::try_from(entry.group).unwrap_or_default(),
@@ -95,12 +98,14 @@ impl Table {
         if group >= self.limits.groups {
             return Err(Full::Groups(self.limits.groups));
         }
+        let start = u32::try_from(self.keys.len()).map_err(|_| Full::Bytes(self.limits.bytes))?;
         self.keys.extend_from_slice(key);
         self.ends.push(self.keys.len());
         for states in &mut self.states {
             states.push();
         }
-        let entry = Entry { group: u32::try_from(group).unwrap_or(u32::MAX), ..entry };
+        let group_number = u32::try_from(group).unwrap_or(u32::MAX);
+        let entry = Entry { group: group_number, key: start, ..entry };
         self.index.insert_unique(entry.spread(), entry, |entry| entry.spread());
         self.check()?;
         Ok(group)

@@ -7,7 +7,7 @@ use crate::expression::{Expression, Type};
 use crate::scan::{
     Json, Logfmt, Lookup, Pattern, Scanner, Syslog, Template, Weblog, compile, reason,
 };
-use crate::syntax::{Format, Name, Stage, StageKind, suggestion};
+use crate::syntax::{Format, Name, Reader, Stage, StageKind, suggestion};
 use std::ops::Range;
 
 /// Names that every line has.
@@ -37,12 +37,9 @@ impl Lines {
     /// Compiles a stage that is no aggregate.
     pub(super) fn stage(&mut self, stage: &Stage) -> Result<(), QueryError> {
         let step = match &stage.kind {
-            StageKind::Format(format) => Step::Scan(Box::new(scanner(*format))),
-            StageKind::Template { text, span, names } => {
-                Step::Scan(Box::new(Scanner::Template(template(text, span, names)?)))
-            }
-            StageKind::Regex { text, span } => {
-                Step::Scan(Box::new(Scanner::Pattern(pattern(text, span)?)))
+            StageKind::Read { reader, from } => {
+                let from = from.as_ref().map(|from| self.name(from)).transpose()?;
+                Step::Scan(Box::new(scanner(reader)?), from.map(|(value, _)| value))
             }
             StageKind::Where(source) => Step::Where(condition(source, self)?),
             StageKind::Let { name, value } => {
@@ -67,39 +64,46 @@ impl Lines {
     /// The names that stages before this made, in their order.
     fn known(&self) -> Vec<&str> {
         let scanned = self.steps.iter().filter_map(|step| match step {
-            Step::Scan(scanner) => Some(scanner.names()),
+            Step::Scan(scanner, _) => Some(scanner.names()),
             Step::Where(_) | Step::Let(..) => None,
         });
         let made = self.made.iter().map(|made| made.name.as_str());
         scanned.flatten().chain(made).collect()
     }
 
-    /// The slot of a field that a stage reads, or a value that `let` made: the last of that name.
-    fn find(&mut self, name: &Name) -> Result<Option<(usize, Type)>, QueryError> {
+    /// A value that `let` made, or a field that a stage reads: the last of that name. Lines may
+    /// have fields that the query does not tell of: of these the last one that a line has.
+    fn find(&mut self, name: &Name) -> Result<Option<(Expression, Type)>, QueryError> {
         let known: Vec<String> = self.known().into_iter().map(str::to_owned).collect();
-        let next = self.slots;
+        let mut slots = Vec::new();
         for at in (0..self.steps.len()).rev() {
             let made = self.made.iter().rfind(|made| made.step == at && made.name == name.text);
             if let Some(made) = made {
-                return Ok(Some((made.slot, made.kind)));
+                slots.push(made.slot);
+                let kind = if slots.len() == 1 { made.kind } else { Type::Field };
+                return Ok(Some((first_of(slots), kind)));
             }
-            let Step::Scan(scanner) = &mut self.steps[at] else { continue };
+            let Step::Scan(scanner, _) = &mut self.steps[at] else { continue };
             if scanner.is_open() && !name.quoted && !known.contains(&name.text) {
                 refuse_near(name, scanner, &known)?;
             }
-            match scanner.need(&name.text, next) {
-                Lookup::Unknown => {}
+            let is_certain = scanner.names().contains(&name.text.as_str());
+            match scanner.need(&name.text, self.slots) {
+                Lookup::Unknown => continue,
                 Lookup::Slot(slot) => {
                     self.slots = self.slots.max(slot + 1);
-                    return Ok(Some((slot, Type::Field)));
+                    slots.push(slot);
                 }
                 Lookup::TooMany => {
                     let message = "a query can use at most 64 fields of a line";
                     return Err(QueryError::new(message, name.span.clone()));
                 }
             }
+            if is_certain {
+                break;
+            }
         }
-        Ok(None)
+        Ok((!slots.is_empty()).then(|| (first_of(slots), Type::Field)))
     }
 
     fn unknown(&self, name: &Name) -> QueryError {
@@ -132,10 +136,7 @@ impl Names for Lines {
                 _ => {}
             }
         }
-        match self.find(name)? {
-            Some((slot, kind)) => Ok((Expression::Slot(slot), kind)),
-            None => Err(self.unknown(name)),
-        }
+        self.find(name)?.ok_or_else(|| self.unknown(name))
     }
 
     fn column(&self, _: &str) -> Option<(Expression, Type)> {
@@ -148,13 +149,24 @@ impl Names for Lines {
     }
 }
 
-fn scanner(format: Format) -> Scanner {
-    match format {
-        Format::Nginx | Format::Apache => Scanner::Weblog(Weblog::default()),
-        Format::Json => Scanner::Json(Json::default()),
-        Format::Logfmt => Scanner::Logfmt(Logfmt::default()),
-        Format::Syslog => Scanner::Syslog(Syslog::default()),
+/// The first of these that a line has.
+fn first_of(slots: Vec<usize>) -> Expression {
+    match slots[..] {
+        [slot] => Expression::Slot(slot),
+        _ => Expression::First(slots),
     }
+}
+
+fn scanner(reader: &Reader) -> Result<Scanner, QueryError> {
+    Ok(match reader {
+        Reader::Format(Format::Nginx) => Scanner::Weblog(Weblog::new("nginx")),
+        Reader::Format(Format::Apache) => Scanner::Weblog(Weblog::new("apache")),
+        Reader::Format(Format::Json) => Scanner::Json(Json::default()),
+        Reader::Format(Format::Logfmt) => Scanner::Logfmt(Logfmt::default()),
+        Reader::Format(Format::Syslog) => Scanner::Syslog(Syslog::default()),
+        Reader::Template { text, span, names } => Scanner::Template(template(text, span, names)?),
+        Reader::Regex { text, span } => Scanner::Pattern(pattern(text, span)?),
+    })
 }
 
 /// Lines of this format may have any field. One that is called nearly as a known one is most likely
@@ -182,8 +194,24 @@ fn misplaced(what: &str, span: &Range<usize>) -> QueryError {
     QueryError::new(message, span.clone())
 }
 
+/// The texts between the `*` of a template. `\*` is a star, `\\` a backslash.
+fn pieces(template: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut characters = template.chars().peekable();
+    while let Some(next) = characters.next() {
+        let behind = |next: &char| matches!(next, '*' | '\\');
+        let escaped = if next == '\\' { characters.next_if(behind) } else { None };
+        match (escaped, pieces.last_mut()) {
+            (None, _) if next == '*' => pieces.push(String::new()),
+            (escaped, Some(piece)) => piece.push(escaped.unwrap_or(next)),
+            (_, None) => {}
+        }
+    }
+    pieces
+}
+
 fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template, QueryError> {
-    let texts: Vec<&str> = text.split('*').collect();
+    let texts = pieces(text);
     let stars = texts.len() - 1;
     let wrong = |message: String| Err(QueryError::new(message, span.clone()));
     if stars == 0 {
@@ -192,7 +220,7 @@ fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template,
     if stars > 64 {
         return wrong("a template has at most 64 `*`".to_owned());
     }
-    if texts[1..stars].contains(&"") {
+    if texts[1..stars].iter().any(String::is_empty) {
         return wrong("between two `*` something must stand that ends the first".to_owned());
     }
     if stars != names.len() {

@@ -75,7 +75,7 @@ impl RowStages {
                                in `count, p99(rt) by member`";
                 return Err(QueryError::new(message, stage.span.clone()));
             }
-            StageKind::Format(_) | StageKind::Template { .. } | StageKind::Regex { .. } => {
+            StageKind::Read { .. } => {
                 let message = "this reads lines: put it before the aggregate";
                 return Err(QueryError::new(message, stage.span.clone()));
             }

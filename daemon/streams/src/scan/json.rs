@@ -116,7 +116,7 @@ impl Reader<'_> {
                     let text = self.unescaped(start..end);
                     self.cells.keep(&text)
                 } else {
-                    Cell::Line(start, end)
+                    self.cells.place(start, end)
                 };
                 self.set(here, cell);
                 return Some(());
@@ -133,7 +133,8 @@ impl Reader<'_> {
             b'-' | b'0'..=b'9' => self.number()?,
             _ => return None,
         }
-        self.set(here, Cell::Line(start, self.at));
+        let cell = self.cells.place(start, self.at);
+        self.set(here, cell);
         Some(())
     }
 

@@ -64,7 +64,7 @@ fn set_quoted(
     cells: &mut Cells,
 ) {
     if !escaped {
-        cells.set(slot, Cell::Line(place.start, place.end));
+        cells.set_place(Some(slot), place);
         return;
     }
     let start = cells.scratch.len();

@@ -75,7 +75,7 @@ impl Pattern {
         for (field, group) in self.fields.iter().zip(&self.groups) {
             let place = places[2 * group].zip(places[2 * group + 1]);
             let cell =
-                place.map_or(Cell::Missing, |(start, end)| Cell::Line(start.get(), end.get()));
+                place.map_or(Cell::Missing, |(start, end)| cells.place(start.get(), end.get()));
             cells.set_if(field.slot, cell);
         }
         true

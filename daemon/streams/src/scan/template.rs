@@ -18,11 +18,11 @@ pub(crate) struct Template {
 impl Template {
     /// The texts between the `*`: one more than there are names. All of them but the first and the
     /// last have bytes.
-    pub(crate) fn new(texts: &[&str], names: Vec<String>) -> Self {
+    pub(crate) fn new(texts: &[String], names: Vec<String>) -> Self {
         let finder = |text: &str| Finder::new(text.as_bytes()).into_owned();
         let behind = texts[1..].iter().map(|text| (!text.is_empty()).then(|| finder(text)));
         let fields = names.into_iter().map(|name| Named { name, slot: None });
-        Self { first: finder(texts[0]), behind: behind.collect(), fields: fields.collect() }
+        Self { first: finder(&texts[0]), behind: behind.collect(), fields: fields.collect() }
     }
 
     pub(super) fn scan(&self, line: &[u8], cells: &mut Cells) -> Option<()> {

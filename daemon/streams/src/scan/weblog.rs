@@ -50,14 +50,24 @@ const AGENT: usize = 11;
 const STAMP_LENGTH: usize = 26;
 
 /// Which fields are needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Weblog {
+    /// What the query calls the format.
+    stage: &'static str,
     slots: [Option<usize>; NAMES.len()],
     /// What is behind the agent.
     tail: Needs,
 }
 
 impl Weblog {
+    pub(crate) fn new(stage: &'static str) -> Self {
+        Self { stage, slots: [None; NAMES.len()], tail: Needs::default() }
+    }
+
+    pub(super) fn stage(&self) -> &'static str {
+        self.stage
+    }
+
     pub(super) fn need(&mut self, name: &str, next: usize) -> Lookup {
         match NAMES.iter().position(|known| *known == name) {
             Some(field) => Lookup::Slot(*self.slots[field].get_or_insert(next)),

@@ -1,5 +1,6 @@
 //! Expressions, by recursive descent: each level of precedence is a function.
 
+use super::hints::no_value;
 use super::lexer::{Kind, unescaped};
 use super::parser::Parser;
 use super::words::RESERVED;
@@ -94,7 +95,7 @@ impl Parser<'_> {
             }
         }
         if self.take_word("matches") || self.take_sign("~") {
-            let (regex, span) = self.raw_text("a regular expression in quotes")?;
+            let (regex, span) = self.regex()?;
             let whole = left.span.start..span.end;
             let kind = ExpressionKind::Matches { value: Box::new(left), regex, span };
             return self.part(kind, whole);
@@ -161,6 +162,12 @@ impl Parser<'_> {
             Kind::Word(word) if word == "true" || word == "false" => {
                 self.at += 1;
                 self.part(ExpressionKind::Truth(word == "true"), span)
+            }
+            Kind::Word(word) if no_value(&word).is_some() => {
+                Err(self.error_here(no_value(&word).unwrap_or_default()))
+            }
+            Kind::Sign("~") if self.at > 0 && self.before().end == span.start => {
+                Err(self.error_here("write `~` alone, or `matches`"))
             }
             Kind::Word(word) if !RESERVED.contains(&word.as_str()) => self.named(word),
             Kind::Quoted(text) => {

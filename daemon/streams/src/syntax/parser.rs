@@ -1,17 +1,21 @@
 //! Stages, by recursive descent over the tokens.
 
+use super::hints::behind_stage;
 use super::lexer::{Kind, Token, raw, tokens};
 use super::pattern::{Pattern, pattern};
 use super::words::{RESERVED, STAGES, STREAM_STAGES, stage_suggestion};
 use super::{
-    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, SortKey, Stage,
-    StageKind, Windows,
+    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, Reader, SortKey,
+    Stage, StageKind, Windows,
 };
 use crate::decimal::Decimal;
 use std::ops::Range;
 
 /// The longest window, and the longest time between windows, in milliseconds: 366 days.
 const MAX_WINDOW: i64 = 366 * 86_400_000;
+
+/// The most regular expressions of a query, without its pattern.
+const MAX_REGEXES: usize = 8;
 
 /// In at most so many windows a line is counted.
 const MAX_OVERLAP: i64 = 1_000;
@@ -23,21 +27,21 @@ pub(crate) fn parse(query: &str) -> Result<(Option<String>, Vec<Stage>), QueryEr
         return Err(QueryError::new(message, MAX_QUERY..query.len()));
     }
     let pattern = pattern(query)?;
-    refuse_stage_as_pattern(query, &pattern)?;
+    refuse_stage_as_pattern(&pattern)?;
     let mut parser = Parser::new(query, tokens(query, pattern.end)?);
     parser.pattern_is_bare = pattern.bare && pattern.text.is_some();
     let mut stages = Vec::new();
     while parser.take_sign("|") {
         stages.push(parser.stage()?);
         if !parser.at_end() && *parser.kind() != Kind::Sign("|") {
-            return Err(parser.expected("`|` or the end of the query"));
+            return Err(parser.error_here(parser.hint_behind_stage()));
         }
     }
     Ok((pattern.text, stages))
 }
 
 /// `nginx | count` most likely means `| nginx | count`.
-fn refuse_stage_as_pattern(query: &str, pattern: &Pattern) -> Result<(), QueryError> {
+fn refuse_stage_as_pattern(pattern: &Pattern) -> Result<(), QueryError> {
     let Some(text) = pattern.text.as_ref().filter(|_| pattern.bare) else { return Ok(()) };
     let is_name = STAGES.contains(&text.as_str()) || function(text).is_some();
     let is_stage = || {
@@ -49,7 +53,6 @@ fn refuse_stage_as_pattern(query: &str, pattern: &Pattern) -> Result<(), QueryEr
     }
     let quoted = if text.contains('\'') { format!("{text:?}") } else { format!("'{text}'") };
     let message = format!("begin with `| {text}` for the stage, or write {quoted} for the pattern");
-    debug_assert!(query.get(pattern.span.clone()).is_some());
     Err(QueryError::new(message, pattern.span.clone()))
 }
 
@@ -62,13 +65,15 @@ pub(super) struct Parser<'a> {
     pub(super) parts: usize,
     /// In how many parentheses this is.
     pub(super) depth: usize,
+    /// How many regular expressions there are.
+    regexes: usize,
     /// There is a pattern without quotes.
     pattern_is_bare: bool,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, tokens: Vec<Token>) -> Self {
-        Self { text, tokens, at: 0, parts: 0, depth: 0, pattern_is_bare: false }
+        Self { text, tokens, at: 0, parts: 0, depth: 0, regexes: 0, pattern_is_bare: false }
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -91,6 +96,13 @@ impl<'a> Parser<'a> {
 
     pub(super) fn error_here(&self, message: impl Into<String>) -> QueryError {
         QueryError::new(message, self.here())
+    }
+
+    /// What to say of a token that no stage goes on with.
+    fn hint_behind_stage(&self) -> String {
+        let before = &self.tokens[self.at.saturating_sub(1)];
+        let hint = behind_stage(self.text, before, &self.tokens[self.at]);
+        hint.unwrap_or_else(|| self.expected("`|` or the end of the query").message)
     }
 
     /// Something else stands here.
@@ -128,6 +140,16 @@ impl<'a> Parser<'a> {
         let text = raw(inner, *quote);
         self.at += 1;
         Ok((text, span))
+    }
+
+    /// A regular expression in quotes. Their automata take memory, so there are few.
+    pub(super) fn regex(&mut self) -> Result<(String, Range<usize>), QueryError> {
+        self.regexes += 1;
+        if self.regexes > MAX_REGEXES {
+            let message = format!("a query has at most {MAX_REGEXES} regular expressions");
+            return Err(self.error_here(message));
+        }
+        self.raw_text("a regular expression in quotes")
     }
 
     /// What these tokens say, with spaces only where two words would become one.
@@ -170,15 +192,15 @@ impl<'a> Parser<'a> {
         };
         self.at += 1;
         let kind = match word.as_str() {
-            "nginx" => StageKind::Format(Format::Nginx),
-            "apache" => StageKind::Format(Format::Apache),
-            "json" => StageKind::Format(Format::Json),
-            "logfmt" => StageKind::Format(Format::Logfmt),
-            "syslog" => StageKind::Format(Format::Syslog),
+            "nginx" => self.read(Reader::Format(Format::Nginx))?,
+            "apache" => self.read(Reader::Format(Format::Apache))?,
+            "json" => self.read(Reader::Format(Format::Json))?,
+            "logfmt" => self.read(Reader::Format(Format::Logfmt))?,
+            "syslog" => self.read(Reader::Format(Format::Syslog))?,
             "parse" => self.template()?,
             "regex" => {
-                let (text, span) = self.raw_text("a regular expression in quotes")?;
-                StageKind::Regex { text, span }
+                let (text, span) = self.regex()?;
+                self.read(Reader::Regex { text, span })?
             }
             "where" => StageKind::Where(self.expression()?),
             "let" => {
@@ -218,11 +240,21 @@ impl<'a> Parser<'a> {
 
     fn template(&mut self) -> Result<StageKind, QueryError> {
         let (text, span) = self.raw_text("a template such as \"* - *\"")?;
+        let from = self.from()?;
         if !self.take_word("as") {
             return Err(self.expected("`as` and a name for each `*`"));
         }
         let names = self.names()?;
-        Ok(StageKind::Template { text, span, names })
+        Ok(StageKind::Read { reader: Reader::Template { text, span, names }, from })
+    }
+
+    fn read(&mut self, reader: Reader) -> Result<StageKind, QueryError> {
+        Ok(StageKind::Read { reader, from: self.from()? })
+    }
+
+    /// `from message`, if it stands here.
+    fn from(&mut self) -> Result<Option<Name>, QueryError> {
+        if self.take_word("from") { self.name().map(Some) } else { Ok(None) }
     }
 
     fn sort(&mut self) -> Result<StageKind, QueryError> {
@@ -365,6 +397,9 @@ fn function(word: &str) -> Option<Function> {
         _ => {}
     }
     let digits = word.strip_prefix('p')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
     let (whole, fraction) = match digits.split_once('.') {
         Some((whole, fraction)) => (whole, fraction),
         None if digits.len() > 2 && digits.starts_with('9') => digits.split_at(2),

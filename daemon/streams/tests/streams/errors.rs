@@ -36,6 +36,12 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("| count every 10s over 15s", "15s", "a multiple of `every`"),
     ("| count every 1ms over 10s", "10s", "at most 1000 times"),
     ("| count by member extra", "extra", "`|` or the end"),
+    ("| nginx | where client = 10.0.0.1 | count", ".0", "put this in quotes"),
+    ("| json | count by user-agent", "-", "in backquotes: `user-..`"),
+    ("| nginx | count by status where bytes > 1", "where", "put `|` before it"),
+    ("| nginx | count by status | sort count decs", "decs", "did you mean `desc`?"),
+    ("| nginx | where path =~ 'x' | count", "~", "write `~` alone"),
+    ("| nginx | where user == null | count", "null", "not has(x)"),
     ("| count(status)", "status", "`count` counts lines"),
     ("| nginx | sum by status", "by", "`sum` needs a field"),
     ("| nginx | sum(bytes, status)", ",", "takes one field"),
@@ -65,6 +71,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("| parse '*' as time | count", "time", "choose another name"),
     ("| parse '*' | count", "|", "`as` and a name"),
     ("| parse \"* *\" as user, rest | count by usr", "usr", "did you mean `user`?"),
+    ("| nginx from log | count", "log", "put a stage before it"),
+    ("| json | parse '*' from as a | count", "as", "is a word of the language"),
     ("| regex 'a' | count", "'a'", "it names no field"),
     ("| regex '(?P<a>[' | count", "'(?P<a>['", "unclosed"),
     ("| regex '(?P<a>\\w{1000}){100}' | count", "'(?P<a>\\w{1000}){100}'", "too large"),
@@ -126,6 +134,7 @@ fn queries_have_bounds() {
         error_of(&format!("| where {} true | count", "not ".repeat(3_000))).contains("too many")
     );
     assert!(error_of(&format!("{} | count", "| where true".repeat(40))).contains("at most 32"));
+    assert!(error_of(&format!("| where {} | count", ["line ~ 'a'"; 9].join(" or "))).contains("8"));
     let fields: Vec<String> = (0..70).map(|number| format!("has(f{number})")).collect();
     assert!(error_of(&format!("| json | where {} | count", fields.join(" or "))).contains("64"));
     let keys: Vec<String> = (0..9).map(|number| format!("f{number}")).collect();

@@ -215,6 +215,7 @@ fn templates_take_as_little_as_they_can() {
     unreadable("parse 'user=* to *' as a, b", line);
     check("parse '*' as all", "all", b"\x00\xff", r"\x00\xff");
     check("parse '* *' as a, b", "a, b", b" ", " ");
+    check(r"parse '\*\\* \d*' as a, b", "a, b", br"x*\1 \d2", "1 2");
 }
 
 #[test]
@@ -223,6 +224,31 @@ fn groups_of_regular_expressions_are_fields() {
     check("regex '(?P<a>\\d+)-(?<b>\\d+)'", "a, b", b"x 12-34 y", "12 34");
     check(r"regex '(?-u:(?P<a>\xff+))'", "a", b"\xff\xff\x00", r"\xff\xff");
     unreadable("regex '(?P<a>\\d)'", b"none");
+}
+
+/// Containers wrap lines in JSON: the line is a field there, with or without escapes.
+#[test]
+fn fields_are_read_like_lines() {
+    let wrapped = br#"{"a":"b c",
+        "log":"h - - [s] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\" rt=0.5 q=\"x \\\"y\\\"\""}"#;
+    check("json | nginx from log", "path, status, rt, q, a", wrapped, r#"/a 200 0.5 x \"y\" b c"#);
+    check(
+        "json | nginx from log",
+        "status",
+        br#"{"log":"h - - [s] \"-\" 200 5","status":"x"}"#,
+        "200",
+    );
+    check("json | let x = 1 | logfmt from log", "x", br#"{"log":"a=1"}"#, "1");
+    check("json | let x = 1 | logfmt from log", "x", br#"{"log":"x=2"}"#, "2");
+    check("json | parse '* *' from a as one, two", "one, two, a", wrapped, "b c b c");
+    check("json | regex '(?P<one>.)' from a", "one", wrapped, "b");
+    check("json | logfmt from log", "rt, q", wrapped, r#"0.5 x \"y\""#);
+    check("json | json from inner", "x, y", br#"{"inner":"{\"x\":\"\\u0041\",\"y\":1}"}"#, "A 1");
+    check("json | json from inner", "x.y", br#"{"inner":{"x":{"y":1}}}"#, "1");
+    check("let a = concat('k=', 'v') | logfmt from a", "k", b"", "v");
+    check("parse '*' from member as name", "name", b"", "m");
+    unreadable("json | nginx from missing", wrapped);
+    unreadable("json | nginx from a", wrapped);
 }
 
 #[test]

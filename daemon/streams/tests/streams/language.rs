@@ -24,6 +24,8 @@ fn patterns_are_bare_or_in_quotes() {
         (r"'a\\' | count", Some(r"a\\")),
         ("'nginx' | count", Some("nginx")),
         ("it's | count", Some("it's")),
+        // Nearly a percentile, and not ASCII.
+        ("p9\u{e4} | count", Some("p9\u{e4}")),
     ];
     for (query, expected) in table {
         assert_eq!(pattern(query).as_deref(), expected, "{query}");
@@ -63,6 +65,14 @@ fn windows_begin_at_multiples() {
     assert_eq!(ask("| count every 1m", "-1 x"), ["1969-12-31T23:59:00Z 1"]);
     let found = counts(query, &[b"no time a=1"]);
     assert_eq!((found.lines, found.without_time, found.unparsed), (1, 1, 0));
+}
+
+/// The first window of all begins earlier than numbers reach.
+#[test]
+fn times_at_the_end_of_numbers_are_no_panic() {
+    let (least, most) = (i64::MIN.to_string(), i64::MAX.to_string());
+    let rows = answer("| count every 7s over 21s", &[least.as_bytes(), most.as_bytes()]);
+    assert_eq!((rows.counts.without_time, rows.rows.len()), (1, 3));
 }
 
 #[test]
@@ -176,6 +186,9 @@ fn columns_have_names_and_kinds() {
     ];
     assert_eq!(names, expected);
     assert!(plan.needs_time());
+    assert_eq!(plan.reader(), Some("nginx"));
+    assert_eq!(super::support::plan("| count").reader(), None);
+    assert_eq!(super::support::plan("| json | nginx from log | count").reader(), None);
     assert!(!super::support::plan("| nginx | count by stamp").needs_time());
 }
 

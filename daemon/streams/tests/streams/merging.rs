@@ -141,6 +141,18 @@ proptest! {
     }
 }
 
+/// Of equally many, the first by their keys are chosen, whatever came first.
+#[test]
+fn ties_are_chosen_by_their_keys() {
+    let plan = plan("| logfmt | top 3 by k");
+    let lines: Vec<String> = (0..200).map(|number| format!("k={}", number * 77 % 200)).collect();
+    let bytes: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    for order in [bytes.clone(), bytes.into_iter().rev().collect()] {
+        let rows = gathered(&plan, super::support::fold(&plan, order).into_partials());
+        assert_eq!(super::support::shown(&rows), ["0 1", "1 1", "2 1"]);
+    }
+}
+
 /// Sets and sketches that do not fit into one partial sum are divided, and whole again.
 #[test]
 fn large_states_are_divided() {
@@ -165,6 +177,16 @@ fn large_states_are_divided() {
         assert_eq!(rows, gathered(&plan, other.into_partials()));
         assert_eq!(number(&rows.rows[0].values[5]), Some((lines - 1).to_string()));
     }
+}
+
+/// A plan is shared by threads, and what they sum comes together.
+#[test]
+fn plans_and_folds_go_to_other_threads() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Plan>();
+    moved::<Fold>();
+    moved::<memberd_streams::Gather>();
 }
 
 /// A table of many groups becomes many partial sums, none longer than allowed.
