@@ -10,7 +10,7 @@ mod print;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser as _, ValueHint};
+use clap::Parser as _;
 use memberd_control::message::{Reply, Request};
 use memberd_streams::{Limits, Plan, Query, QueryError, Rows};
 use serde::Serialize;
@@ -35,12 +35,12 @@ use crate::output::Output;
 pub(crate) struct Stats {
     /// The question: a pattern of grep, and stages behind it, each after a |. It is written in
     /// quotes, and memberctl-stats-language(7) explains it
-    #[arg(value_name = "QUERY", value_hint = ValueHint::Other)]
+    #[arg(value_name = "QUERY")]
     query: String,
 
     /// Only files that match one of these globs, or NAME:FILE as grep prints it. Without a FILE,
     /// all that the members offer are read
-    #[arg(value_name = "FILE", value_hint = ValueHint::Other)]
+    #[arg(value_name = "FILE")]
     files: Vec<String>,
 
     #[command(flatten)]

@@ -22,7 +22,8 @@ type (totals), rows, lines, unparsed, without_time, not_numbers, and as that of 
 bytes, errors and each of the members.
 
 A member counts wholly or not at all. Standard error names those that are missing, and says how \
-many lines the query did not understand. Neither --groups nor --memory ever cuts an answer: more \
+many lines the query did not understand. A member that failed is missing, since copies of its logs \
+are not counted yet. Neither --groups nor --memory ever cuts an answer: more \
 is an error. A member has no more memory for a question than its worker has, which is 96 MiB for \
 a single one.
 

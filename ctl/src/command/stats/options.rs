@@ -111,7 +111,8 @@ struct Members {
     #[arg(long, value_name = "KEY[=VALUE]")]
     tag: Vec<TagFilter>,
 
-    /// Do not read what other members keep of the logs of members that failed
+    /// Do not ask for what other members keep of the logs of members that failed. It is not counted
+    /// yet: such a member is missing, and its line does not say that there are copies
     #[arg(long)]
     no_copies: bool,
 }

@@ -196,8 +196,8 @@ impl World {
         }
     }
 
-    /// Whether a disk can be lost, and all that was acknowledged is still on another, which is not to
-    /// be lost itself.
+    /// Whether a disk can be lost, and all that was acknowledged is still on another, which is not
+    /// to be lost itself.
     pub fn can_lose(&self, at: usize) -> bool {
         let last = self.truth.catalog.applied();
         let has_all = |i: &usize| {
