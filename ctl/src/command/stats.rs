@@ -38,8 +38,8 @@ pub(crate) struct Stats {
     #[arg(value_name = "QUERY")]
     query: String,
 
-    /// Only files that match one of these globs, or NAME:FILE as grep prints it. Without a FILE, all
-    /// that the members offer are read
+    /// Only files that match one of these globs, or NAME:FILE as grep prints it. Without a FILE,
+    /// all that the members offer are read
     #[arg(value_name = "FILE")]
     files: Vec<String>,
 

@@ -179,8 +179,14 @@ mod tests {
         assert_eq!(
             lines,
             [
-                r#"{"schema":1,"type":"row","row":{"window":1795224030000,"path":"/a","count":7,"distinct(user)":12000},"estimates":["distinct(user)"]}"#,
-                r#"{"schema":1,"type":"row","row":{"window":1795224040000,"path":{"bytes":"L2EJYv8="},"count":1200,"distinct(user)":null}}"#,
+                concat!(
+                    r#"{"schema":1,"type":"row","row":{"window":1795224030000,"path":"/a","#,
+                    r#""count":7,"distinct(user)":12000},"estimates":["distinct(user)"]}"#
+                ),
+                concat!(
+                    r#"{"schema":1,"type":"row","row":{"window":1795224040000,"#,
+                    r#""path":{"bytes":"L2EJYv8="},"count":1200,"distinct(user)":null}}"#
+                ),
             ]
         );
     }
