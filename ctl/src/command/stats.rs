@@ -109,8 +109,12 @@ impl Stats {
         let (query, plan) = planned(&self.query).map_err(|error| self.wrong(&error))?;
         let request = self.choice.request(&self.query, &query, &self.files, self.limits())?;
         let mut tally = Tally::new(request.grep.files.globs.clone());
-        let rows = self.ask(daemon, &Request::Stats(Box::new(request)), plan, &mut tally)?;
+        let plan = Arc::new(plan);
+        let asked = Request::Stats(Box::new(request));
+        let rows = self.ask(daemon, &asked, Arc::clone(&plan), &mut tally)?;
         self.print(&rows, &tally, form)?;
+        let left_out = print::left_out(&rows.counts, plan.reader());
+        left_out.iter().for_each(|line| print_message(line));
         Ok(match &rows {
             _ if !tally.is_whole() => Status::Trouble,
             Rows { rows, .. } if rows.is_empty() => Status::Nothing,
@@ -137,10 +141,10 @@ impl Stats {
         &self,
         daemon: &Daemon,
         request: &Request,
-        plan: Plan,
+        plan: Arc<Plan>,
         tally: &mut Tally,
     ) -> Result<Rows, Failure> {
-        let mut gathering = Gathering::new(Arc::new(plan), self.limits());
+        let mut gathering = Gathering::new(plan, self.limits());
         let mut progress = Progress::new(false);
         let mut reports = Reports::new(false);
         let mut connection = Connection::ask(daemon, request, ReplyTimeout::Never)?;
@@ -177,7 +181,7 @@ impl Stats {
         gathering.finish()
     }
 
-    /// Prints the rows, and what is in none of them.
+    /// Prints the rows.
     fn print(&self, rows: &Rows, tally: &Tally, form: Option<Form>) -> Result<(), Failure> {
         let mut output = Output::new();
         let usual = match (self.json, output.is_terminal()) {
@@ -191,7 +195,6 @@ impl Stats {
             let last = totals::object(tally.members(), tally.copies(), Some(&more))?;
             output.line(&last)?;
         }
-        print::left_out(&rows.counts).iter().for_each(|line| print_message(line));
         Ok(())
     }
 }

@@ -60,11 +60,8 @@ pub(super) struct Choice {
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of grep")]
 struct Pattern {
     /// The pattern is a basic regular expression (default)
-    #[arg(
-        short = 'G',
-        long,
-        conflicts_with_all = ["extended_regexp", "fixed_strings", "perl_regexp"]
-    )]
+    #[arg(short = 'G', long)]
+    #[arg(conflicts_with_all = ["extended_regexp", "fixed_strings", "perl_regexp"])]
     basic_regexp: bool,
 
     /// The pattern is an extended regular expression

@@ -57,14 +57,16 @@ pub(super) fn rows(output: &mut Output, form: Form, rows: &Rows) -> Result<(), F
     output.text(&piece)
 }
 
-/// Sentences about lines and values that are in no row.
-pub(super) fn left_out(counts: &Counts) -> Vec<String> {
+/// Sentences about lines and values that are in no row. `reader` is the stage that reads lines, if
+/// there is one.
+pub(super) fn left_out(counts: &Counts, reader: Option<&str>) -> Vec<String> {
     let Counts { lines, unparsed, without_time, not_numbers } = *counts;
     let of = |number: u64, why: &str| {
         let of = format::count(lines, "line");
         (number > 0).then(|| format!("{number} of {of} {why}"))
     };
-    let parsed = of(unparsed, "were not understood by the query, and are in no row");
+    let reader = reader.unwrap_or("the query");
+    let parsed = of(unparsed, &format!("were not understood by {reader}, and are in no row"));
     let timed = of(without_time, "have no time that is understood, and are in no window");
     let values = format::count(not_numbers, "value");
     let numbers = (not_numbers > 0).then(|| format!("{values} that are no numbers were left out"));
@@ -193,13 +195,15 @@ mod tests {
     fn what_is_in_no_row_is_told() {
         let counts = Counts { lines: 100, unparsed: 4, without_time: 1, not_numbers: 1 };
         assert_eq!(
-            left_out(&counts),
+            left_out(&counts, Some("nginx")),
             [
-                "4 of 100 lines were not understood by the query, and are in no row",
+                "4 of 100 lines were not understood by nginx, and are in no row",
                 "1 of 100 lines have no time that is understood, and are in no window",
                 "1 value that are no numbers were left out",
             ]
         );
-        assert!(left_out(&Counts { lines: 100, ..Counts::default() }).is_empty());
+        assert!(left_out(&Counts { lines: 100, ..Counts::default() }, None).is_empty());
+        let two_readers = left_out(&Counts { lines: 2, unparsed: 1, ..Counts::default() }, None);
+        assert!(two_readers[0].contains("by the query"), "{two_readers:?}");
     }
 }
