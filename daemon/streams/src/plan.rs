@@ -178,6 +178,26 @@ impl Plan {
         &self.grouping.keys
     }
 
+    /// Of each key, whether it is the name of the member, by whatever name a stage calls it.
+    pub(crate) fn member_keys(&self) -> impl Iterator<Item = bool> {
+        self.grouping.keys.iter().map(|key| self.is_member(key))
+    }
+
+    fn is_member(&self, value: &Expression) -> bool {
+        let made = |slot: usize| {
+            self.steps.iter().find_map(|step| match step {
+                Step::Let(made, value) if *made == slot => Some(value),
+                _ => None,
+            })
+        };
+        match value {
+            Expression::Member => true,
+            // A value of `let` names only what was made before it, so this ends.
+            Expression::Slot(slot) => made(*slot).is_some_and(|value| self.is_member(value)),
+            _ => false,
+        }
+    }
+
     /// How often a window begins, in milliseconds. None without windows.
     pub(crate) fn every(&self) -> Option<i64> {
         self.grouping.windows.map(|windows| windows.every)
