@@ -10,7 +10,7 @@ use super::error::QueryError;
 use super::expression::Expression;
 use super::query::Query;
 use super::rows::Column;
-use super::scan::Scanner;
+use super::scan::{Memory, Scanner};
 use super::syntax::{Function, StageKind, Windows};
 use lines::Lines;
 use rows::RowStages;
@@ -76,6 +76,7 @@ struct Grouping {
 pub struct Plan {
     hash: [u8; 16],
     literals: Vec<Vec<u8>>,
+    memory: Memory,
     needs_time: bool,
     slots: usize,
     steps: Vec<Step>,
@@ -113,13 +114,14 @@ impl Plan {
             }
         };
         for stage in stages {
-            rows.stage(stage, &mut lines.literals)?;
+            rows.stage(stage, &mut lines.literals, &mut lines.memory)?;
         }
         let RowStages { after, slots: row_slots, names } = rows;
         let (columns, visible) = names.into_iter().map(|name| (name.column, name.slot)).unzip();
         Ok(Self {
             hash: hash(query.text()),
             literals: lines.literals,
+            memory: lines.memory,
             needs_time: lines.needs_time || grouping.windows.is_some(),
             slots: lines.slots,
             steps: lines.steps,
@@ -150,6 +152,17 @@ impl Plan {
     /// The columns of the answer.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// How many bytes the query's regular expressions take, once for all threads.
+    pub fn shared_bytes(&self) -> usize {
+        self.memory.shared
+    }
+
+    /// How many bytes they may take for each thread that reads lines, beside its table: at most 26
+    /// MiB, and nothing without a regular expression.
+    pub fn thread_bytes(&self) -> usize {
+        self.memory.thread()
     }
 
     /// A hash of the query. Partial sums carry it.
