@@ -27,7 +27,7 @@ impl Entry {
 }
 
 /// Groups by key. Hashes never leave it, and rows are sorted: what is printed does not depend on
-/// the hash. Its seed comes of the query, so that a log's writer cannot choose keys that collide.
+/// the hash. Only a seed that was drawn keeps a log's writer from choosing keys that collide.
 #[derive(Debug)]
 pub(crate) struct Table {
     hasher: FixedState,
