@@ -118,6 +118,8 @@ fn conditions_choose_lines() {
         ("upper(b) == 'X'", "2"),
         ("true", "4"),
         ("missing == missing", "0"),
+        ("missing != missing and missing != 1 and missing != 'x'", "4"),
+        ("missing < 1 or missing >= 1 or missing contains '' or missing in (1)", "0"),
         ("1 / 0 == 0", "0"),
         ("file == 'f' and member == \"m\"", "4"),
         ("time >= 11000", "2"),
@@ -138,6 +140,65 @@ fn values_are_computed_from_fields() {
     assert_eq!(ask(query, PAIRS), ["neg 1", "x-0 1", "x-1 1", "y-1 1"]);
     assert_eq!(ask("| logfmt | let t = round(a / 3, 2) | sum(t)", PAIRS), ["0.67"]);
     assert_eq!(ask("| logfmt | sum(a * rt) as s", PAIRS), ["0.5"]);
+}
+
+/// Each stage could make a text 16 times as long: memory would end before the stages do.
+#[test]
+fn texts_that_are_made_have_a_bound() {
+    let line = "x".repeat(4_096);
+    let sixteen = |name: &str| vec![name; 16].join(", ");
+    let fits = format!("| let a = concat({}) | let n = length(a) | count by n", sixteen("line"));
+    assert_eq!(ask(&fits, &line), ["65536 1"]);
+    let larger = format!("| let a = concat({}) ", sixteen("line"))
+        + &format!("| let b = concat({}) | let n = length(b) | count by n", sixteen("a"));
+    assert_eq!(ask(&larger, &line), [". 1"]);
+    assert_eq!(ask(&larger, "xx"), ["512 1"]);
+    // Rows have the same bound.
+    let rows = format!("| count by line | let a = concat({}) ", sixteen("line"))
+        + &format!("| let b = concat({}) | keep b", sixteen("a"));
+    assert_eq!(ask(&rows, &line), ["."]);
+}
+
+/// All texts that are made of one line together have a bound too, and the next line has it anew.
+#[test]
+fn a_line_makes_few_texts() {
+    let line = "x".repeat(16_000);
+    let made = |number| format!("| let a{number} = concat(line, line, line, line) ");
+    let lets: String = (0..29).map(made).collect();
+    let query = format!("{lets}| where has(a0) and not has(a28) | count");
+    assert_eq!(ask(&query, &format!("{line}\n{line}")), ["2"]);
+}
+
+/// Formats end a line before its carriage return, and other readers keep it.
+#[test]
+fn carriage_returns_stay_but_in_formats() {
+    assert_eq!(shown(&answer("| logfmt | count by a", &[b"a=x\r"])), ["x 1"]);
+    for stage in ["parse 'a=*' as a", "regex 'a=(?P<a>.*)'", "let a = line"] {
+        let lines: [&[u8]; 1] = [b"a=x\r"];
+        let rows = shown(&answer(&format!("| {stage} | let n = length(a) | count by n"), &lines));
+        assert_eq!(rows, [if stage.contains("line") { "4 1" } else { "2 1" }], "{stage}");
+    }
+}
+
+/// A line without the field cannot be read.
+#[test]
+fn stages_read_fields_too() {
+    let text = "msg=\"order placed\"\nmsg=\"card refused\"\nother=1";
+    let query = "| logfmt | parse '* *' from msg as thing, what | count by thing, what";
+    assert_eq!(ask(query, text), ["card refused 1", "order placed 1"]);
+    let lines: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
+    assert_eq!(counts(query, &lines).unparsed, 1);
+}
+
+/// A number of digits is a whole one, and not less than none.
+#[test]
+fn rounding_takes_whole_digits() {
+    let table =
+        [("1", "1.2"), ("1.0", "1.2"), ("0", "1"), ("300", "1.23"), ("1.5", "."), ("-1", ".")];
+    for (digits, expected) in table {
+        let query = format!("| logfmt | let t = round(a, {digits}) | count by t");
+        assert_eq!(ask(&query, "a=1.23"), [format!("{expected} 1")], "{digits}");
+    }
 }
 
 #[test]
