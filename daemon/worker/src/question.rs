@@ -54,17 +54,7 @@ pub(crate) fn answer(
     teller: &Teller,
     resources: &Resources,
 ) {
-    let last = std::thread::scope(|scope| {
-        let ticker = std::thread::Builder::new()
-            .name("ticker".to_owned())
-            .spawn_scoped(scope, || teller.keep_telling());
-        let counted = count(question, stream, teller, resources);
-        teller.end();
-        if let Ok(ticker) = ticker {
-            ticker.thread().unpark();
-        }
-        counted
-    });
+    let last = teller.while_at_work(|| count(question, stream, teller, resources));
     // Whoever has gone hears nothing.
     let _ = match last {
         Ok(counts) => teller.tell(&Answer::Done(counts)),
