@@ -141,7 +141,9 @@ impl Connection {
     ) -> Result<(), AskError> {
         match write(self.frames.get_mut()) {
             Err(FrameError::Io(error)) if is_late(&error) => Err(AskError::Silent),
-            Err(FrameError::Io(_)) | Ok(()) => Ok(()),
+            Err(FrameError::Io(error)) if is_gone(&error) => Ok(()),
+            Err(FrameError::Io(error)) => Err(AskError::Unreachable(error)),
+            Ok(()) => Ok(()),
             Err(error) => Err(AskError::Refused(error.to_string())),
         }
     }
@@ -170,8 +172,36 @@ impl Connection {
     }
 }
 
+/// Whether there is nobody at the other end any more.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
 /// Whether a timeout of the socket has passed, or a signal came.
 fn is_late(error: &io::Error) -> bool {
     let kinds = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut, io::ErrorKind::Interrupted];
     kinds.contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    /// A worker that has ended may have said why before. It waits for what the system did not send.
+    #[test]
+    fn a_write_fails_unless_the_worker_has_ended() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        let mut connection = Connection { frames: FrameReader::new(stream), heard: Instant::now() };
+        let mut write =
+            |errno: Errno| connection.write(|_| Err(FrameError::Io(io::Error::from(errno))));
+        for errno in [Errno::PIPE, Errno::CONNRESET] {
+            assert!(write(errno).is_ok(), "{errno}");
+        }
+        for errno in [Errno::TOOMANYREFS, Errno::NOBUFS, Errno::NOMEM] {
+            let error = write(errno).unwrap_err();
+            assert!(matches!(error, AskError::Unreachable(_)), "{errno}: {error}");
+        }
+        assert!(matches!(write(Errno::AGAIN), Err(AskError::Silent)));
+    }
 }
