@@ -96,7 +96,9 @@ fn count(
         })
         .collect();
     let mut counts = Counts::default();
-    loop {
+    let search = checked.search.apart(teller.over());
+    // Backtracking that has taken all its time has told so, and is an error.
+    while !search.has_ended() {
         teller.tell(&Answer::More)?;
         let (files, unusable) = receive(stream)?;
         if files.is_empty() && unusable.is_empty() {
@@ -106,7 +108,7 @@ fn count(
         for words in unusable {
             teller.message(words)?;
         }
-        let totals = checked.search.run_apart(&checked.how, &files, &mut outputs, teller.over());
+        let totals = search.run(&checked.how, &files, &mut outputs);
         add(&mut counts, &totals);
         if let Some(full) = outputs.iter().find_map(FoldOutput::full) {
             return Err(too_large(full));
