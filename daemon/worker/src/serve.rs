@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The most questions at once.
-const MAX_QUESTIONS: usize = 4;
+pub(crate) const MAX_QUESTIONS: usize = 4;
 
 /// The most connections at once. Beyond the questions they only hear that there are too many.
 const MAX_CONNECTIONS: usize = 16;
