@@ -87,10 +87,9 @@ pub fn ask(
     mut take: impl FnMut(Told) -> Result<(), Stopped>,
     cancel: &AtomicBool,
 ) -> Result<Counts, AskError> {
-    let mut connection = Connection::open(socket)?;
-    connection.write(|stream| write_frame(stream, question))?;
+    let (mut connection, mut answer) = begin(socket, question, cancel)?;
     loop {
-        match connection.next(cancel)? {
+        match answer {
             Answer::More => {
                 let files = files();
                 connection.write(|stream| hand_over(stream, &files))?;
@@ -101,7 +100,26 @@ pub fn ask(
             Answer::Done(counts) => return Ok(counts),
             Answer::Refused(reason) => return Err(AskError::Refused(reason)),
         }
+        answer = connection.next(cancel)?;
     }
+}
+
+/// Asks, and waits for the first answer. A worker that has had no question for a while may end just
+/// now. Then it says nothing, and systemd starts another one.
+fn begin(
+    socket: &Path,
+    question: &Question,
+    cancel: &AtomicBool,
+) -> Result<(Connection, Answer), AskError> {
+    let mut connection = Connection::open(socket)?;
+    let answer = match connection.ask(question, cancel) {
+        Err(AskError::Ended) => {
+            connection = Connection::open(socket).map_err(|_| AskError::Ended)?;
+            connection.ask(question, cancel)?
+        }
+        first => first?,
+    };
+    Ok((connection, answer))
 }
 
 /// Sends the paths of these files, and then the files.
@@ -132,6 +150,11 @@ impl Connection {
             .and_then(|()| stream.set_write_timeout(Some(SILENCE_LIMIT)))
             .map_err(AskError::Unreachable)?;
         Ok(Connection { frames: FrameReader::new(stream), heard: Instant::now() })
+    }
+
+    fn ask(&mut self, question: &Question, cancel: &AtomicBool) -> Result<Answer, AskError> {
+        self.write(|stream| write_frame(stream, question))?;
+        self.next(cancel)
     }
 
     /// Writes, unless the worker has ended. What it said before that is read all the same.
