@@ -6,7 +6,8 @@
 //! searches them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is
 //! written from now on, and [`Search::run_stream`] what a reader gives. [`Search::run_kept`]
 //! searches what this machine keeps of another one's files, which a [`KeptFiles`] chooses.
-//! [`Search::apart`] searches files that another process has opened, for sums. All of it blocks, and none of it uses the network. `README.md` lists the differences from GNU grep.
+//! [`Search::apart`] searches files that another process has opened, for sums. All of it blocks,
+//! and none of it uses the network. `README.md` lists the differences from GNU grep.
 
 mod cost;
 mod files;
