@@ -8,6 +8,9 @@ use memchr::memmem::Finder;
 use regex_automata::meta::Regex;
 use std::cmp::Ordering;
 
+/// The longest text that `concat` makes. Stages could make it 16 times as long each, without end.
+const MAX_CONCAT: usize = 64 * 1024;
+
 /// What a value is, as far as the query tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Type {
@@ -220,7 +223,9 @@ fn call(function: Function, arguments: &[Expression], context: &mut Context) -> 
         Function::Round => {
             let digits = arguments.get(1).map(|digits| digits.value(context));
             let digits = digits.map_or(Some(Decimal::default()), |digits| context.number(digits));
-            let digits = digits.and_then(|digits| u8::try_from(digits.parts().0).ok());
+            // A whole number has no digits behind the point; others are no number of digits.
+            let whole = digits.map(Decimal::parts).filter(|(_, scale)| *scale == 0);
+            let digits = whole.and_then(|(digits, _)| u8::try_from(digits.min(255)).ok());
             let number = context.number(first);
             number_or_missing(number.zip(digits).and_then(|(number, to)| number.rounded(to)))
         }
@@ -245,7 +250,11 @@ fn call(function: Function, arguments: &[Expression], context: &mut Context) -> 
             for argument in arguments {
                 let cell = argument.value(context);
                 let cell = context.as_text(cell);
-                all.extend_from_slice(context.text(cell).unwrap_or_default());
+                let text = context.text(cell).unwrap_or_default();
+                if all.len() + text.len() > MAX_CONCAT {
+                    return Cell::Missing;
+                }
+                all.extend_from_slice(text);
             }
             context.cells.keep(&all)
         }
