@@ -6,8 +6,8 @@
 //! searches them by a [`Plan`] and prints to an [`Output`]. [`Search::follow`] searches what is
 //! written from now on, and [`Search::run_stream`] what a reader gives. [`Search::run_kept`]
 //! searches what this machine keeps of another one's files, which a [`KeptFiles`] chooses.
-//! [`Search::run_apart`] searches files that another process has opened, for sums. All of
-//! it blocks, and none of it uses the network. `README.md` lists the differences from GNU grep.
+//! [`Search::apart`] searches files that another process has opened, for sums. All of it blocks,
+//! and none of it uses the network. `README.md` lists the differences from GNU grep.
 
 mod cost;
 mod files;
@@ -48,6 +48,7 @@ pub use memory::{MemoryBudget, NoMemory};
 pub use output::{NO_TIME, OUTPUT_BYTES, Output, Stopped};
 pub use pattern::{MAX_COMPILED_BYTES, MAX_PATTERN_BYTES, PatternError};
 pub use query::Query;
+pub use run::ApartSearch;
 pub use scan::KnownTimes;
 pub use schedule::{Plan, Window};
 pub use search::{CompileError, Search, Totals};

@@ -54,7 +54,7 @@ pub trait Output {
     }
 
     /// From here on, lines are of this file, which was last written then, in milliseconds since the
-    /// Unix epoch. Only [`Search::run_apart`](crate::Search::run_apart) tells it.
+    /// Unix epoch. Only an [`ApartSearch`](crate::ApartSearch) tells it.
     fn begin_file(&mut self, path: &Path, modified: i64) {
         let _ = (path, modified);
     }

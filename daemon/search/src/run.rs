@@ -13,7 +13,7 @@
 //! `follow` takes a step of each file that has grown. A reader: `stream.rs` takes a step of what it
 //! gives. A kept stream: `kept` cuts it into units, which are tasks too, or reads it as a file.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use memberd_control::grep::GrepFollow;
@@ -33,6 +33,46 @@ use crate::searched::Files;
 /// Where a third of the lines are printed, a chunk gives one buffer of output. The table "What more
 /// threads gain on one log" of `BENCH.md` measures what the cutting gains.
 pub(crate) const CHUNK_BYTES: u64 = 384 * 1024;
+
+/// A search of files that another process opens, some at a time. It owns the time that backtracking
+/// may take on all of them together.
+#[derive(Debug)]
+pub struct ApartSearch<'s> {
+    search: &'s Search,
+    cancel: &'s AtomicBool,
+    budget: Budget<'s>,
+    /// Set once no more files are searched.
+    enough: AtomicBool,
+}
+
+impl ApartSearch<'_> {
+    /// Searches the next files, as [`Search::run`] would, on one thread for each output. Each
+    /// thread sends what it finds to its own, in no order, and tells each time of which file it is.
+    /// So a search that wants the lines themselves prints no names. Nothing is merged by time, and
+    /// no output file is left out.
+    pub fn run<O: Output + Send>(
+        &self,
+        plan: &Plan,
+        files: &[HandedFile],
+        outputs: &mut [O],
+    ) -> Totals {
+        let started = Instant::now();
+        let ApartSearch { search, cancel, ref budget, ref enough } = *self;
+        let files = Files::Handed(if search.selects_nothing { &[] } else { files });
+        let may_be_cut = search.may_be_cut() && plan.window.is_unbounded();
+        let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
+        let tasks = TaskQueue::new(files, chunk_bytes, search.line_ends());
+        let totals =
+            run_apart(&Job { search, machine: "", cancel, budget }, plan, tasks, outputs, enough);
+        Totals { elapsed: started.elapsed(), ..totals }
+    }
+
+    /// Whether no more files are searched. Either backtracking has taken all its time, as the
+    /// message of a file has said, or a thread has panicked.
+    pub fn has_ended(&self) -> bool {
+        self.enough.load(Ordering::Relaxed)
+    }
+}
 
 impl Search {
     /// Searches `files` in their order, as `plan` says, and sends what GNU grep would print, with
@@ -82,23 +122,10 @@ impl Search {
         })
     }
 
-    /// Searches files that another process has opened, as [`Search::run`] would, on one thread for
-    /// each output. Each thread sends what it finds to its own, in no order, and tells each time of
-    /// which file it is. So a search that wants the lines themselves prints no names. Nothing is
-    /// merged by time, and no output file is left out.
-    pub fn run_apart<O: Output + Send>(
-        &self,
-        plan: &Plan,
-        files: &[HandedFile],
-        outputs: &mut [O],
-        cancel: &AtomicBool,
-    ) -> Totals {
-        let files = Files::Handed(if self.selects_nothing { &[] } else { files });
-        self.timed("", cancel, |job| {
-            let may_be_cut = self.may_be_cut() && plan.window.is_unbounded();
-            let chunk_bytes = may_be_cut.then_some(CHUNK_BYTES);
-            run_apart(job, plan, TaskQueue::new(files, chunk_bytes, self.line_ends()), outputs)
-        })
+    /// Begins a search of files that another process opens. `cancel` is as in [`Search::run`].
+    pub fn apart<'s>(&'s self, cancel: &'s AtomicBool) -> ApartSearch<'s> {
+        let budget = Budget::new(cancel, &self.memory);
+        ApartSearch { search: self, cancel, budget, enough: AtomicBool::new(false) }
     }
 
     fn run_files(
@@ -156,5 +183,58 @@ impl Search {
         self.timed(machine, cancel, |job| {
             run_on_thread(output, |events| follow(job, selection, events))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Stopped;
+    use crate::query::Query;
+    use memberd_control::grep::{GrepPattern, GrepPrinting, GrepSyntax};
+    use std::fs::File;
+    use std::time::Duration;
+    use tempfile::TempDir;
+
+    #[derive(Debug, Default)]
+    struct Found {
+        lines: usize,
+        messages: Vec<String>,
+    }
+
+    impl Output for Found {
+        fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
+            self.lines += bytes.split_inclusive(|byte| *byte == b'\n').count();
+            Ok(())
+        }
+
+        fn message(&mut self, text: String) -> Result<(), Stopped> {
+            self.messages.push(text);
+            Ok(())
+        }
+    }
+
+    /// The time for backtracking is one for all files, however they come. Once it is spent, one
+    /// file says so, and no other is searched.
+    #[test]
+    fn files_opened_later_get_no_more_time_to_backtrack() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("log");
+        std::fs::write(&path, "xx\nxy\n").unwrap();
+        let files = || [HandedFile::new(path.clone(), File::open(&path).unwrap()).unwrap()];
+        let patterns = vec![b"(.)\\1".to_vec()];
+        let pattern = GrepPattern { patterns, syntax: GrepSyntax::Perl, ..GrepPattern::default() };
+        let printing = GrepPrinting { no_names: true, ..GrepPrinting::default() };
+        let search = Query { pattern, printing, ..Query::default() }.compile().unwrap();
+        let cancel = AtomicBool::new(false);
+        let apart = search.apart(&cancel);
+        let mut outputs = [Found::default()];
+        let mut run = || apart.run(&Plan::default(), &files(), &mut outputs).errors;
+        assert_eq!((run(), apart.has_ended()), (0, false));
+        apart.budget.spend(Duration::from_secs(60));
+        assert_eq!((run(), apart.has_ended()), (1, true));
+        assert_eq!(run(), 0);
+        let [found] = outputs;
+        assert_eq!((found.lines, found.messages.len()), (1, 1), "{found:?}");
     }
 }

@@ -21,6 +21,7 @@ struct Found {
     bytes: u64,
     file: PathBuf,
     stops: bool,
+    panics: bool,
 }
 
 impl Output for Found {
@@ -30,6 +31,7 @@ impl Output for Found {
 
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {
         let lines = self.lines.entry(self.file.clone()).or_default();
+        assert!(!self.panics, "as a defect would");
         lines.extend(bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
         if self.stops { Err(Stopped) } else { Ok(()) }
     }
@@ -62,7 +64,7 @@ fn run(search: &Search, plan: &Plan, paths: &[PathBuf], outputs: &mut [Found]) -
         .iter()
         .map(|path| HandedFile::new(path.clone(), File::open(path).unwrap()).unwrap())
         .collect();
-    let totals = search.run_apart(plan, &files, outputs, &AtomicBool::new(false));
+    let totals = search.apart(&AtomicBool::new(false)).run(plan, &files, outputs);
     let mut all = Found::default();
     for output in outputs {
         for (file, lines) in std::mem::take(&mut output.lines) {
@@ -127,7 +129,7 @@ fn an_open_file_is_searched_whatever_its_name_becomes() {
     let file = HandedFile::new(path.clone(), File::open(&path).unwrap()).unwrap();
     std::fs::remove_file(&path).unwrap();
     let mut outputs = [Found::default()];
-    search("x").run_apart(&plan(1), &[file], &mut outputs, &AtomicBool::new(false));
+    search("x").apart(&AtomicBool::new(false)).run(&plan(1), &[file], &mut outputs);
     assert_eq!(outputs[0].lines[&path], [b"an x\n"]);
     let error = HandedFile::new(path, File::open(directory.path()).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "is not a regular file");
@@ -156,4 +158,18 @@ fn an_output_that_stops_ends_the_search() {
     let mut outputs = [Found { stops: true, ..Found::default() }];
     let (totals, _) = run(&search(""), &plan(1), &paths, &mut outputs);
     assert!(totals.interrupted);
+}
+
+/// Nobody gets the sums then, so the other threads need not go on.
+#[test]
+fn a_thread_that_panics_ends_the_search() {
+    let directory = TempDir::new().unwrap();
+    let paths = logs(&directory);
+    let file = HandedFile::new(paths[1].clone(), File::open(&paths[1]).unwrap()).unwrap();
+    let (search, cancel) = (search("line"), AtomicBool::new(false));
+    let apart = search.apart(&cancel);
+    let mut outputs = [Found { panics: true, ..Found::default() }];
+    let run = || apart.run(&plan(1), &[file], &mut outputs);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+    assert!(apart.has_ended());
 }

@@ -32,3 +32,4 @@ pub use gather::Gather;
 pub use plan::Plan;
 pub use query::Query;
 pub use rows::{Column, ColumnKind, Counts, Row, Rows, Value, time_text};
+pub use syntax::MAX_QUERY_BYTES;

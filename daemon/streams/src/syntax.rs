@@ -14,8 +14,8 @@ pub(crate) use parser::parse;
 use std::ops::Range;
 pub(crate) use words::suggestion;
 
-/// The longest query in bytes.
-pub(crate) const MAX_QUERY: usize = 16 * 1024;
+/// The longest query, in bytes.
+pub const MAX_QUERY_BYTES: usize = 16 * 1024;
 
 /// A name of a field or a column.
 #[derive(Debug, Clone)]

@@ -87,10 +87,9 @@ pub fn ask(
     mut take: impl FnMut(Told) -> Result<(), Stopped>,
     cancel: &AtomicBool,
 ) -> Result<Counts, AskError> {
-    let mut connection = Connection::open(socket)?;
-    connection.write(|stream| write_frame(stream, question))?;
+    let (mut connection, mut answer) = begin(socket, question, cancel)?;
     loop {
-        match connection.next(cancel)? {
+        match answer {
             Answer::More => {
                 let files = files();
                 connection.write(|stream| hand_over(stream, &files))?;
@@ -101,7 +100,26 @@ pub fn ask(
             Answer::Done(counts) => return Ok(counts),
             Answer::Refused(reason) => return Err(AskError::Refused(reason)),
         }
+        answer = connection.next(cancel)?;
     }
+}
+
+/// Asks, and waits for the first answer. A worker that has had no question for a while may end just
+/// now. Then it says nothing, and systemd starts another one.
+fn begin(
+    socket: &Path,
+    question: &Question,
+    cancel: &AtomicBool,
+) -> Result<(Connection, Answer), AskError> {
+    let mut connection = Connection::open(socket)?;
+    let answer = match connection.ask(question, cancel) {
+        Err(AskError::Ended) => {
+            connection = Connection::open(socket).map_err(|_| AskError::Ended)?;
+            connection.ask(question, cancel)?
+        }
+        first => first?,
+    };
+    Ok((connection, answer))
 }
 
 /// Sends the paths of these files, and then the files.
@@ -134,6 +152,11 @@ impl Connection {
         Ok(Connection { frames: FrameReader::new(stream), heard: Instant::now() })
     }
 
+    fn ask(&mut self, question: &Question, cancel: &AtomicBool) -> Result<Answer, AskError> {
+        self.write(|stream| write_frame(stream, question))?;
+        self.next(cancel)
+    }
+
     /// Writes, unless the worker has ended. What it said before that is read all the same.
     fn write(
         &mut self,
@@ -141,7 +164,9 @@ impl Connection {
     ) -> Result<(), AskError> {
         match write(self.frames.get_mut()) {
             Err(FrameError::Io(error)) if is_late(&error) => Err(AskError::Silent),
-            Err(FrameError::Io(_)) | Ok(()) => Ok(()),
+            Err(FrameError::Io(error)) if is_gone(&error) => Ok(()),
+            Err(FrameError::Io(error)) => Err(AskError::Unreachable(error)),
+            Ok(()) => Ok(()),
             Err(error) => Err(AskError::Refused(error.to_string())),
         }
     }
@@ -170,8 +195,36 @@ impl Connection {
     }
 }
 
+/// Whether there is nobody at the other end any more.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
 /// Whether a timeout of the socket has passed, or a signal came.
 fn is_late(error: &io::Error) -> bool {
     let kinds = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut, io::ErrorKind::Interrupted];
     kinds.contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    /// A worker that has ended may have said why before. It waits for what the system did not send.
+    #[test]
+    fn a_write_fails_unless_the_worker_has_ended() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        let mut connection = Connection { frames: FrameReader::new(stream), heard: Instant::now() };
+        let mut write =
+            |errno: Errno| connection.write(|_| Err(FrameError::Io(io::Error::from(errno))));
+        for errno in [Errno::PIPE, Errno::CONNRESET] {
+            assert!(write(errno).is_ok(), "{errno}");
+        }
+        for errno in [Errno::TOOMANYREFS, Errno::NOBUFS, Errno::NOMEM] {
+            let error = write(errno).unwrap_err();
+            assert!(matches!(error, AskError::Unreachable(_)), "{errno}: {error}");
+        }
+        assert!(matches!(write(Errno::AGAIN), Err(AskError::Silent)));
+    }
 }

@@ -23,7 +23,9 @@ pub(crate) fn send(stream: &UnixStream, descriptors: &[BorrowedFd<'_>]) -> io::R
     if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::other("too many descriptors"));
     }
-    sendmsg(stream, &[IoSlice::new(CARRIER)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    rustix::io::retry_on_intr(|| {
+        sendmsg(stream, &[IoSlice::new(CARRIER)], &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
     Ok(())
 }
 

@@ -17,6 +17,12 @@ const MAX_PATH_BYTES: usize = 4096;
 /// The longest message of a search, in bytes. A longer one is cut.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
+// What the control socket lets through, the language takes.
+const _: () = assert!(
+    memberd_control::stats::MAX_QUERY_BYTES == memberd_streams::MAX_QUERY_BYTES,
+    "the longest query is one"
+);
+
 /// What is counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {

@@ -3,13 +3,14 @@
 use crate::descriptors;
 use crate::output::FoldOutput;
 use crate::protocol::{Answer, Batch, Counts, Question};
-use crate::tables::Tables;
+use crate::tables::{NoTable, TableLease, Tables};
 use crate::teller::Teller;
 use memberd_control::frame::read_frame;
 use memberd_control::grep::{GrepBinary, GrepPrinting};
 use memberd_search::{HandedFile, MemoryBudget, Plan, Query, Search, Totals, Window, Zone};
 use memberd_streams::{Fold, Full, Limits};
 use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::num::NonZero;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -54,17 +55,7 @@ pub(crate) fn answer(
     teller: &Teller,
     resources: &Resources,
 ) {
-    let last = std::thread::scope(|scope| {
-        let ticker = std::thread::Builder::new()
-            .name("ticker".to_owned())
-            .spawn_scoped(scope, || teller.keep_telling());
-        let counted = count(question, stream, teller, resources);
-        teller.end();
-        if let Ok(ticker) = ticker {
-            ticker.thread().unpark();
-        }
-        counted
-    });
+    let last = teller.while_at_work(|| count(question, stream, teller, resources));
     // Whoever has gone hears nothing.
     let _ = match last {
         Ok(counts) => teller.tell(&Answer::Done(counts)),
@@ -89,15 +80,13 @@ fn count(
     teller: &Teller,
     resources: &Resources,
 ) -> Result<Counts, Unanswered> {
-    let refused = |words: String| Unanswered::Refused(words);
-    let threads = usize::from(question.threads.clamp(1, MAX_THREADS));
-    // The sums of the threads are added at the end, when two tables are there in any case.
-    let tables = threads.next_multiple_of(2);
-    let wanted = question.bytes.saturating_mul(tables as u64);
-    let lease = resources.tables.take(wanted).map_err(|none| refused(none.to_string()))?;
-    let bytes = lease.bytes() / tables;
-    let too_large = |full| too_large(full, wanted == 0 || (lease.bytes() as u64) < wanted);
-    let checked = check(question, threads, bytes, &resources.memory).map_err(refused)?;
+    let plan = plan(&question.query).map_err(Unanswered::Refused)?;
+    let room = room(&question, &plan, &resources.tables)?;
+    let is_all = question.bytes == 0 || (room.bytes as u64) < question.bytes;
+    let too_large = |full| too_large(full, is_all);
+    let (threads, bytes) = (room.threads, room.bytes);
+    let checked =
+        check(question, plan, threads, bytes, &resources.memory).map_err(Unanswered::Refused)?;
     let zone = Zone::local();
     let mut outputs: Vec<FoldOutput<'_>> = (0..threads)
         .map(|_| {
@@ -106,7 +95,9 @@ fn count(
         })
         .collect();
     let mut counts = Counts::default();
-    loop {
+    let search = checked.search.apart(teller.over());
+    // Backtracking that has taken all its time has told so, and is an error.
+    while !search.has_ended() {
         teller.tell(&Answer::More)?;
         let (files, unusable) = receive(stream)?;
         if files.is_empty() && unusable.is_empty() {
@@ -116,7 +107,7 @@ fn count(
         for words in unusable {
             teller.message(words)?;
         }
-        let totals = checked.search.run_apart(&checked.how, &files, &mut outputs, teller.over());
+        let totals = search.run(&checked.how, &files, &mut outputs);
         add(&mut counts, &totals);
         if let Some(full) = outputs.iter().find_map(FoldOutput::full) {
             return Err(too_large(full));
@@ -160,16 +151,59 @@ fn add(counts: &mut Counts, totals: &Totals) {
     counts.errors += totals.errors;
 }
 
-/// Compiles the question, of which each thread may have a table of so many bytes.
+/// Compiles the query.
+fn plan(query: &str) -> Result<memberd_streams::Plan, String> {
+    let query = memberd_streams::Query::parse(query).map_err(|error| error.to_string())?;
+    let plan = memberd_streams::Plan::new(&query).map_err(|error| error.to_string())?;
+    // The keys of a new hasher are drawn.
+    Ok(plan.with_seed(RandomState::new().build_hasher().finish()))
+}
+
+/// The room that a question has.
+struct Room {
+    /// How many threads it may have.
+    threads: usize,
+    /// The bytes of each thread's table.
+    bytes: usize,
+    /// All of it, with what regular expressions take.
+    _lease: TableLease,
+}
+
+/// Takes the memory of a question: the tables, and beside them the regular expressions of its
+/// query. If these would take more than three quarters of it, there are fewer threads.
+fn room(
+    question: &Question,
+    plan: &memberd_streams::Plan,
+    tables: &Tables,
+) -> Result<Room, Unanswered> {
+    let most = usize::from(question.threads.clamp(1, MAX_THREADS));
+    let expressions = |threads: usize| plan.shared_bytes() + threads * plan.thread_bytes();
+    // The sums of the threads are added at the end, when two tables are there in any case.
+    let shares = |threads: usize| threads.next_multiple_of(2);
+    let table = match usize::try_from(question.bytes).unwrap_or(usize::MAX) {
+        0 => usize::MAX,
+        bytes => bytes,
+    };
+    let wanted =
+        |threads: usize| table.saturating_mul(shares(threads)).saturating_add(expressions(threads));
+    let refused = |none: NoTable| Unanswered::Refused(none.to_string());
+    let lease = tables.take(wanted(most)).map_err(refused)?;
+    let fits = |threads: &usize| {
+        wanted(*threads) <= lease.bytes() || expressions(*threads) <= lease.bytes() / 4 * 3
+    };
+    let threads = (1..=most).rev().find(fits).ok_or(NoTable).map_err(refused)?;
+    let bytes = ((lease.bytes() - expressions(threads)) / shares(threads)).min(table);
+    Ok(Room { threads, bytes, _lease: lease })
+}
+
+/// Checks the question, of which each thread may have a table of so many bytes.
 fn check(
     question: Question,
+    plan: memberd_streams::Plan,
     threads: usize,
     bytes: usize,
     memory: &MemoryBudget,
 ) -> Result<Checked, String> {
-    let query =
-        memberd_streams::Query::parse(&question.query).map_err(|error| error.to_string())?;
-    let plan = memberd_streams::Plan::new(&query).map_err(|error| error.to_string())?;
     let threads = NonZero::new(threads).unwrap_or(NonZero::<usize>::MIN);
     let line_end = question.pattern.line_end();
     let printing = GrepPrinting {
@@ -210,4 +244,36 @@ fn receive(stream: &UnixStream) -> Result<(Vec<HandedFile>, Vec<String>), Unansw
         }
     }
     Ok((files, unusable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room_of(query: &str, bytes: u64, threads: u16, tables: &Tables) -> Room {
+        let question = Question { bytes, threads, ..Question::default() };
+        room(&question, &plan(query).unwrap(), tables).unwrap()
+    }
+
+    /// The memory of regular expressions is taken with that of tables, and is not all of it.
+    #[test]
+    fn regular_expressions_take_room_of_the_tables() {
+        let (tables, mebibyte) = (Tables::default(), 1 << 20);
+        let room = room_of("x | count", 0, 2, &tables);
+        assert_eq!((room.threads, room.bytes), (2, 64 * mebibyte));
+        drop(room);
+        assert_eq!(room_of("x | count", 100, 2, &tables).bytes, 100);
+        let regex = "| regex '(?P<a>\\w+) (?P<b>\\S+)' ".repeat(8);
+        let query = format!("{regex} | count by a");
+        let memory = plan(&query).unwrap();
+        let room = room_of(&query, 0, 8, &tables);
+        let taken = memory.shared_bytes() + room.threads * memory.thread_bytes();
+        assert!(room.threads < 8 && taken <= 96 * mebibyte, "{} {taken}", room.threads);
+        let shares = room.threads.next_multiple_of(2);
+        assert_eq!(room.bytes, (128 * mebibyte - taken) / shares);
+        drop(room);
+        // All that is asked for is there beside them.
+        let room = room_of(&query, 100, 2, &tables);
+        assert_eq!((room.threads, room.bytes), (2, 100));
+    }
 }

@@ -6,7 +6,7 @@ use crate::teller::Teller;
 use memberd_control::frame::read_frame;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The most questions at once.
-const MAX_QUESTIONS: usize = 4;
+pub(crate) const MAX_QUESTIONS: usize = 4;
 
 /// The most connections at once. Beyond the questions they only hear that there are too many.
 const MAX_CONNECTIONS: usize = 16;
@@ -34,14 +34,17 @@ pub struct Settings {
     pub idle: Option<Duration>,
 }
 
-/// Makes a socket at this path, for this user alone.
+/// Makes a socket at this path, for this user alone. It takes the place of a socket that was left
+/// there.
 ///
 /// # Errors
-/// When that fails.
+/// When that fails, or anything else is there.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is no socket")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
@@ -177,3 +180,25 @@ impl Drop for Place {
 #[cfg(test)]
 #[path = "serve_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod bind_tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// A path that was mistyped must not cost a file.
+    #[test]
+    fn only_a_socket_is_replaced() {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        drop(bind(&at("socket")).unwrap());
+        drop(bind(&at("socket")).unwrap());
+        std::fs::write(at("file"), "text").unwrap();
+        std::os::unix::fs::symlink("socket", at("link")).unwrap();
+        for name in ["file", "link"] {
+            let error = bind(&at(name)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "text");
+    }
+}

@@ -177,6 +177,22 @@ fn who_is_not_there_is_told_apart() {
     thread.join().unwrap();
 }
 
+/// A worker without questions ends. Who asks it then asks the next one.
+#[test]
+fn a_question_that_meets_the_end_is_asked_again() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("socket");
+    let listener = bind(&path).unwrap();
+    let settings = Settings { users: own(), idle: Some(Duration::from_millis(100)) };
+    let thread = std::thread::spawn(move || {
+        drop(listener.accept());
+        serve(&listener, &settings)
+    });
+    let asked = ask(&path, &question(), Vec::new, |_| Ok(()), &AtomicBool::new(false));
+    assert_eq!(asked.unwrap(), Counts::default());
+    thread.join().unwrap().unwrap();
+}
+
 /// The worker does not answer, and waits for files.
 #[test]
 fn a_question_that_is_not_wanted_any_more_ends() {

@@ -1,4 +1,5 @@
-//! The memory for the tables of all questions. It owns how much is taken.
+//! The memory for the tables of all questions, and for the regular expressions of their queries. It
+//! owns how much is taken.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,16 +35,15 @@ impl Default for Tables {
 }
 
 impl Tables {
-    /// Takes as many bytes as are wanted; zero means as many as there are. Nobody gets more than
-    /// three quarters of what is left, so that others find some.
+    /// Takes as many bytes as are wanted, if they are there. Nobody gets more than half of what is
+    /// left, so that each of the four questions finds some.
     ///
     /// # Errors
     /// When too little is left.
-    pub(crate) fn take(&self, wanted: u64) -> Result<TableLease, NoTable> {
+    pub(crate) fn take(&self, wanted: usize) -> Result<TableLease, NoTable> {
         let mut free = self.free();
-        let wanted = usize::try_from(wanted).ok().filter(|bytes| *bytes > 0);
-        let bytes = (*free / 4 * 3).min(wanted.unwrap_or(usize::MAX));
-        if bytes < LEAST_BYTES.min(wanted.unwrap_or(usize::MAX)) {
+        let bytes = (*free / 2).min(wanted);
+        if bytes < LEAST_BYTES.min(wanted) {
             return Err(NoTable);
         }
         *free -= bytes;
@@ -71,17 +71,20 @@ impl Drop for TableLease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::MAX_QUESTIONS;
 
     #[test]
     fn each_question_gets_a_part_of_what_is_left() {
         let tables = Tables::default();
-        let leases: Vec<TableLease> = std::iter::from_fn(|| tables.take(0).ok()).collect();
+        let leases: Vec<TableLease> =
+            (0..MAX_QUESTIONS).map(|_| tables.take(usize::MAX).unwrap()).collect();
         let bytes: Vec<usize> = leases.iter().map(TableLease::bytes).collect();
-        assert_eq!(bytes.get(..3), Some(&[192, 48, 12].map(|mebibytes| mebibytes << 20)[..]));
-        assert_eq!(leases.len(), 3);
-        assert_eq!(tables.take(0).map(drop), Err(NoTable));
-        drop(leases);
+        assert_eq!(bytes, [128, 64, 32, 16].map(|mebibytes| mebibytes << 20));
+        let others: Vec<TableLease> = std::iter::from_fn(|| tables.take(usize::MAX).ok()).collect();
+        assert_eq!(others.len(), 2);
+        assert_eq!(tables.take(usize::MAX).map(drop), Err(NoTable));
+        drop((leases, others));
         assert_eq!(tables.take(7).unwrap().bytes(), 7);
-        assert_eq!(tables.take(u64::MAX).unwrap().bytes(), 192 << 20);
+        assert_eq!(tables.take(usize::MAX).unwrap().bytes(), 128 << 20);
     }
 }

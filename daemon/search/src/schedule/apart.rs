@@ -28,19 +28,20 @@ struct Shared<'w> {
     tasks: Mutex<TaskQueue<'w>>,
     zone: Zone,
     totals: Mutex<Totals>,
-    /// Set once no more tasks are wanted.
-    enough: AtomicBool,
+    enough: &'w AtomicBool,
 }
 
-/// Does all tasks, one thread for each output. The first is the caller's own.
+/// Does all tasks, one thread for each output. The first is the caller's own. `enough` is set once
+/// no more tasks are wanted: the time for backtracking is spent, or a thread has panicked.
 pub(crate) fn run_apart<O: Output + Send>(
     job: &Job<'_>,
     plan: &Plan,
     tasks: TaskQueue<'_>,
     outputs: &mut [O],
+    enough: &AtomicBool,
 ) -> Totals {
     let (tasks, zone, totals) = (Mutex::new(tasks), Zone::local(), Mutex::default());
-    let shared = Shared { job, plan, tasks, zone, totals, enough: AtomicBool::new(false) };
+    let shared = Shared { job, plan, tasks, zone, totals, enough };
     let Some((first, others)) = outputs.split_first_mut() else { return Totals::default() };
     std::thread::scope(|scope| {
         for output in others {
@@ -55,6 +56,7 @@ pub(crate) fn run_apart<O: Output + Send>(
 impl Shared<'_> {
     /// What each thread does.
     fn work(&self, output: &mut dyn Output) {
+        let _end = EndOfPanic(self.enough);
         let engine = self.job.search.engine.clone();
         let own = OwnOutput { output: RefCell::new(output), reported: Cell::new(0) };
         let mut sink = &own;
@@ -124,6 +126,17 @@ impl Shared<'_> {
             self.enough.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// Ends the other threads' work if this one panics: nobody gets the sums then.
+struct EndOfPanic<'e>(&'e AtomicBool);
+
+impl Drop for EndOfPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use super::lexer::{Kind, Token, raw, tokens};
 use super::pattern::{Pattern, pattern};
 use super::words::{RESERVED, STAGES, STREAM_STAGES, stage_suggestion};
 use super::{
-    Aggregate, Expression, Figure, Format, Function, MAX_QUERY, Name, QueryError, Reader, SortKey,
-    Stage, StageKind, Windows,
+    Aggregate, Expression, Figure, Format, Function, MAX_QUERY_BYTES, Name, QueryError, Reader,
+    SortKey, Stage, StageKind, Windows,
 };
 use crate::decimal::Decimal;
 use std::ops::Range;
@@ -22,9 +22,9 @@ const MAX_OVERLAP: i64 = 1_000;
 
 /// The pattern, and the stages.
 pub(crate) fn parse(query: &str) -> Result<(Option<String>, Vec<Stage>), QueryError> {
-    if query.len() > MAX_QUERY {
-        let message = format!("a query has at most {MAX_QUERY} bytes");
-        return Err(QueryError::new(message, MAX_QUERY..query.len()));
+    if query.len() > MAX_QUERY_BYTES {
+        let message = format!("a query has at most {MAX_QUERY_BYTES} bytes");
+        return Err(QueryError::new(message, MAX_QUERY_BYTES..query.len()));
     }
     let pattern = pattern(query)?;
     refuse_stage_as_pattern(&pattern)?;
