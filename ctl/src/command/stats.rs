@@ -113,7 +113,7 @@ impl Stats {
         let asked = Request::Stats(Box::new(request));
         let rows = self.ask(daemon, &asked, Arc::clone(&plan), &mut tally)?;
         self.print(&rows, &tally, form)?;
-        let left_out = print::left_out(&rows.counts, plan.reader());
+        let left_out = print::left_out(&rows, plan.reader());
         left_out.iter().for_each(|line| print_message(line));
         Ok(match &rows {
             _ if !tally.is_whole() => Status::Trouble,
