@@ -161,11 +161,6 @@ impl Stats {
                     gathering.end(&member, &outcome)?;
                     tally.count(member, outcome);
                 }
-                Reply::GrepCopy { member, copy } => {
-                    gathering.forget(&member);
-                    lines.extend(reports.copy(&member, &copy));
-                    tally.note_copy(member, copy);
-                }
                 Reply::Done => break,
                 _ => return Err(unexpected_reply()),
             }
