@@ -59,7 +59,7 @@ pub(crate) struct Stats {
     #[arg(value_parser = arguments::number(1..=1_000_000_000_usize))]
     groups: usize,
 
-    /// The most memory for groups, on each member and here: 64M, 1G
+    /// The most memory for a table of groups, on each member and here: 64M, 1G
     #[arg(long, value_name = "SIZE", default_value = MEMORY, value_parser = arguments::size)]
     memory: usize,
 }
@@ -151,14 +151,14 @@ impl Stats {
         loop {
             let mut lines: Vec<String> = Vec::new();
             match connection.reply_while_read()? {
-                Reply::StatsPartial { member, bytes } => gathering.keep(member, bytes)?,
+                Reply::StatsPartial { member, bytes } => gathering.keep(member, bytes),
                 Reply::GrepMessage { member, text } => lines.extend(reports.message(member, text)),
                 Reply::GrepNotice(text) => lines.push(text),
                 Reply::GrepProgress { asked, answered, bytes } => {
                     progress.show(asked, answered, bytes);
                 }
                 Reply::GrepMember { member, outcome } => {
-                    gathering.end(&member, &outcome)?;
+                    let outcome = gathering.end(&member, outcome)?;
                     tally.count(member, outcome);
                 }
                 Reply::Done => break,

@@ -239,8 +239,38 @@ fn limits_are_named_when_they_are_reached() {
     ended.failed(2, "the answer has more than 2 groups: name fewer keys behind by, or give more");
     assert_eq!(ended.stdout, "");
     answering(replies).run(&["stats", "--groups=3", query]).printed("a\t1\nb\t1\nc\t1\n");
-    let part = Reply::StatsPartial { member: "vm1".to_owned(), bytes: vec![0; 60_000] };
-    answering(vec![part; 20]).run(&["stats", "--memory=1M", query]).failed(2, "more than 1M");
+}
+
+/// A part of sums that no member with this program sends.
+fn part(member: &str, bytes: Vec<u8>) -> Reply {
+    Reply::StatsPartial { member: member.to_owned(), bytes }
+}
+
+#[test]
+fn a_member_with_endless_sums_is_missing_and_nobody_else() {
+    let mut replies = vec![part("vm3", vec![0; 60_000]); 20];
+    replies.extend(two_members(BY_MEMBER));
+    replies.extend(vec![part("vm3", vec![0; 60_000]); 20]);
+    replies.push(searched("vm3", 9, 0));
+    let ended = answering(replies).run(&["stats", "--memory=1M", BY_MEMBER]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), "vm1\t2\nvm2\t1\n"), "{ended:?}");
+    let words = "did not answer: its sums take more than 1M: name fewer keys behind by, or give more \
+                 with --memory";
+    assert_eq!(ended.stderr, format!("memberctl: vm3: {words}\n"));
+}
+
+/// The row 0 would say that nobody has such a line.
+#[test]
+fn a_sum_of_nobody_is_no_row() {
+    for (replies, status, rows) in [
+        (vec![lost("vm1"), lost("vm2")], 2, ""),
+        (vec![], 1, ""),
+        (vec![searched("vm1", 0, 0), lost("vm2")], 2, "0\n"),
+        (vec![searched("vm1", 0, 0)], 0, "0\n"),
+    ] {
+        let ended = answering(replies).run(&["stats", "| count"]);
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(status), rows), "{ended:?}");
+    }
 }
 
 #[test]
