@@ -82,7 +82,7 @@ impl Answers {
         let mut gather = Gather::new(Arc::new(plan), LIMITS);
         for (member, bytes) in &self.partials {
             self.totals(member);
-            gather.partial(bytes).unwrap();
+            gather.partial(member, bytes).unwrap();
         }
         let rows = gather.finish().unwrap().rows;
         match rows.first().and_then(|row| row.values.last()) {

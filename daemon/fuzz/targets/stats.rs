@@ -54,7 +54,7 @@ fn rows<'a>(plan: &Arc<Plan>, partials: impl Iterator<Item = &'a Vec<u8>>) -> Op
     let mut gather = Gather::new(plan.clone(), LIMITS);
     for partial in partials {
         assert!(partial.len() <= MAX_PARTIAL);
-        gather.partial(partial).expect("a partial sum of this question");
+        gather.partial("vm1", partial).expect("a partial sum of this question");
     }
     let rows = gather.finish().ok()?;
     assert!(rows.rows.iter().all(|row| row.values.len() == rows.columns.len()));
@@ -86,8 +86,8 @@ fuzz_target!(|input: &[u8]| {
     let (plan, head) = &KNOWN[known % KNOWN.len()];
     let mut gather = Gather::new(plan.clone(), LIMITS);
     let partial = [head.as_slice(), bytes].concat();
-    let read = gather.partial(&partial);
-    let again = read.is_ok().then(|| gather.partial(&partial));
+    let read = gather.partial("vm1", &partial);
+    let again = read.is_ok().then(|| gather.partial("vm1", &partial));
     assert_ne!(again.map(|again| again.is_ok()), Some(false), "it is read once more");
     let _ = gather.finish();
 });

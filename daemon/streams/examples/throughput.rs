@@ -115,7 +115,7 @@ fn measure(name: &str, text: &str) -> Result<(), Box<dyn Error>> {
         sent = 0;
         for partial in fold.into_partials() {
             sent += partial.len();
-            gather.partial(&partial)?;
+            gather.partial("web-1", &partial)?;
         }
         rows = gather.finish()?.rows.len();
         merged = merged.min(processor() - start);

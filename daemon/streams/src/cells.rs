@@ -5,6 +5,9 @@ use super::decimal::Decimal;
 use super::fold::LineTime;
 use std::ops::Range;
 
+/// How many bytes the scratch may have for each line, beside twice the line.
+const ROOM: usize = 1 << 20;
+
 /// A value. Texts are places in bytes that lie elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cell {
@@ -41,6 +44,8 @@ impl Default for Origin {
 pub(crate) struct Cells {
     slots: Vec<Cell>,
     pub(crate) scratch: Vec<u8>,
+    /// The most bytes that the scratch may have.
+    room: usize,
     pub(crate) origin: Origin,
     /// A text that is read while the scratch is written.
     pub(crate) copy: Vec<u8>,
@@ -49,6 +54,12 @@ pub(crate) struct Cells {
 impl Cells {
     pub(crate) fn new(slots: usize) -> Self {
         Self { slots: vec![Cell::Missing; slots], ..Self::default() }
+    }
+
+    /// Forgets the texts of the line before. The next one has so many bytes.
+    pub(crate) fn begin(&mut self, length: usize) {
+        self.scratch.clear();
+        self.room = length.saturating_mul(2).saturating_add(ROOM);
     }
 
     pub(crate) fn set(&mut self, slot: usize, cell: Cell) {
@@ -85,8 +96,16 @@ impl Cells {
         self.slots[slot] = self.keep(bytes);
     }
 
-    /// Keeps bytes until the next line.
+    /// Whether so many bytes can be kept.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.scratch.len().saturating_add(bytes) <= self.room
+    }
+
+    /// Keeps bytes until the next line. Missing if the line has made too many already.
     pub(crate) fn keep(&mut self, bytes: &[u8]) -> Cell {
+        if !self.has_room(bytes.len()) {
+            return Cell::Missing;
+        }
         let start = self.scratch.len();
         self.scratch.extend_from_slice(bytes);
         Cell::Scratch(start, self.scratch.len())

@@ -62,6 +62,9 @@ pub enum PartialError {
     /// It belongs to another query.
     #[error("the sums belong to another query")]
     OtherQuery,
+    /// A group of it says that its lines are of another member than the one that sent it.
+    #[error("the sums are of another member")]
+    OtherMember,
     /// It is damaged, or made up.
     #[error("the sums cannot be read: {0}")]
     Malformed(&'static str),

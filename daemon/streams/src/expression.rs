@@ -8,6 +8,9 @@ use memchr::memmem::Finder;
 use regex_automata::meta::Regex;
 use std::cmp::Ordering;
 
+/// The longest text that `concat` makes. Stages could make it 16 times as long each, without end.
+const MAX_CONCAT: usize = 64 * 1024;
+
 /// What a value is, as far as the query tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Type {
@@ -245,7 +248,11 @@ fn call(function: Function, arguments: &[Expression], context: &mut Context) -> 
             for argument in arguments {
                 let cell = argument.value(context);
                 let cell = context.as_text(cell);
-                all.extend_from_slice(context.text(cell).unwrap_or_default());
+                let text = context.text(cell).unwrap_or_default();
+                if all.len() + text.len() > MAX_CONCAT {
+                    return Cell::Missing;
+                }
+                all.extend_from_slice(text);
             }
             context.cells.keep(&all)
         }

@@ -76,7 +76,7 @@ impl Fold {
     /// lines, and should be given up.
     pub fn line(&mut self, line: &[u8], times: &mut dyn LineTime) -> Result<(), Full> {
         self.counts.lines += 1;
-        self.cells.scratch.clear();
+        self.cells.begin(line.len());
         let mut context = Context {
             line,
             cells: &mut self.cells,
@@ -146,16 +146,13 @@ fn scan_value(scanner: &Scanner, from: &Expression, context: &mut Context) -> bo
     copy.clear();
     let Some(text) = context.text(cell) else { return false };
     copy.extend_from_slice(text);
-    let start = match cell {
-        Cell::Scratch(start, _) => start,
-        _ => {
-            context.cells.keep(&copy);
-            context.cells.scratch.len() - copy.len()
-        }
-    };
-    context.cells.origin = Origin::Scratch(start);
-    let parsed = scanner.scan(&copy, context.cells);
-    context.cells.origin = Origin::default();
+    let kept = if let Cell::Scratch(..) = cell { cell } else { context.cells.keep(&copy) };
+    let mut parsed = false;
+    if let Cell::Scratch(start, _) = kept {
+        context.cells.origin = Origin::Scratch(start);
+        parsed = scanner.scan(&copy, context.cells);
+        context.cells.origin = Origin::default();
+    }
     context.cells.copy = copy;
     parsed
 }

@@ -3,10 +3,11 @@
 use super::aggregate::State;
 use super::error::{Full, PartialError};
 use super::fold::Limits;
+use super::key::Parts;
 use super::partial::{Read, Sink, read};
 use super::plan::Plan;
 use super::report::report;
-use super::rows::{Counts, Rows};
+use super::rows::{Counts, Rows, Value};
 use super::table::Table;
 use std::sync::Arc;
 
@@ -25,11 +26,18 @@ impl Gather {
         Self { plan, counts: Counts::default(), table }
     }
 
-    /// Adds a partial sum that came from a member. Each is to be given once. After an error nothing
+    /// Whether a partial sum that came from `member` can be read. Nothing of it is added, so all of
+    /// a member's can be checked before the first is.
+    pub fn check(&self, member: &str, bytes: &[u8]) -> Result<(), PartialError> {
+        read(&self.plan, bytes, &mut Check { plan: &self.plan, member: member.as_bytes() })?;
+        Ok(())
+    }
+
+    /// Adds a partial sum that came from `member`. Each is to be given once. After an error nothing
     /// of it is added, unless the table is full.
-    pub fn partial(&mut self, bytes: &[u8]) -> Result<(), PartialError> {
-        let counts = read(&self.plan, bytes, &mut Check)?;
-        read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
+    pub fn partial(&mut self, member: &str, bytes: &[u8]) -> Result<(), PartialError> {
+        self.check(member, bytes)?;
+        let counts = read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
         self.counts.add(counts);
         Ok(())
     }
@@ -46,10 +54,22 @@ impl Gather {
 }
 
 /// Takes nothing: whether all of a partial can be read is known before any of it is added.
-struct Check;
+struct Check<'a> {
+    plan: &'a Plan,
+    /// The member that sent it. It may say nothing of the lines of others.
+    member: &'a [u8],
+}
 
-impl Sink for Check {
-    fn group(&mut self, _: &[u8]) -> Read<()> {
+impl Sink for Check<'_> {
+    fn group(&mut self, key: &[u8]) -> Read<()> {
+        let mut parts = Parts(key);
+        let _ = self.plan.every().and_then(|_| parts.window());
+        for is_member in self.plan.member_keys() {
+            let value = parts.value();
+            if is_member && !matches!(value, Value::Text(name) if name == self.member) {
+                return Err(PartialError::OtherMember);
+            }
+        }
         Ok(())
     }
 

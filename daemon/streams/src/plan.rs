@@ -10,7 +10,7 @@ use super::error::QueryError;
 use super::expression::Expression;
 use super::query::Query;
 use super::rows::Column;
-use super::scan::Scanner;
+use super::scan::{Memory, Scanner};
 use super::syntax::{Function, StageKind, Windows};
 use lines::Lines;
 use rows::RowStages;
@@ -76,6 +76,7 @@ struct Grouping {
 pub struct Plan {
     hash: [u8; 16],
     literals: Vec<Vec<u8>>,
+    memory: Memory,
     needs_time: bool,
     slots: usize,
     steps: Vec<Step>,
@@ -113,13 +114,14 @@ impl Plan {
             }
         };
         for stage in stages {
-            rows.stage(stage, &mut lines.literals)?;
+            rows.stage(stage, &mut lines.literals, &mut lines.memory)?;
         }
         let RowStages { after, slots: row_slots, names } = rows;
         let (columns, visible) = names.into_iter().map(|name| (name.column, name.slot)).unzip();
         Ok(Self {
             hash: hash(query.text()),
             literals: lines.literals,
+            memory: lines.memory,
             needs_time: lines.needs_time || grouping.windows.is_some(),
             slots: lines.slots,
             steps: lines.steps,
@@ -152,6 +154,17 @@ impl Plan {
         &self.columns
     }
 
+    /// How many bytes the query's regular expressions take, once for all threads.
+    pub fn shared_bytes(&self) -> usize {
+        self.memory.shared
+    }
+
+    /// How many bytes they may take for each thread that reads lines, beside its table: at most 26
+    /// MiB, and nothing without a regular expression.
+    pub fn thread_bytes(&self) -> usize {
+        self.memory.thread()
+    }
+
     /// A hash of the query. Partial sums carry it.
     pub(crate) fn hash(&self) -> &[u8; 16] {
         &self.hash
@@ -176,6 +189,26 @@ impl Plan {
 
     pub(crate) fn keys(&self) -> &[Expression] {
         &self.grouping.keys
+    }
+
+    /// Of each key, whether it is the name of the member, by whatever name a stage calls it.
+    pub(crate) fn member_keys(&self) -> impl Iterator<Item = bool> {
+        self.grouping.keys.iter().map(|key| self.is_member(key))
+    }
+
+    fn is_member(&self, value: &Expression) -> bool {
+        let made = |slot: usize| {
+            self.steps.iter().find_map(|step| match step {
+                Step::Let(made, value) if *made == slot => Some(value),
+                _ => None,
+            })
+        };
+        match value {
+            Expression::Member => true,
+            // A value of `let` names only what was made before it, so this ends.
+            Expression::Slot(slot) => made(*slot).is_some_and(|value| self.is_member(value)),
+            _ => false,
+        }
     }
 
     /// How often a window begins, in milliseconds. None without windows.

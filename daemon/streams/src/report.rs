@@ -164,7 +164,11 @@ fn with_row<T>(
     row: &Wide,
     run: impl FnOnce(&mut Context) -> T,
 ) -> T {
-    cells.scratch.clear();
+    let lengths = row.values.iter().map(|value| match value {
+        Value::Text(text) => text.len(),
+        _ => 0,
+    });
+    cells.begin(lengths.sum());
     for (slot, value) in row.values.iter().enumerate() {
         match value {
             Value::Missing => cells.set(slot, Cell::Missing),

@@ -11,7 +11,7 @@ mod weblog;
 use super::cells::{Cell, Cells};
 pub(crate) use json::Json;
 pub(crate) use logfmt::Logfmt;
-pub(crate) use pattern::{Pattern, compile, reason};
+pub(crate) use pattern::{Memory, Pattern, compile};
 pub(crate) use syslog::Syslog;
 pub(crate) use template::Template;
 pub(crate) use weblog::Weblog;

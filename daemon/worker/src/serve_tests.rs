@@ -76,7 +76,7 @@ fn count(told: &[Told]) -> String {
     let mut gather = Gather::new(plan, Limits { groups: 10, bytes: 1 << 20 });
     for told in told {
         if let Told::Partial(bytes) = told {
-            gather.partial(bytes).unwrap();
+            gather.partial("vm1", bytes).unwrap();
         }
     }
     let rows = gather.finish().unwrap().rows;
@@ -234,7 +234,7 @@ fn lines_count_in_the_windows_of_their_times() {
     let mut gather = Gather::new(plan, Limits { groups: 10, bytes: 1 << 20 });
     for told in told {
         if let Told::Partial(bytes) = told {
-            gather.partial(&bytes).unwrap();
+            gather.partial("vm1", &bytes).unwrap();
         }
     }
     let rows: Vec<String> = gather

@@ -95,7 +95,7 @@ impl Gathering {
             _ => return Ok(outcome),
         }
         for part in parts {
-            self.sums.partial(&part).map_err(|error| match error {
+            self.sums.partial(member, &part).map_err(|error| match error {
                 PartialError::Full(limit) => full(&limit),
                 error => Failure::new(Exit::Failed, format!("{member} sent wrong sums: {error}")),
             })?;

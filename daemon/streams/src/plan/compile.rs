@@ -2,7 +2,7 @@
 
 use crate::error::QueryError;
 use crate::expression::{Expression, Function, Type};
-use crate::scan::{compile, reason};
+use crate::scan::{Memory, compile};
 use crate::syntax::{self, ExpressionKind, Name, Operator, suggestion};
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -19,6 +19,9 @@ pub(super) trait Names {
 
     /// A text of the query. Returns its place among all.
     fn literal(&mut self, text: &[u8]) -> usize;
+
+    /// What all regular expressions of the query need.
+    fn memory(&mut self) -> &mut Memory;
 }
 
 /// Compiles an expression.
@@ -40,8 +43,8 @@ pub(super) fn expression(source: &syntax::Expression, names: &mut dyn Names) -> 
         ExpressionKind::Binary(operator, left, right) => binary(*operator, left, right, names),
         ExpressionKind::Matches { value, regex, span } => {
             let (value, _) = expression(value, names)?;
-            let regex =
-                compile(regex).map_err(|error| QueryError::new(reason(&error), span.clone()))?;
+            let regex = compile(regex, names.memory());
+            let regex = regex.map_err(|message| QueryError::new(message, span.clone()))?;
             Ok((Expression::Matches(Box::new(value), Box::new(regex)), Type::Truth))
         }
         ExpressionKind::In(value, list) => {

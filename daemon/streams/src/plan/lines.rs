@@ -5,7 +5,7 @@ use super::compile::{Names, condition, expression};
 use crate::error::QueryError;
 use crate::expression::{Expression, Type};
 use crate::scan::{
-    Json, Logfmt, Lookup, Pattern, Scanner, Syslog, Template, Weblog, compile, reason,
+    Json, Logfmt, Lookup, Memory, Pattern, Scanner, Syslog, Template, Weblog, compile,
 };
 use crate::syntax::{Format, Name, Reader, Stage, StageKind, suggestion};
 use std::ops::Range;
@@ -30,6 +30,7 @@ pub(super) struct Lines {
     made: Vec<Made>,
     pub(super) slots: usize,
     pub(super) literals: Vec<Vec<u8>>,
+    pub(super) memory: Memory,
     pub(super) needs_time: bool,
 }
 
@@ -39,7 +40,10 @@ impl Lines {
         let step = match &stage.kind {
             StageKind::Read { reader, from } => {
                 let from = from.as_ref().map(|from| self.name(from)).transpose()?;
-                Step::Scan(Box::new(scanner(reader)?), from.map(|(value, _)| value))
+                Step::Scan(
+                    Box::new(scanner(reader, &mut self.memory)?),
+                    from.map(|(value, _)| value),
+                )
             }
             StageKind::Where(source) => Step::Where(condition(source, self)?),
             StageKind::Let { name, value } => {
@@ -147,6 +151,10 @@ impl Names for Lines {
         self.literals.push(text.to_vec());
         self.literals.len() - 1
     }
+
+    fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
 }
 
 /// The first of these that a line has.
@@ -157,7 +165,7 @@ fn first_of(slots: Vec<usize>) -> Expression {
     }
 }
 
-fn scanner(reader: &Reader) -> Result<Scanner, QueryError> {
+fn scanner(reader: &Reader, memory: &mut Memory) -> Result<Scanner, QueryError> {
     Ok(match reader {
         Reader::Format(Format::Nginx) => Scanner::Weblog(Weblog::new("nginx")),
         Reader::Format(Format::Apache) => Scanner::Weblog(Weblog::new("apache")),
@@ -165,7 +173,7 @@ fn scanner(reader: &Reader) -> Result<Scanner, QueryError> {
         Reader::Format(Format::Logfmt) => Scanner::Logfmt(Logfmt::default()),
         Reader::Format(Format::Syslog) => Scanner::Syslog(Syslog::default()),
         Reader::Template { text, span, names } => Scanner::Template(template(text, span, names)?),
-        Reader::Regex { text, span } => Scanner::Pattern(pattern(text, span)?),
+        Reader::Regex { text, span } => Scanner::Pattern(pattern(text, span, memory)?),
     })
 }
 
@@ -242,9 +250,9 @@ fn template(text: &str, span: &Range<usize>, names: &[Name]) -> Result<Template,
     Ok(Template::new(&texts, names))
 }
 
-fn pattern(text: &str, span: &Range<usize>) -> Result<Pattern, QueryError> {
+fn pattern(text: &str, span: &Range<usize>, memory: &mut Memory) -> Result<Pattern, QueryError> {
     let wrong = |message: String| QueryError::new(message, span.clone());
-    let regex = compile(text).map_err(|error| wrong(reason(&error)))?;
+    let regex = compile(text, memory).map_err(wrong)?;
     let pattern = Pattern::new(regex);
     let pattern = pattern.ok_or_else(|| wrong("it has more than 31 groups".to_owned()))?;
     let names = pattern.names();

@@ -5,6 +5,7 @@ use super::compile::{Names, condition, expression};
 use crate::error::QueryError;
 use crate::expression::{Expression, Type};
 use crate::rows::{Column, ColumnKind};
+use crate::scan::Memory;
 use crate::syntax::{Name, Stage, StageKind, suggestion};
 use std::ops::Range;
 
@@ -44,8 +45,9 @@ impl RowStages {
         &mut self,
         stage: &Stage,
         literals: &mut Vec<Vec<u8>>,
+        memory: &mut Memory,
     ) -> Result<(), QueryError> {
-        let mut columns = Columns { names: &self.names, literals };
+        let mut columns = Columns { names: &self.names, literals, memory };
         let after = match &stage.kind {
             StageKind::Where(source) => After::Where(condition(source, &mut columns)?),
             StageKind::Let { name, value } => {
@@ -107,6 +109,7 @@ impl RowStages {
 struct Columns<'a> {
     names: &'a [RowName],
     literals: &'a mut Vec<Vec<u8>>,
+    memory: &'a mut Memory,
 }
 
 fn unknown(name: &Name, names: &[RowName]) -> QueryError {
@@ -131,5 +134,9 @@ impl Names for Columns<'_> {
     fn literal(&mut self, text: &[u8]) -> usize {
         self.literals.push(text.to_vec());
         self.literals.len() - 1
+    }
+
+    fn memory(&mut self) -> &mut Memory {
+        self.memory
     }
 }

@@ -67,6 +67,10 @@ fn set_quoted(
         cells.set_place(Some(slot), place);
         return;
     }
+    if !cells.has_room(place.len()) {
+        cells.set(slot, Cell::Missing);
+        return;
+    }
     let start = cells.scratch.len();
     let mut bytes = line[place].iter();
     while let Some(byte) = bytes.next() {

@@ -43,7 +43,8 @@ fn partial(plan: &Arc<Plan>) -> Vec<u8> {
 
 fn refusal(plan: &Arc<Plan>, bytes: &[u8]) -> Option<PartialError> {
     let mut gather = Gather::new(plan.clone(), LIMITS);
-    let refusal = gather.partial(bytes).err();
+    let refusal = gather.partial("m", bytes).err();
+    assert_eq!(Gather::new(plan.clone(), LIMITS).check("m", bytes).err(), refusal);
     if refusal.is_some() {
         assert_eq!(gather.counts().lines, 0, "nothing of it is added");
     }
@@ -60,6 +61,32 @@ fn sums_of_another_query_or_version_are_refused() {
     bytes[0] = 2;
     assert_eq!(refusal(&one, &bytes), Some(PartialError::Version(2)));
     assert!(matches!(refusal(&one, &[]), Some(PartialError::Malformed(_))));
+}
+
+/// A member may lie about its own logs, but says nothing of those of another.
+#[test]
+fn sums_that_name_another_member_are_refused() {
+    let queries = [
+        "| count by member",
+        "| logfmt | count by k, member every 1s",
+        "| top 3 by member",
+        "| let one = member | let other = one | count by other",
+    ];
+    for query in queries {
+        let plan = plan(query);
+        let bytes = partial(&plan);
+        let mut gather = Gather::new(plan.clone(), LIMITS);
+        assert_eq!(gather.check("other", &bytes), Err(PartialError::OtherMember), "{query}");
+        assert_eq!(gather.partial("other", &bytes), Err(PartialError::OtherMember), "{query}");
+        assert_eq!(gather.counts().lines, 0, "{query}");
+        assert_eq!(gather.check("m", &bytes), Ok(()), "{query}");
+        assert_eq!(gather.partial("m", &bytes), Ok(()), "{query}");
+        assert_eq!(gather.counts().lines, 4, "{query}");
+    }
+    // A field of the line that is called so is no name of a member.
+    let plan = plan("| logfmt | count by `member`");
+    let bytes = partial(&plan);
+    assert_eq!(Gather::new(plan, LIMITS).check("other", &bytes), Ok(()));
 }
 
 #[test]

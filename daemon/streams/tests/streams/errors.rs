@@ -143,6 +143,32 @@ fn queries_have_bounds() {
     assert!(error_of(&format!("| json | {}", sums.join(","))).contains("at most 16"));
 }
 
+/// Automata of allowed size have tables for each thread, which grow with the groups as well.
+#[test]
+fn regular_expressions_have_bounds_together() {
+    let of = |stages: &str| {
+        let query = format!("{stages} | count");
+        Query::parse(&query).and_then(|query| Plan::new(&query))
+    };
+    let bytes = |stages: &str| of(stages).map(|plan| (plan.thread_bytes(), plan.shared_bytes()));
+    assert_eq!(bytes("| nginx | where status == 200"), Ok((0, 0)));
+    let (one, shared) = bytes(r"| regex '(?P<code>\d+) (?P<path>\S+)'").unwrap();
+    assert!((1 << 20..3 << 20).contains(&one) && shared > 0, "{one} {shared}");
+    let groups: String = (0..30).map(|number| format!("(?P<g{number}>x)?")).collect();
+    let heavy = |states: u32| format!("| regex '{groups}a{{{states}}}'");
+    assert!(bytes(&heavy(4_000)).unwrap().0 < 26 << 20);
+    let message = of(&heavy(12_000)).unwrap_err().message;
+    assert!(message.contains("too many groups for its size"), "{message}");
+    // Each of these may be, but not all of them.
+    let message = of(&heavy(4_000).repeat(3)).unwrap_err().message;
+    assert!(message.contains("too many groups"), "{message}");
+    let rows = format!("{0}{0} | count by g1 | where g1 ~ '{groups}a{{4000}}'", heavy(3_500));
+    let refused = Query::parse(&rows).and_then(|query| Plan::new(&query));
+    assert!(refused.unwrap_err().message.contains("too many groups"));
+    let eight = ["line ~ '[a-z]+'"; 8].join(" or ");
+    assert!(bytes(&format!("| where {eight}")).unwrap().0 < 26 << 20);
+}
+
 struct NoTime;
 
 impl LineTime for NoTime {

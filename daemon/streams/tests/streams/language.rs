@@ -140,6 +140,33 @@ fn values_are_computed_from_fields() {
     assert_eq!(ask("| logfmt | sum(a * rt) as s", PAIRS), ["0.5"]);
 }
 
+/// Each stage could make a text 16 times as long: memory would end before the stages do.
+#[test]
+fn texts_that_are_made_have_a_bound() {
+    let line = "x".repeat(4_096);
+    let sixteen = |name: &str| vec![name; 16].join(", ");
+    let fits = format!("| let a = concat({}) | let n = length(a) | count by n", sixteen("line"));
+    assert_eq!(ask(&fits, &line), ["65536 1"]);
+    let larger = format!("| let a = concat({}) ", sixteen("line"))
+        + &format!("| let b = concat({}) | let n = length(b) | count by n", sixteen("a"));
+    assert_eq!(ask(&larger, &line), [". 1"]);
+    assert_eq!(ask(&larger, "xx"), ["512 1"]);
+    // Rows have the same bound.
+    let rows = format!("| count by line | let a = concat({}) ", sixteen("line"))
+        + &format!("| let b = concat({}) | keep b", sixteen("a"));
+    assert_eq!(ask(&rows, &line), ["."]);
+}
+
+/// All texts that are made of one line together have a bound too, and the next line has it anew.
+#[test]
+fn a_line_makes_few_texts() {
+    let line = "x".repeat(16_000);
+    let made = |number| format!("| let a{number} = concat(line, line, line, line) ");
+    let lets: String = (0..29).map(made).collect();
+    let query = format!("{lets}| where has(a0) and not has(a28) | count");
+    assert_eq!(ask(&query, &format!("{line}\n{line}")), ["2"]);
+}
+
 #[test]
 fn stages_behind_the_aggregate_are_about_rows() {
     let query =

@@ -2,7 +2,7 @@
 //! partial sums come; and they are those of a naive reading.
 
 use super::oracle::{Drawn, Expected, expected};
-use super::support::{FirstWord, LIMITS, gathered, plan};
+use super::support::{FirstWord, LIMITS, gathered, gathered_of, plan};
 use memberd_streams::{Fold, Plan, Rows, Value};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -46,13 +46,15 @@ fn divided(plan: &Arc<Plan>, lines: &[Drawn], places: &[usize], merges: bool, or
         }
         folds = merged;
     }
-    let mut partials: Vec<Vec<u8>> =
-        folds.into_iter().flat_map(|(_, _, fold)| fold.into_partials()).collect();
+    let mut partials: Vec<(String, Vec<u8>)> = Vec::new();
+    for (member, _, fold) in folds {
+        partials.extend(fold.into_partials().map(|partial| (member.clone(), partial)));
+    }
     // An order that is drawn.
-    partials.sort_by_key(|partial| {
+    partials.sort_by_key(|(_, partial)| {
         partial.iter().fold(order, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
     });
-    gathered(plan, partials)
+    gathered_of(plan, partials.iter().map(|(member, partial)| (member.as_str(), partial.clone())))
 }
 
 fn number(value: &Value) -> Option<String> {

@@ -31,11 +31,20 @@ pub(crate) fn fold<'a>(plan: &Arc<Plan>, lines: impl IntoIterator<Item = &'a [u8
     fold
 }
 
+/// The answer of partial sums of the member `m`.
 pub(crate) fn gathered(plan: &Arc<Plan>, partials: impl IntoIterator<Item = Vec<u8>>) -> Rows {
+    gathered_of(plan, partials.into_iter().map(|partial| ("m", partial)))
+}
+
+/// The answer of partial sums, each with its member.
+pub(crate) fn gathered_of<'a>(
+    plan: &Arc<Plan>,
+    partials: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
+) -> Rows {
     let mut gather = Gather::new(plan.clone(), LIMITS);
-    for partial in partials {
+    for (member, partial) in partials {
         assert!(partial.len() <= memberd_streams::MAX_PARTIAL, "{} bytes", partial.len());
-        gather.partial(&partial).unwrap();
+        gather.partial(member, &partial).unwrap();
     }
     gather.finish().unwrap()
 }
