@@ -82,23 +82,32 @@ impl Gathering {
     /// which is another one if its sums do not count.
     ///
     /// # Errors
-    /// When there are more groups than may be, or the sums are in an unknown form.
+    /// When there are more groups than may be.
     pub(super) fn end(
         &mut self,
         member: &str,
         outcome: GrepOutcome,
     ) -> Result<GrepOutcome, Failure> {
         let Kept { parts, refused, .. } = self.taken(member);
-        match (&outcome, refused) {
-            (GrepOutcome::Searched(_), Some(why)) => return Ok(GrepOutcome::Lost(why)),
-            (GrepOutcome::Searched(_), None) => self.searched = true,
-            _ => return Ok(outcome),
+        if !matches!(outcome, GrepOutcome::Searched(_)) {
+            return Ok(outcome);
         }
+        // All are looked at before the first is added, since none can be taken back.
+        let wrong = || parts.iter().find_map(|part| self.sums.check(member, part).err());
+        let refused = refused.or_else(|| wrong().map(|error| not_counted(&error)));
+        if let Some(why) = refused {
+            return Ok(GrepOutcome::Lost(why));
+        }
+        self.searched = true;
         for part in parts {
-            self.sums.partial(member, &part).map_err(|error| match error {
-                PartialError::Full(limit) => full(&limit),
-                error => Failure::new(Exit::Failed, format!("{member} sent wrong sums: {error}")),
-            })?;
+            match self.sums.partial(member, &part) {
+                Ok(()) => {}
+                Err(PartialError::Full(limit)) => return Err(full(&limit)),
+                Err(error) => {
+                    let message = format!("{member}: {}", not_counted(&error));
+                    return Err(Failure::new(Exit::Failed, message));
+                }
+            }
         }
         Ok(outcome)
     }
@@ -118,6 +127,11 @@ impl Gathering {
         let rows = self.sums.finish().map_err(|limit| full(&limit))?;
         Ok(if self.searched { rows } else { Rows { rows: Vec::new(), ..rows } })
     }
+}
+
+/// What is said of a member whose sums cannot be added to those of the others.
+fn not_counted(error: &PartialError) -> String {
+    format!("its sums do not count: {error}")
 }
 
 /// What to do about too much memory.
@@ -269,10 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn sums_in_an_unknown_form_name_their_member() {
+    fn sums_that_are_wrong_in_one_part_do_not_count_at_all() {
         let mut gathering = gathering(1 << 20);
+        keep(&mut gathering, "vm7", 3);
         gathering.keep("vm7".into(), vec![255; 3]);
-        let error = gathering.end("vm7", searched()).unwrap_err().to_string();
-        assert!(error.starts_with("vm7 sent wrong sums: "), "{error}");
+        keep(&mut gathering, "vm1", 5);
+        let why = lost(gathering.end("vm7", searched()).unwrap());
+        assert!(why.starts_with("its sums do not count: the sums have version 255"), "{why}");
+        gathering.end("vm1", searched()).unwrap();
+        assert_eq!(gathering.finish().unwrap().counts.lines, 5);
     }
 }
