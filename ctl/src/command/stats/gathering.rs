@@ -293,4 +293,11 @@ mod tests {
         gathering.end("vm1", searched()).unwrap();
         assert_eq!(gathering.finish().unwrap().counts.lines, 5);
     }
+
+    /// A member's own words about a limit, which are those of the crate, name the option.
+    #[test]
+    fn limits_of_a_member_name_the_option_that_raises_them() {
+        assert!(Full::Groups(7).to_string().contains("raise --groups"));
+        assert!(Full::Bytes(7).to_string().contains("raise --memory"));
+    }
 }
