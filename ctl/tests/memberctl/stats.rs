@@ -286,9 +286,8 @@ fn a_member_with_endless_sums_is_missing_and_nobody_else() {
     replies.push(searched("vm3", 9, 0));
     let ended = answering(replies).run(&["stats", "--memory=1M", BY_MEMBER]);
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), "vm1\t2\nvm2\t1\n"), "{ended:?}");
-    let words = "did not answer: its sums take more than 1M: name fewer keys behind by, or give more \
-                 with --memory";
-    assert_eq!(ended.stderr, format!("memberctl: vm3: {words}\n"));
+    let words = "its sums take more than 1M: name fewer keys behind by, or give more with --memory";
+    assert_eq!(ended.stderr, format!("memberctl: vm3: did not answer: {words}\n"));
 }
 
 /// The row 0 would say that nobody has such a line.
