@@ -105,25 +105,32 @@ impl States {
         }
     }
 
-    /// Takes a number. Returns how many bytes more it needs now.
-    pub(crate) fn number(&mut self, group: usize, number: Decimal) -> usize {
+    /// How many bytes the sketch or set of a group has of its own.
+    pub(crate) fn owned(&self, group: usize) -> usize {
+        match self {
+            Self::Sketch(sketches) => sketches[group].bytes(),
+            Self::Distinct(sets) => sets[group].bytes(),
+            Self::Count(_) | Self::Sum(_) | Self::Least(_) | Self::Most(_) => 0,
+        }
+    }
+
+    /// Takes a number.
+    pub(crate) fn number(&mut self, group: usize, number: Decimal) {
         match self {
             Self::Sum(sums) => sums[group].add(number),
             Self::Least(numbers) => {
                 numbers[group] = Some(numbers[group].map_or(number, |least| least.min(number)));
             }
             Self::Most(numbers) => numbers[group] = numbers[group].max(Some(number)),
-            Self::Sketch(sketches) => return sketches[group].add(number),
+            Self::Sketch(sketches) => sketches[group].add(number),
             Self::Count(_) | Self::Distinct(_) => {}
         }
-        0
     }
 
-    /// Takes the hash of a value. Returns how many bytes more it needs now.
-    pub(crate) fn value(&mut self, group: usize, hash: u64) -> usize {
-        match self {
-            Self::Distinct(sets) => sets[group].add(hash),
-            _ => 0,
+    /// Takes the hash of a value.
+    pub(crate) fn value(&mut self, group: usize, hash: u64) {
+        if let Self::Distinct(sets) = self {
+            sets[group].add(hash);
         }
     }
 
@@ -151,8 +158,8 @@ impl States {
         }
     }
 
-    /// Adds a state of the same kind. Returns how many bytes more it needs now.
-    pub(crate) fn merge(&mut self, group: usize, state: &State) -> usize {
+    /// Adds a state of the same kind.
+    pub(crate) fn merge(&mut self, group: usize, state: &State) {
         match (self, state) {
             (Self::Count(counts), State::Count(count)) => {
                 counts[group] = counts[group].saturating_add(*count);
@@ -164,12 +171,9 @@ impl States {
             (Self::Most(numbers), State::Most(number)) => {
                 numbers[group] = numbers[group].max(*number);
             }
-            (Self::Sketch(sketches), State::Sketch(sketch)) => {
-                return sketches[group].merge(sketch);
-            }
-            (Self::Distinct(sets), State::Distinct(set)) => return sets[group].merge(set),
+            (Self::Sketch(sketches), State::Sketch(sketch)) => sketches[group].merge(sketch),
+            (Self::Distinct(sets), State::Distinct(set)) => sets[group].merge(set),
             _ => {}
         }
-        0
     }
 }

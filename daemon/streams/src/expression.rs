@@ -223,7 +223,9 @@ fn call(function: Function, arguments: &[Expression], context: &mut Context) -> 
         Function::Round => {
             let digits = arguments.get(1).map(|digits| digits.value(context));
             let digits = digits.map_or(Some(Decimal::default()), |digits| context.number(digits));
-            let digits = digits.and_then(|digits| u8::try_from(digits.parts().0).ok());
+            // A whole number has no digits behind the point; others are no number of digits.
+            let whole = digits.map(Decimal::parts).filter(|(_, scale)| *scale == 0);
+            let digits = whole.and_then(|(digits, _)| u8::try_from(digits.min(255)).ok());
             let number = context.number(first);
             number_or_missing(number.zip(digits).and_then(|(number, to)| number.rounded(to)))
         }

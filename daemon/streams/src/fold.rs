@@ -201,11 +201,11 @@ fn sum_line(
         if cell == Cell::Missing {
             continue;
         }
-        let mut grown = 0;
         if !input.numbers.is_empty() {
             if let Some(number) = context.number(cell) {
-                let add = |at: &usize| table.states[*at].number(group, number);
-                grown += input.numbers.iter().map(add).sum::<usize>();
+                for at in &input.numbers {
+                    table.change(group, *at, |states| states.number(group, number))?;
+                }
             } else {
                 let is_absent = matches!(context.text(cell), Some(b"" | b"-"));
                 counts.not_numbers += u64::from(!is_absent);
@@ -214,10 +214,10 @@ fn sum_line(
         if !input.values.is_empty() {
             let cell = context.as_text(cell);
             let hash = hash(context.text(cell).unwrap_or_default());
-            let add = |at: &usize| table.states[*at].value(group, hash);
-            grown += input.values.iter().map(add).sum::<usize>();
+            for at in &input.values {
+                table.change(group, *at, |states| states.value(group, hash))?;
+            }
         }
-        table.grown(grown)?;
     }
     Ok(())
 }

@@ -75,6 +75,8 @@ struct Grouping {
 #[derive(Debug)]
 pub struct Plan {
     hash: [u8; 16],
+    /// What tables hash keys with.
+    seed: u64,
     literals: Vec<Vec<u8>>,
     memory: Memory,
     needs_time: bool,
@@ -117,9 +119,11 @@ impl Plan {
             rows.stage(stage, &mut lines.literals, &mut lines.memory)?;
         }
         let RowStages { after, slots: row_slots, names } = rows;
+        let hash = hash(query.text());
         let (columns, visible) = names.into_iter().map(|name| (name.column, name.slot)).unzip();
         Ok(Self {
-            hash: hash(query.text()),
+            seed: hash.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte)),
+            hash,
             literals: lines.literals,
             memory: lines.memory,
             needs_time: lines.needs_time || grouping.windows.is_some(),
@@ -131,6 +135,15 @@ impl Plan {
             columns,
             visible,
         })
+    }
+
+    /// The same plan for tables that hash keys with a drawn seed. Without it the seed comes of the
+    /// query: who knows that and writes logs could choose keys that collide, and slow a table down.
+    /// No answer depends on it.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// Whether the times of lines are asked for.
@@ -170,9 +183,8 @@ impl Plan {
         &self.hash
     }
 
-    /// What tables hash keys with.
     pub(crate) fn seed(&self) -> u64 {
-        self.hash.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+        self.seed
     }
 
     pub(crate) fn literals(&self) -> &[Vec<u8>] {

@@ -27,7 +27,7 @@ impl Entry {
 }
 
 /// Groups by key. Hashes never leave it, and rows are sorted: what is printed does not depend on
-/// the hash. Its seed comes of the query, so that a log's writer cannot choose keys that collide.
+/// the hash. Only a seed that was drawn keeps a log's writer from choosing keys that collide.
 #[derive(Debug)]
 pub(crate) struct Table {
     hasher: FixedState,
@@ -111,13 +111,22 @@ impl Table {
         Ok(group)
     }
 
-    /// Counts bytes that a sketch or a set has taken.
-    pub(crate) fn grown(&mut self, bytes: usize) -> Result<(), Full> {
-        if bytes == 0 {
+    /// Changes a state of a group, and counts the bytes that its sketch or set takes or gives back.
+    pub(crate) fn change(
+        &mut self,
+        group: usize,
+        at: usize,
+        change: impl FnOnce(&mut States),
+    ) -> Result<(), Full> {
+        let states = &mut self.states[at];
+        let before = states.owned(group);
+        change(states);
+        let after = states.owned(group);
+        if after == before {
             return Ok(());
         }
-        self.owned += bytes;
-        self.check()
+        self.owned = self.owned - before + after;
+        if after > before { self.check() } else { Ok(()) }
     }
 
     fn check(&self) -> Result<(), Full> {
@@ -135,8 +144,7 @@ impl Table {
         at: usize,
         state: &State,
     ) -> Result<(), Full> {
-        let grown = self.states[at].merge(group, state);
-        self.grown(grown)
+        self.change(group, at, |states| states.merge(group, state))
     }
 
     /// Adds all groups of a table of the same plan: the smaller one to the larger one.

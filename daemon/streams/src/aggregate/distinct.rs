@@ -48,22 +48,25 @@ fn raise(registers: &mut [u8], hash: u64) {
 }
 
 impl Distinct {
-    /// Returns how many bytes more it needs now.
-    pub(crate) fn add(&mut self, hash: u64) -> usize {
+    /// How many bytes it has of its own.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Many(registers) => {
-                raise(registers, hash);
-                0
-            }
+            Self::Few(hashes) => hashes.capacity() * size_of::<u64>(),
+            Self::Many(registers) => registers.len(),
+        }
+    }
+
+    /// Takes the hash of a value.
+    pub(crate) fn add(&mut self, hash: u64) {
+        match self {
+            Self::Many(registers) => raise(registers, hash),
             Self::Few(hashes) => {
-                let Err(at) = hashes.binary_search(&hash) else { return 0 };
+                let Err(at) = hashes.binary_search(&hash) else { return };
                 if hashes.len() == MAX_EXACT {
-                    self.estimate();
-                    return self.add(hash) + REGISTERS;
+                    raise(self.estimate(), hash);
+                } else {
+                    hashes.insert(at, hash);
                 }
-                let before = hashes.capacity();
-                hashes.insert(at, hash);
-                (hashes.capacity() - before) * size_of::<u64>()
             }
         }
     }
@@ -83,16 +86,13 @@ impl Distinct {
         }
     }
 
-    /// Returns how many bytes more it needs now.
-    pub(crate) fn merge(&mut self, other: &Self) -> usize {
+    pub(crate) fn merge(&mut self, other: &Self) {
         match other {
-            Self::Few(hashes) => hashes.iter().map(|hash| self.add(*hash)).sum(),
+            Self::Few(hashes) => hashes.iter().for_each(|hash| self.add(*hash)),
             Self::Many(theirs) => {
-                let grown = if matches!(self, Self::Few(_)) { REGISTERS } else { 0 };
                 for (ours, theirs) in self.estimate().iter_mut().zip(theirs) {
                     *ours = (*ours).max(*theirs);
                 }
-                grown
             }
         }
     }

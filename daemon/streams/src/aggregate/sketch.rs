@@ -47,28 +47,24 @@ fn middle(bucket: i32) -> Option<Decimal> {
 }
 
 impl Sketch {
-    /// Returns how many bytes more it needs now.
-    pub(crate) fn add(&mut self, number: Decimal) -> usize {
-        self.add_to(bucket(number), 1)
+    /// How many bytes it has of its own.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<(i32, u64)>()
     }
 
-    fn add_to(&mut self, bucket: i32, count: u64) -> usize {
+    pub(crate) fn add(&mut self, number: Decimal) {
+        self.add_to(bucket(number), 1);
+    }
+
+    fn add_to(&mut self, bucket: i32, count: u64) {
         match self.buckets.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
-            Ok(at) => {
-                self.buckets[at].1 = self.buckets[at].1.saturating_add(count);
-                0
-            }
-            Err(at) => {
-                let before = self.buckets.capacity();
-                self.buckets.insert(at, (bucket, count));
-                (self.buckets.capacity() - before) * size_of::<(i32, u64)>()
-            }
+            Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(count),
+            Err(at) => self.buckets.insert(at, (bucket, count)),
         }
     }
 
-    /// Returns how many bytes more it needs now.
-    pub(crate) fn merge(&mut self, other: &Self) -> usize {
-        other.buckets.iter().map(|(bucket, count)| self.add_to(*bucket, *count)).sum()
+    pub(crate) fn merge(&mut self, other: &Self) {
+        other.buckets.iter().for_each(|(bucket, count)| self.add_to(*bucket, *count));
     }
 
     /// The number that `hundredths` of a percent of all are not above (the nearest rank). None if

@@ -177,6 +177,23 @@ impl LineTime for NoTime {
     }
 }
 
+/// A set that has become an estimate gives back the bytes of its values: 128 KiB of each group.
+#[test]
+fn estimates_give_bytes_back() {
+    let plan = Arc::new(Plan::new(&Query::parse("| logfmt | distinct(a) by k").unwrap()).unwrap());
+    let limits = memberd_streams::Limits { bytes: 400_000, ..LIMITS };
+    let mut fold = Fold::new(plan.clone(), "m", limits);
+    for number in 0..10 * 10_100 {
+        let line = format!("k={} a={number}", number / 10_100);
+        fold.line(line.as_bytes(), &mut NoTime).unwrap();
+    }
+    let mut gather = memberd_streams::Gather::new(plan, limits);
+    for partial in fold.into_partials() {
+        gather.partial("m", &partial).unwrap();
+    }
+    assert_eq!(gather.finish().unwrap().rows.len(), 10);
+}
+
 /// More groups than allowed are an error, and never left out.
 #[test]
 fn a_full_table_says_so() {

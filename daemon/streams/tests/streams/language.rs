@@ -167,6 +167,17 @@ fn a_line_makes_few_texts() {
     assert_eq!(ask(&query, &format!("{line}\n{line}")), ["2"]);
 }
 
+/// A number of digits is a whole one, and not less than none.
+#[test]
+fn rounding_takes_whole_digits() {
+    let table =
+        [("1", "1.2"), ("1.0", "1.2"), ("0", "1"), ("300", "1.23"), ("1.5", "."), ("-1", ".")];
+    for (digits, expected) in table {
+        let query = format!("| logfmt | let t = round(a, {digits}) | count by t");
+        assert_eq!(ask(&query, "a=1.23"), [format!("{expected} 1")], "{digits}");
+    }
+}
+
 #[test]
 fn stages_behind_the_aggregate_are_about_rows() {
     let query =

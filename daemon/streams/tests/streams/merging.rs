@@ -3,7 +3,7 @@
 
 use super::oracle::{Drawn, Expected, expected};
 use super::support::{FirstWord, LIMITS, gathered, gathered_of, plan};
-use memberd_streams::{Fold, Plan, Rows, Value};
+use memberd_streams::{Fold, Plan, Query, Rows, Value};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -189,6 +189,27 @@ fn plans_and_folds_go_to_other_threads() {
     shared::<Plan>();
     moved::<Fold>();
     moved::<memberd_streams::Gather>();
+}
+
+/// Tables of one plan may hash with different seeds: each machine draws its own.
+#[test]
+fn answers_do_not_depend_on_the_seed() {
+    let seeded = |seed| {
+        let query = Query::parse("| logfmt | count, sum(v) by k | top 7 by count").unwrap();
+        Arc::new(Plan::new(&query).unwrap().with_seed(seed))
+    };
+    let lines: Vec<String> = (0..500).map(|number| format!("k={} v=1", number % 90)).collect();
+    let bytes = || lines.iter().map(String::as_bytes);
+    let expected = gathered(&seeded(1), super::support::fold(&seeded(1), bytes()).into_partials());
+    for seed in [0, 2, u64::MAX] {
+        let partials = super::support::fold(&seeded(seed), bytes()).into_partials();
+        assert_eq!(gathered(&seeded(!seed), partials), expected);
+        let mut fold = super::support::fold(&seeded(seed), []);
+        fold.merge(super::support::fold(&seeded(!seed), bytes())).unwrap();
+        assert_eq!(gathered(&seeded(1), fold.into_partials()), expected);
+    }
+    let first = |seed| super::support::fold(&seeded(seed), bytes()).into_partials().next();
+    assert_eq!(first(3), first(4), "groups are sent in the order in which lines came");
 }
 
 /// A table of many groups becomes many partial sums, none longer than allowed.
