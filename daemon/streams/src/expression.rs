@@ -1,5 +1,5 @@
-//! Compiled expressions. They have no errors: what cannot be computed is missing, and a comparison
-//! with what is missing is false.
+//! Compiled expressions. They have no errors: what cannot be computed is missing. What is missing
+//! differs from everything, so `!=` is true of it, and every other comparison is false.
 
 use super::cells::{Cell, Context};
 use super::decimal::Decimal;

@@ -118,6 +118,8 @@ fn conditions_choose_lines() {
         ("upper(b) == 'X'", "2"),
         ("true", "4"),
         ("missing == missing", "0"),
+        ("missing != missing and missing != 1 and missing != 'x'", "4"),
+        ("missing < 1 or missing >= 1 or missing contains '' or missing in (1)", "0"),
         ("1 / 0 == 0", "0"),
         ("file == 'f' and member == \"m\"", "4"),
         ("time >= 11000", "2"),
@@ -165,6 +167,27 @@ fn a_line_makes_few_texts() {
     let lets: String = (0..29).map(made).collect();
     let query = format!("{lets}| where has(a0) and not has(a28) | count");
     assert_eq!(ask(&query, &format!("{line}\n{line}")), ["2"]);
+}
+
+/// Formats end a line before its carriage return, and other readers keep it.
+#[test]
+fn carriage_returns_stay_but_in_formats() {
+    assert_eq!(shown(&answer("| logfmt | count by a", &[b"a=x\r"])), ["x 1"]);
+    for stage in ["parse 'a=*' as a", "regex 'a=(?P<a>.*)'", "let a = line"] {
+        let lines: [&[u8]; 1] = [b"a=x\r"];
+        let rows = shown(&answer(&format!("| {stage} | let n = length(a) | count by n"), &lines));
+        assert_eq!(rows, [if stage.contains("line") { "4 1" } else { "2 1" }], "{stage}");
+    }
+}
+
+/// A line without the field cannot be read.
+#[test]
+fn stages_read_fields_too() {
+    let text = "msg=\"order placed\"\nmsg=\"card refused\"\nother=1";
+    let query = "| logfmt | parse '* *' from msg as thing, what | count by thing, what";
+    assert_eq!(ask(query, text), ["card refused 1", "order placed 1"]);
+    let lines: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
+    assert_eq!(counts(query, &lines).unparsed, 1);
 }
 
 /// A number of digits is a whole one, and not less than none.
