@@ -59,7 +59,7 @@ pub(crate) struct Stats {
     #[arg(value_parser = arguments::number(1..=1_000_000_000_usize))]
     groups: usize,
 
-    /// The most memory for groups, on each member and here: 64M, 1G
+    /// The most memory for a table of groups, on each member and here: 64M, 1G
     #[arg(long, value_name = "SIZE", default_value = MEMORY, value_parser = arguments::size)]
     memory: usize,
 }
@@ -113,7 +113,7 @@ impl Stats {
         let asked = Request::Stats(Box::new(request));
         let rows = self.ask(daemon, &asked, Arc::clone(&plan), &mut tally)?;
         self.print(&rows, &tally, form)?;
-        let left_out = print::left_out(&rows.counts, plan.reader());
+        let left_out = print::left_out(&rows, plan.reader());
         left_out.iter().for_each(|line| print_message(line));
         Ok(match &rows {
             _ if !tally.is_whole() => Status::Trouble,
@@ -151,20 +151,15 @@ impl Stats {
         loop {
             let mut lines: Vec<String> = Vec::new();
             match connection.reply_while_read()? {
-                Reply::StatsPartial { member, bytes } => gathering.keep(member, bytes)?,
+                Reply::StatsPartial { member, bytes } => gathering.keep(member, bytes),
                 Reply::GrepMessage { member, text } => lines.extend(reports.message(member, text)),
                 Reply::GrepNotice(text) => lines.push(text),
                 Reply::GrepProgress { asked, answered, bytes } => {
                     progress.show(asked, answered, bytes);
                 }
                 Reply::GrepMember { member, outcome } => {
-                    gathering.end(&member, &outcome)?;
+                    let outcome = gathering.end(&member, outcome)?;
                     tally.count(member, outcome);
-                }
-                Reply::GrepCopy { member, copy } => {
-                    gathering.forget(&member);
-                    lines.extend(reports.copy(&member, &copy));
-                    tally.note_copy(member, copy);
                 }
                 Reply::Done => break,
                 _ => return Err(unexpected_reply()),

@@ -239,8 +239,69 @@ fn limits_are_named_when_they_are_reached() {
     ended.failed(2, "the answer has more than 2 groups: name fewer keys behind by, or give more");
     assert_eq!(ended.stdout, "");
     answering(replies).run(&["stats", "--groups=3", query]).printed("a\t1\nb\t1\nc\t1\n");
-    let part = Reply::StatsPartial { member: "vm1".to_owned(), bytes: vec![0; 60_000] };
-    answering(vec![part; 20]).run(&["stats", "--memory=1M", query]).failed(2, "more than 1M");
+}
+
+/// A part of sums that no member with this program sends.
+fn part(member: &str, bytes: Vec<u8>) -> Reply {
+    Reply::StatsPartial { member: member.to_owned(), bytes }
+}
+
+/// Such a member is broken, has another version, or wants to spoil the answer.
+#[test]
+fn a_member_with_wrong_sums_is_missing_and_nobody_else() {
+    let mut replies = two_members(BY_MEMBER);
+    // Its first part is right, and does not count either.
+    replies.extend(sums("vm3", BY_MEMBER, &["a"]));
+    replies.extend([part("vm3", vec![255; 3]), searched("vm3", 1, 0)]);
+    let other_query = sums("vm4", "| count by file", &["a"]);
+    replies.extend(other_query.into_iter().chain([searched("vm4", 1, 0)]));
+    let ended = answering(replies).run(&["stats", BY_MEMBER]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), "vm1\t2\nvm2\t1\n"), "{ended:?}");
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
+    let words = "did not answer: its sums do not count: the sums ";
+    assert!(first.starts_with(&format!("memberctl: vm3: {words}")), "{first}");
+    assert_eq!(*second, format!("memberctl: vm4: {words}belong to another query"));
+}
+
+#[test]
+fn a_member_cannot_answer_in_the_name_of_another() {
+    let mut replies = two_members(BY_MEMBER);
+    for reply in sums("vm1", BY_MEMBER, &["made up"; 9]) {
+        let Reply::StatsPartial { bytes, .. } = reply else { panic!("{reply:?}") };
+        replies.push(part("vm3", bytes));
+    }
+    replies.push(searched("vm3", 9, 0));
+    let ended = answering(replies).run(&["stats", BY_MEMBER]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), "vm1\t2\nvm2\t1\n"), "{ended:?}");
+    let words = "did not answer: its sums do not count: the sums are of another member";
+    assert_eq!(ended.stderr, format!("memberctl: vm3: {words}\n"));
+}
+
+#[test]
+fn a_member_with_endless_sums_is_missing_and_nobody_else() {
+    let mut replies = vec![part("vm3", vec![0; 60_000]); 20];
+    replies.extend(two_members(BY_MEMBER));
+    replies.extend(vec![part("vm3", vec![0; 60_000]); 20]);
+    replies.push(searched("vm3", 9, 0));
+    let ended = answering(replies).run(&["stats", "--memory=1M", BY_MEMBER]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), "vm1\t2\nvm2\t1\n"), "{ended:?}");
+    let words = "its sums take more than 1M: name fewer keys behind by, or give more with --memory";
+    assert_eq!(ended.stderr, format!("memberctl: vm3: did not answer: {words}\n"));
+}
+
+/// The row 0 would say that nobody has such a line.
+#[test]
+fn a_sum_of_nobody_is_no_row() {
+    for (replies, status, rows) in [
+        (vec![lost("vm1"), lost("vm2")], 2, ""),
+        (vec![], 1, ""),
+        (vec![searched("vm1", 0, 0), lost("vm2")], 2, "0\n"),
+        (vec![searched("vm1", 0, 0)], 0, "0\n"),
+    ] {
+        let ended = answering(replies).run(&["stats", "| count"]);
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(status), rows), "{ended:?}");
+    }
 }
 
 #[test]

@@ -46,10 +46,10 @@ fn floor(text: &str, at: usize) -> usize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Full {
     /// More groups than this.
-    #[error("there are more than {0} groups; group by less, or raise the limit")]
+    #[error("there are more than {0} groups; group by less, or raise --groups")]
     Groups(usize),
     /// More bytes than this.
-    #[error("the groups need more than {0} bytes of memory; group by less, or raise the limit")]
+    #[error("the groups need more than {0} bytes of memory; group by less, or raise --memory")]
     Bytes(usize),
 }
 

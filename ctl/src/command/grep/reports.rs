@@ -34,7 +34,7 @@ impl Reports {
     }
 
     /// A line about a copy that is searched in place of another one.
-    pub(in crate::command) fn copy(&self, member: &str, copy: &GrepCopy) -> Option<String> {
+    pub(super) fn copy(&self, member: &str, copy: &GrepCopy) -> Option<String> {
         self.gone.then(|| notices::copy(member, copy, format::now()))
     }
 

@@ -44,7 +44,7 @@ impl Tally {
     }
 
     /// A copy of this member's logs is searched.
-    pub(in crate::command) fn note_copy(&mut self, member: String, copy: GrepCopy) {
+    pub(super) fn note_copy(&mut self, member: String, copy: GrepCopy) {
         self.copies.insert(member, copy);
     }
 

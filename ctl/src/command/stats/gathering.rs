@@ -5,76 +5,137 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use memberd_control::grep::GrepOutcome;
-use memberd_streams::{Full, Gather, Limits, PartialError, Plan, Rows};
+use memberd_streams::{Full, Gather, Limits, MAX_PARTIAL, PartialError, Plan, Rows};
 
 use super::options;
 use crate::exit::{Exit, Failure};
 
+/// How many times the memory for groups the sums of members may take that have not ended.
+const AT_ONCE: usize = 4;
+
+/// Sums of members that have not ended may take as many bytes, however little memory groups have.
+const LEAST_AT_ONCE: usize = 256 << 20;
+
 /// The sums so far.
 pub(super) struct Gathering {
     sums: Gather,
-    kept: HashMap<String, Vec<Vec<u8>>>,
+    /// By member.
+    kept: HashMap<String, Kept>,
+    /// The bytes of all of them.
     kept_bytes: usize,
     limits: Limits,
+    /// A member has searched all.
+    searched: bool,
+}
+
+/// What a member has sent that has not ended.
+#[derive(Default)]
+struct Kept {
+    parts: Vec<Vec<u8>>,
+    bytes: usize,
+    /// It has sent too much, so it does not count. This says why.
+    refused: Option<String>,
 }
 
 impl Gathering {
     /// No sums yet.
     pub(super) fn new(plan: Arc<Plan>, limits: Limits) -> Gathering {
         let sums = Gather::new(plan, limits);
-        Gathering { sums, kept: HashMap::new(), kept_bytes: 0, limits }
+        Gathering { sums, kept: HashMap::new(), kept_bytes: 0, limits, searched: false }
     }
 
-    /// Keeps a part of a member's sums until its end.
-    ///
-    /// # Errors
-    /// When all that is kept takes too much memory.
-    pub(super) fn keep(&mut self, member: String, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.kept_bytes += bytes.len();
-        if self.kept_bytes > self.limits.bytes {
-            return Err(full(&Full::Bytes(self.limits.bytes)));
+    /// Keeps a part of a member's sums until its end. What is too much costs that member its sums:
+    /// nobody else's are dropped for them.
+    pub(super) fn keep(&mut self, member: String, part: Vec<u8>) {
+        let kept = self.kept.entry(member.clone()).or_default();
+        if kept.refused.is_some() {
+            return;
         }
-        self.kept.entry(member).or_default().push(bytes);
-        Ok(())
+        // Parts without a byte are no way around the limit.
+        let bytes = part.len() + size_of::<Vec<u8>>();
+        kept.parts.push(part);
+        kept.bytes += bytes;
+        self.kept_bytes += bytes;
+        // In a table, sums take more memory than in the form in which they are sent.
+        if kept.bytes > self.limits.bytes.saturating_add(MAX_PARTIAL) {
+            let most = options::size_text(self.limits.bytes);
+            self.refuse(&member, format!("its sums take more than {most}: {MORE_MEMORY}"));
+        }
+        let at_once = self.limits.bytes.saturating_mul(AT_ONCE).max(LEAST_AT_ONCE);
+        if self.kept_bytes > at_once {
+            let largest = self.kept.iter().max_by_key(|(_, kept)| kept.bytes);
+            let largest = largest.map_or(member, |(member, _)| member.clone());
+            let most = options::size_text(at_once);
+            let why = "the sums of members that have not ended take more than";
+            self.refuse(&largest, format!("{why} {most}, and its are the largest: {MORE_MEMORY}"));
+        }
     }
 
-    /// Adds a member's sums if it has searched all, and drops them if not.
-    ///
-    /// # Errors
-    /// When there are more groups than may be, or the sums are in an unknown form.
-    pub(super) fn end(&mut self, member: &str, outcome: &GrepOutcome) -> Result<(), Failure> {
-        let parts = self.taken(member);
-        if !matches!(outcome, GrepOutcome::Searched(_)) {
-            return Ok(());
-        }
-        for part in parts {
-            self.sums.partial(&part).map_err(|error| match error {
-                PartialError::Full(limit) => full(&limit),
-                error => Failure::new(Exit::Failed, format!("{member} sent wrong sums: {error}")),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Drops what a member has sent so far. It begins again.
-    pub(super) fn forget(&mut self, member: &str) {
+    /// Drops what a member has sent and will send.
+    fn refuse(&mut self, member: &str, why: String) {
         self.taken(member);
+        let refused = Kept { refused: Some(why), ..Kept::default() };
+        self.kept.insert(member.to_owned(), refused);
     }
 
-    fn taken(&mut self, member: &str) -> Vec<Vec<u8>> {
-        let parts = self.kept.remove(member).unwrap_or_default();
-        self.kept_bytes -= parts.iter().map(Vec::len).sum::<usize>();
-        parts
+    /// Adds a member's sums if it has searched all, and drops them if not. Returns its outcome,
+    /// which is another one if its sums do not count.
+    ///
+    /// # Errors
+    /// When there are more groups than may be.
+    pub(super) fn end(
+        &mut self,
+        member: &str,
+        outcome: GrepOutcome,
+    ) -> Result<GrepOutcome, Failure> {
+        let Kept { parts, refused, .. } = self.taken(member);
+        if !matches!(outcome, GrepOutcome::Searched(_)) {
+            return Ok(outcome);
+        }
+        // All are looked at before the first is added, since none can be taken back.
+        let wrong = || parts.iter().find_map(|part| self.sums.check(member, part).err());
+        let refused = refused.or_else(|| wrong().map(|error| not_counted(&error)));
+        if let Some(why) = refused {
+            return Ok(GrepOutcome::Lost(why));
+        }
+        self.searched = true;
+        for part in parts {
+            match self.sums.partial(member, &part) {
+                Ok(()) => {}
+                Err(PartialError::Full(limit)) => return Err(full(&limit)),
+                Err(error) => {
+                    let message = format!("{member}: {}", not_counted(&error));
+                    return Err(Failure::new(Exit::Failed, message));
+                }
+            }
+        }
+        Ok(outcome)
     }
 
-    /// The answer.
+    fn taken(&mut self, member: &str) -> Kept {
+        let kept = self.kept.remove(member).unwrap_or_default();
+        self.kept_bytes -= kept.bytes;
+        kept
+    }
+
+    /// The answer. It has no row if no member has searched all, since a sum of nothing would not
+    /// say that.
     ///
     /// # Errors
     /// When it has more groups than may be: each of several windows that overlap has its own.
     pub(super) fn finish(self) -> Result<Rows, Failure> {
-        self.sums.finish().map_err(|limit| full(&limit))
+        let rows = self.sums.finish().map_err(|limit| full(&limit))?;
+        Ok(if self.searched { rows } else { Rows { rows: Vec::new(), ..rows } })
     }
 }
+
+/// What is said of a member whose sums cannot be added to those of the others.
+fn not_counted(error: &PartialError) -> String {
+    format!("its sums do not count: {error}")
+}
+
+/// What to do about too much memory.
+const MORE_MEMORY: &str = "name fewer keys behind by, or give more with --memory";
 
 /// The failure for a limit that the answer has reached.
 fn full(limit: &Full) -> Failure {
@@ -84,8 +145,7 @@ fn full(limit: &Full) -> Failure {
             with --groups"
         ),
         Full::Bytes(bytes) => format!(
-            "the groups of the answer take more than {} of memory: name fewer keys behind by, or \
-            give more with --memory",
+            "the groups of the answer take more than {} of memory: {MORE_MEMORY}",
             options::size_text(*bytes)
         ),
     };
@@ -124,43 +184,120 @@ mod tests {
         Gathering::new(plan(), Limits { groups: 9, bytes })
     }
 
+    fn lost(outcome: GrepOutcome) -> String {
+        match outcome {
+            GrepOutcome::Lost(why) => why,
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
+    fn keep(gathering: &mut Gathering, member: &str, lines: u64) {
+        sums(lines).into_iter().for_each(|part| gathering.keep(member.to_owned(), part));
+    }
+
     #[test]
     fn only_members_that_searched_all_count() {
         let mut gathering = gathering(1 << 20);
-        for (member, lines) in [("vm1", 3), ("vm2", 50), ("vm3", 700), ("vm4", 9_000)] {
-            sums(lines).into_iter().for_each(|part| gathering.keep(member.into(), part).unwrap());
+        for (member, lines) in [("vm1", 3), ("vm2", 50), ("vm3", 700)] {
+            keep(&mut gathering, member, lines);
         }
-        gathering.end("vm2", &GrepOutcome::Lost("gone".to_owned())).unwrap();
-        // Its logs are read again, from another member.
-        gathering.forget("vm3");
-        sums(1).into_iter().for_each(|part| gathering.keep("vm3".into(), part).unwrap());
-        gathering.end("vm3", &searched()).unwrap();
-        gathering.end("vm1", &searched()).unwrap();
-        // Nothing is known of the end of vm4.
+        gathering.end("vm2", GrepOutcome::Lost("gone".to_owned())).unwrap();
+        assert_eq!(gathering.end("vm1", searched()).unwrap(), searched());
+        // Nothing is known of the end of vm3.
         let rows = gathering.finish().unwrap();
-        assert_eq!(rows.rows[0].values, [Value::Number(4_u64.into())]);
-        assert_eq!(rows.counts.lines, 4);
+        assert_eq!(rows.rows[0].values, [Value::Number(3_u64.into())]);
+        assert_eq!(rows.counts.lines, 3);
+    }
+
+    /// The row 0 would say that nobody has such a line.
+    #[test]
+    fn without_a_member_that_searched_all_there_is_no_row() {
+        let mut gathering = gathering(1 << 20);
+        keep(&mut gathering, "vm1", 3);
+        gathering.end("vm1", GrepOutcome::Lost("gone".to_owned())).unwrap();
+        gathering.end("vm2", GrepOutcome::NotAsked { failed: 1, left: false }).unwrap();
+        assert_eq!(gathering.finish().unwrap().rows.len(), 0);
+        // A member that has no such line is another matter.
+        let mut gathering = Gathering::new(plan(), Limits { groups: 9, bytes: 1 << 20 });
+        keep(&mut gathering, "vm1", 0);
+        gathering.end("vm1", searched()).unwrap();
+        assert_eq!(gathering.finish().unwrap().rows[0].values, [Value::Number(0_u64.into())]);
     }
 
     #[test]
-    fn a_member_that_sends_without_end_is_stopped() {
+    fn a_member_that_sends_without_end_loses_only_its_own_sums() {
         let mut gathering = gathering(1 << 20);
-        let part = || vec![0; 64 * 1024];
-        let error = (0..20).find_map(|_| gathering.keep("vm1".into(), part()).err()).unwrap();
+        keep(&mut gathering, "vm2", 5);
+        for part in [64 * 1024, 0] {
+            (0..100_000).for_each(|_| gathering.keep(format!("evil{part}"), vec![0; part]));
+            assert!(gathering.kept_bytes < 1_000, "{}", gathering.kept_bytes);
+        }
+        for evil in ["evil0", "evil65536"] {
+            assert_eq!(
+                lost(gathering.end(evil, searched()).unwrap()),
+                "its sums take more than 1M: name fewer keys behind by, or give more with --memory"
+            );
+        }
+        // It may end otherwise as well.
+        keep(&mut gathering, "vm2", 2);
+        assert_eq!(gathering.end("vm2", searched()).unwrap(), searched());
+        assert_eq!(gathering.finish().unwrap().counts.lines, 7);
+    }
+
+    /// Many members have the same keys, and their table is small.
+    #[test]
+    fn members_that_end_at_once_may_send_more_than_one_may() {
+        let mut gathering = gathering(1 << 20);
+        for member in 0..60 {
+            let member = format!("vm{member}");
+            (0..15).for_each(|_| gathering.keep(member.clone(), vec![0; 64 * 1024]));
+            keep(&mut gathering, &member, 1);
+        }
+        assert!(gathering.kept.values().all(|kept| kept.refused.is_none()));
+        assert!(gathering.kept_bytes > 40 << 20, "{}", gathering.kept_bytes);
+    }
+
+    #[test]
+    fn the_largest_sums_are_dropped_if_all_take_too_much() {
+        let mut gathering = gathering(64 << 20);
+        let part = || vec![0; 1 << 20];
+        (0..60).for_each(|_| gathering.keep("large".to_owned(), part()));
+        for member in 0..20 {
+            keep(&mut gathering, &format!("vm{member}"), 1);
+            (0..9).for_each(|_| gathering.keep(format!("vm{member}"), part()));
+        }
+        (0..20).for_each(|_| gathering.keep("last".to_owned(), part()));
+        let refused: Vec<&String> = gathering
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.refused.is_some())
+            .map(|(member, _)| member)
+            .collect();
+        assert_eq!(refused, ["large"]);
         assert_eq!(
-            error.to_string(),
-            "the groups of the answer take more than 1M of memory: name fewer keys behind by, or \
-            give more with --memory"
+            lost(gathering.end("large", searched()).unwrap()),
+            "the sums of members that have not ended take more than 256M, and its are the largest: \
+             name fewer keys behind by, or give more with --memory"
         );
-        gathering.forget("vm1");
-        gathering.keep("vm2".into(), part()).unwrap();
+        assert!(gathering.kept_bytes > 190 << 20);
     }
 
     #[test]
-    fn sums_in_an_unknown_form_name_their_member() {
+    fn sums_that_are_wrong_in_one_part_do_not_count_at_all() {
         let mut gathering = gathering(1 << 20);
-        gathering.keep("vm7".into(), vec![255; 3]).unwrap();
-        let error = gathering.end("vm7", &searched()).unwrap_err().to_string();
-        assert!(error.starts_with("vm7 sent wrong sums: "), "{error}");
+        keep(&mut gathering, "vm7", 3);
+        gathering.keep("vm7".into(), vec![255; 3]);
+        keep(&mut gathering, "vm1", 5);
+        let why = lost(gathering.end("vm7", searched()).unwrap());
+        assert!(why.starts_with("its sums do not count: the sums have version 255"), "{why}");
+        gathering.end("vm1", searched()).unwrap();
+        assert_eq!(gathering.finish().unwrap().counts.lines, 5);
+    }
+
+    /// A member's own words about a limit, which are those of the crate, name the option.
+    #[test]
+    fn limits_of_a_member_name_the_option_that_raises_them() {
+        assert!(Full::Groups(7).to_string().contains("raise --groups"));
+        assert!(Full::Bytes(7).to_string().contains("raise --memory"));
     }
 }

@@ -23,9 +23,11 @@ bytes, errors and each of the members.
 
 A member counts wholly or not at all. Standard error names those that are missing, and says how \
 many lines the query did not understand. A member that failed is missing, since copies of its logs \
-are not counted yet. Neither --groups nor --memory ever cuts an answer: more \
-is an error. A member has no more memory for a question than its worker has, which is 96 MiB for \
-a single one.
+are not counted yet. So is one whose sums cannot be read, name another member, or take more than \
+--memory. Neither --groups nor --memory ever cuts an answer: more is an error. On a member, \
+--memory is the most for the table of a thread, and its worker may have less. Here it is the most \
+for the table of all members, and sums that wait for their member's end may take up to four times \
+as much, or 256 MiB.
 
 Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, a file that cannot \
 be read, memberd not reachable, a limit), or a member is missing in the sums.

@@ -108,8 +108,8 @@ struct Members {
     #[arg(long, value_name = "KEY[=VALUE]")]
     tag: Vec<TagFilter>,
 
-    /// Do not ask for what other members keep of the logs of members that failed. It is not counted
-    /// yet: such a member is missing, and its line does not say that there are copies
+    /// Do not look for who keeps copies of the logs of members that failed. Copies are not counted
+    /// with or without this option: such a member is missing
     #[arg(long)]
     no_copies: bool,
 }

@@ -59,18 +59,35 @@ pub(super) fn rows(output: &mut Output, form: Form, rows: &Rows) -> Result<(), F
 
 /// Sentences about lines and values that are in no row. `reader` is the stage that reads lines, if
 /// there is one.
-pub(super) fn left_out(counts: &Counts, reader: Option<&str>) -> Vec<String> {
-    let Counts { lines, unparsed, without_time, not_numbers } = *counts;
-    let of = |number: u64, why: &str| {
-        let of = format::count(lines, "line");
-        (number > 0).then(|| format!("{number} of {of} {why}"))
+pub(super) fn left_out(rows: &Rows, reader: Option<&str>) -> Vec<String> {
+    let Counts { lines, unparsed, without_time, not_numbers } = rows.counts;
+    let of = |number: u64, one: &str, many: &str| {
+        let verb = if number == 1 { one } else { many };
+        let all = format::count(lines, "line");
+        (number > 0).then(|| format!("{number} of {all} {verb}"))
     };
     let reader = reader.unwrap_or("the query");
-    let parsed = of(unparsed, &format!("were not understood by {reader}, and are in no row"));
-    let timed = of(without_time, "have no time that is understood, and are in no window");
-    let values = format::count(not_numbers, "value");
-    let numbers = (not_numbers > 0).then(|| format!("{values} that are no numbers were left out"));
+    let parsed = of(unparsed, "was", "were")
+        .map(|some| format!("{some} not understood by {reader}, and {}", are_in(unparsed, "row")));
+    let has_windows = rows.columns.iter().any(|column| column.kind == ColumnKind::Window);
+    let timed = of(without_time, "has", "have").map(|some| match has_windows {
+        true => {
+            let nowhere = are_in(without_time, "window");
+            format!("{some} no time that is understood, and {nowhere}")
+        }
+        // Such lines are counted, and only their time is missing.
+        false => format!("{some} no time that is understood"),
+    });
+    let numbers = match not_numbers {
+        0 => None,
+        1 => Some("1 value that is no number was left out".to_owned()),
+        many => Some(format!("{many} values that are no numbers were left out")),
+    };
     parsed.into_iter().chain(timed).chain(numbers).collect()
+}
+
+fn are_in(number: u64, nowhere: &str) -> String {
+    format!("{} in no {nowhere}", if number == 1 { "is" } else { "are" })
 }
 
 fn name(column: &Column) -> String {
@@ -191,19 +208,50 @@ mod tests {
         );
     }
 
+    fn told(counts: Counts, kind: ColumnKind, reader: Option<&str>) -> Vec<String> {
+        let columns = vec![column("first", kind), column("count", ColumnKind::Figure)];
+        left_out(&Rows { columns, rows: Vec::new(), counts }, reader)
+    }
+
     #[test]
     fn what_is_in_no_row_is_told() {
-        let counts = Counts { lines: 100, unparsed: 4, without_time: 1, not_numbers: 1 };
+        let counts = Counts { lines: 100, unparsed: 4, without_time: 3, not_numbers: 2 };
         assert_eq!(
-            left_out(&counts, Some("nginx")),
+            told(counts, ColumnKind::Window, Some("nginx")),
             [
                 "4 of 100 lines were not understood by nginx, and are in no row",
-                "1 of 100 lines have no time that is understood, and are in no window",
-                "1 value that are no numbers were left out",
+                "3 of 100 lines have no time that is understood, and are in no window",
+                "2 values that are no numbers were left out",
             ]
         );
-        assert!(left_out(&Counts { lines: 100, ..Counts::default() }, None).is_empty());
-        let two_readers = left_out(&Counts { lines: 2, unparsed: 1, ..Counts::default() }, None);
+        assert!(told(Counts { lines: 100, ..Counts::default() }, ColumnKind::Key, None).is_empty());
+        let unparsed = Counts { lines: 2, unparsed: 1, ..Counts::default() };
+        let two_readers = told(unparsed, ColumnKind::Key, None);
         assert!(two_readers[0].contains("by the query"), "{two_readers:?}");
+    }
+
+    #[test]
+    fn one_line_and_one_value_are_told_as_one() {
+        let counts = Counts { lines: 1, unparsed: 1, without_time: 1, not_numbers: 1 };
+        assert_eq!(
+            told(counts, ColumnKind::Window, Some("nginx")),
+            [
+                "1 of 1 line was not understood by nginx, and is in no row",
+                "1 of 1 line has no time that is understood, and is in no window",
+                "1 value that is no number was left out",
+            ]
+        );
+    }
+
+    /// A query such as `| max(time)` has lines without a time, and no windows.
+    #[test]
+    fn windows_are_only_spoken_of_where_there_are_any() {
+        for (without_time, line) in [
+            (1, "1 of 7 lines has no time that is understood"),
+            (2, "2 of 7 lines have no time that is understood"),
+        ] {
+            let counts = Counts { lines: 7, without_time, ..Counts::default() };
+            assert_eq!(told(counts, ColumnKind::Key, None), [line]);
+        }
     }
 }
