@@ -244,6 +244,41 @@ mod tests {
         assert_eq!(gathering.finish().unwrap().counts.lines, 7);
     }
 
+    /// The sums of as many of these lines as a table of so many bytes has room for.
+    fn full_table(query: &str, keys: usize, bytes: usize) -> (usize, Vec<Vec<u8>>) {
+        let plan = Arc::new(Plan::new(&Query::parse(query).unwrap()).unwrap());
+        let limits = Limits { groups: 1_000_000, bytes };
+        let line = |at: usize| format!("k=key{} v=-{}.{at:09}", at % keys, at * 7_919 % 100_003);
+        let fold = |lines: usize| {
+            let mut fold = Fold::new(Arc::clone(&plan), "vm1", limits);
+            let full = (0..lines).find(|at| fold.line(line(*at).as_bytes(), &mut NoTime).is_err());
+            full.map_or(Ok(fold), Err)
+        };
+        let lines = fold(20_000).map_or_else(|full| full, |_| 20_000);
+        let Ok(fold) = fold(lines) else { panic!("{query}") };
+        (lines, fold.into_partials().collect())
+    }
+
+    /// Who keeps to the limit loses nothing by it, whatever the sums are.
+    #[test]
+    fn sums_of_a_table_that_is_just_not_full_are_kept() {
+        for query in [
+            "| logfmt | count by k",
+            "| logfmt | count, sum(v), avg(v), min(v), max(v) by k",
+            "| logfmt | p50(v), p999(v) by k",
+            "| logfmt | distinct(v) by k",
+            "| logfmt | min(v), distinct(line), p99(v), count by k, v",
+        ] {
+            for (keys, bytes) in [(1, 64 << 10), (7, 64 << 10), (100_000, 256 << 10)] {
+                let (lines, parts) = full_table(query, keys, bytes);
+                let mut gathering = gathering(bytes);
+                parts.into_iter().for_each(|part| gathering.keep("vm1".to_owned(), part));
+                let refused = gathering.kept["vm1"].refused.as_ref();
+                assert_eq!(refused, None, "{query}, {keys} keys, {lines} lines");
+            }
+        }
+    }
+
     /// Many members have the same keys, and their table is small.
     #[test]
     fn members_that_end_at_once_may_send_more_than_one_may() {
