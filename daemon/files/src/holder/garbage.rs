@@ -140,6 +140,12 @@ impl Holder {
                     self.garbage.ask_at(extent, self.now + self.settings.ask_every);
                     self.on_set(extent, set);
                 }
+                // Perhaps nobody told those either, and one of them has lost its copy since. They
+                // are asked before this copy goes.
+                ExtentUse::Held(set) if self.is_news(extent, &set) => {
+                    self.on_set(extent, set);
+                    self.ask_later(extent);
+                }
                 _ if was_old => self.drop_held(extent),
                 _ => self.ask_later(extent),
             }
@@ -147,6 +153,12 @@ impl Holder {
         for extent in question.extents.into_keys().filter(|one| self.held.contains_key(one)) {
             self.garbage.ask_at(extent, self.now + UNANSWERED);
         }
+    }
+
+    /// Whether this copy was recorded, and another set since then.
+    fn is_news(&self, extent: ExtentId, set: &HolderSet) -> bool {
+        let known = self.held.get(&extent).and_then(|held| held.set.as_ref());
+        known.is_some_and(|known| known.version < set.version)
     }
 
     fn ask_later(&mut self, extent: ExtentId) {

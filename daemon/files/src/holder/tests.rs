@@ -190,3 +190,30 @@ fn a_damaged_copy_is_fetched_again() {
     let asked = said.iter().any(|(to, one)| *to == name(1) && matches!(one, Transfer::Read(_)));
     assert!(asked, "nobody is asked for it: {said:?}");
 }
+
+/// Those who hold an extent instead of this one may not know, and one may have lost its copy.
+#[test]
+fn a_copy_that_was_given_up_unheard_goes_after_the_others_were_asked() {
+    let mut holder = sealed_holder();
+    let set = |version, members: [usize; 3]| HolderSet {
+        version,
+        members: members.into_iter().map(name).collect(),
+    };
+    let message = Transfer::SetIs { extent: EXTENT, set: set(1, [0, 1, 2]) };
+    holder.handle_message(at(1), &name(9), message);
+    outputs(&mut holder);
+    let day = 24 * 3_600 + 1;
+    assert!(asks(&mut holder, day));
+    let newer = vec![(EXTENT, ExtentUse::Held(set(2, [1, 2, 3])))];
+    holder.handle_in_use(at(day), &share(), Epoch(5), newer.clone());
+    let out = outputs(&mut holder);
+    let is_told = |output: &HolderOutput| match output {
+        HolderOutput::Held(stored) => stored.set == Some(set(2, [1, 2, 3])),
+        _ => false,
+    };
+    assert!(out.iter().any(is_told), "{out:?}");
+    assert_eq!(job(&out, |job| matches!(job, ExtentJob::Drop { .. })), None);
+    assert!(asks(&mut holder, day + 60), "it asks again soon");
+    holder.handle_in_use(at(day + 60), &share(), Epoch(5), newer);
+    assert!(drops(&mut holder));
+}

@@ -30,6 +30,7 @@ pub(super) struct ExtentIndex {
     names: Numbers<Name>,
     shares: Numbers<ShareName>,
     bytes: u64,
+    bad: usize,
     found_bad: Vec<ExtentId>,
 }
 
@@ -153,6 +154,7 @@ impl ExtentIndex {
     pub(super) fn remove(&mut self, id: ExtentId) {
         if let Some(slot) = self.slots.remove(&id) {
             self.bytes -= u64::from(slot.length);
+            self.bad -= usize::from(slot.flags & BAD != 0);
         }
     }
 
@@ -160,6 +162,7 @@ impl ExtentIndex {
     pub(super) fn mark_bad(&mut self, id: ExtentId) {
         if let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.flags & BAD == 0) {
             slot.flags |= BAD;
+            self.bad += 1;
             self.found_bad.push(id);
         }
     }
@@ -169,8 +172,9 @@ impl ExtentIndex {
         std::mem::take(&mut self.found_bad)
     }
 
+    /// How many are damaged.
     pub(super) fn bad(&self) -> usize {
-        self.slots.values().filter(|slot| slot.flags & BAD != 0).count()
+        self.bad
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ExtentId> + '_ {

@@ -12,11 +12,11 @@ pub struct Found {
     pub length: usize,
 }
 
-fn word(number: u64, place: u64) -> [u8; 8] {
+fn word(number: u64, place: u64) -> u64 {
     let mut mixed =
         number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place.wrapping_mul(0xD6E8_FEB8_6659_FD93);
     mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (mixed ^ (mixed >> 29)).to_be_bytes()
+    mixed ^ (mixed >> 29)
 }
 
 /// The record of this number. It has at least [`HEAD`] bytes.
@@ -26,11 +26,20 @@ pub fn record(number: u64, length: usize) -> Vec<u8> {
     bytes.extend_from_slice(&(length as u64).to_be_bytes());
     let mut place = 0;
     while bytes.len() < length {
-        bytes.extend_from_slice(&word(number, place));
+        bytes.extend_from_slice(&word(number, place).to_be_bytes());
         place += 1;
     }
     bytes.truncate(length);
     bytes
+}
+
+/// Whether these are the bytes of a record behind its head.
+fn is_body(number: u64, bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let end = word(number, chunks.len() as u64).to_be_bytes();
+    let mut words = (0..).map(|place| word(number, place));
+    chunks.iter().all(|chunk| words.next() == Some(u64::from_be_bytes(*chunk)))
+        && rest == &end[..rest.len()]
 }
 
 /// The records of a file; an error says where it stops being made of them.
@@ -46,11 +55,7 @@ pub fn records(bytes: &[u8]) -> Result<Vec<Found>, usize> {
         if length < HEAD || rest.len() < length {
             return Err(begin);
         }
-        let mut words = (0..).map(|place| word(number, place));
-        let fits = rest[HEAD..length]
-            .chunks(8)
-            .all(|chunk| words.next().is_some_and(|word| chunk == &word[..chunk.len()]));
-        if !fits {
+        if !is_body(number, &rest[HEAD..length]) {
             return Err(begin);
         }
         found.push(Found { number, begin, length });

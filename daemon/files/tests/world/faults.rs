@@ -194,6 +194,8 @@ impl World {
     pub fn calm(&mut self) {
         self.note(|| "calm".to_owned());
         self.is_calm = true;
+        // The last fault may have come a moment ago, and nobody have heard of it yet.
+        (0..self.machines.len()).for_each(|i| self.tell_store(i));
         self.network.heal();
         (self.network.loss, self.network.twice, self.network.slow) = (0.0, 0.0, 0.0);
         for i in 0..self.machines.len() {

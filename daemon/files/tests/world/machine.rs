@@ -326,7 +326,8 @@ impl World {
         self.tell_store(at);
     }
 
-    fn tell_store(&mut self, at: usize) {
+    /// Tells a member how its store stands, if that has changed.
+    pub fn tell_store(&mut self, at: usize) {
         let machine = &mut self.machines[at];
         let Some(store) = machine.store.as_mut() else { return };
         let bad = store.take_bad();

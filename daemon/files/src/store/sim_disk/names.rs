@@ -10,6 +10,8 @@ pub(super) struct Names {
     durable: BTreeMap<String, u64>,
     directories: BTreeSet<String>,
     durable_directories: BTreeSet<String>,
+    /// Directories in which others were made or removed, unsynced.
+    changed: BTreeSet<String>,
     pending: Vec<Change>,
 }
 
@@ -89,12 +91,14 @@ impl Names {
     pub(super) fn create_directory(&mut self, path: &str) -> io::Result<()> {
         self.check_directory(parent(path))?;
         self.directories.insert(path.to_owned());
+        self.changed.insert(parent(path).to_owned());
         Ok(())
     }
 
     pub(super) fn remove_directory(&mut self, path: &str) -> io::Result<()> {
         self.check_directory(path)?;
         self.directories.remove(path);
+        self.changed.insert(parent(path).to_owned());
         Ok(())
     }
 
@@ -138,10 +142,16 @@ impl Names {
             }
         }
         self.pending = left;
+        if self.changed.remove(directory) {
+            self.sync_directories(directory);
+        }
+        Ok(())
+    }
+
+    fn sync_directories(&mut self, directory: &str) {
         let inside = self.directories.iter().filter(|name| parent(name) == directory).cloned();
         self.durable_directories.retain(|name| parent(name) != directory);
         self.durable_directories.extend(inside);
-        Ok(())
     }
 
     /// Any subset of what was not synced has happened.
@@ -163,5 +173,6 @@ impl Names {
         self.durable.retain(|path, _| is_there(parent(path)));
         self.seen.clone_from(&self.durable);
         self.directories.clone_from(&self.durable_directories);
+        self.changed.clear();
     }
 }
