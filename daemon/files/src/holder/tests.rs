@@ -193,7 +193,7 @@ fn a_damaged_copy_is_fetched_again() {
 
 /// Those who hold an extent instead of this one may not know, and one may have lost its copy.
 #[test]
-fn a_copy_that_was_given_up_unheard_goes_after_the_others_were_asked() {
+fn a_copy_given_up_unheard_goes_after_the_others_were_asked() {
     let mut holder = sealed_holder();
     let set = |version, members: [usize; 3]| HolderSet {
         version,
