@@ -164,7 +164,7 @@ impl Holder {
             Transfer::Pull(order) => self.on_pull(from, order),
             Transfer::SetIs { extent, set } => self.on_set(extent, set),
             Transfer::Read(order) => self.on_read(from, order),
-            Transfer::Verify { extents } => self.on_verify(from, &extents),
+            Transfer::Verify { request, extents } => self.on_verify(from, request, &extents),
             Transfer::Data { request, bytes } => self.on_data(from, request, bytes),
             Transfer::Got { .. }
             | Transfer::Sealed { .. }
@@ -299,13 +299,13 @@ impl Holder {
         self.job(ExtentJob::Set { extent, set }, Purpose::Quiet);
     }
 
-    fn on_verify(&mut self, from: &Name, extents: &[(ExtentId, u64)]) {
+    fn on_verify(&mut self, from: &Name, request: u64, extents: &[(ExtentId, u64)]) {
         let here = |(extent, length): &(ExtentId, u64)| {
             self.held.get(extent).is_some_and(|held| held.length == *length && !held.is_bad)
         };
         let asked = extents.iter().take(Transfer::MAX_VERIFY);
         let lacks = asked.filter(|one| !here(one)).map(|(extent, _)| *extent).collect();
-        self.send(from, Transfer::Lacks { extents: lacks });
+        self.send(from, Transfer::Lacks { request, extents: lacks });
     }
 
     /// Says that an extent is here. Whoever asked may record it now, so it counts as new: a
@@ -327,9 +327,9 @@ impl Holder {
             }
             Transfer::Pull(order) => self.refuse(from, order.extent, RefusalReason::Failed),
             Transfer::Read(order) => self.read_refused(from, order.request),
-            Transfer::Verify { extents } => {
+            Transfer::Verify { request, extents } => {
                 let extents = extents.iter().map(|(extent, _)| *extent).collect();
-                self.send(from, Transfer::Lacks { extents });
+                self.send(from, Transfer::Lacks { request: *request, extents });
             }
             _ => {}
         }

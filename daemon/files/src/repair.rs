@@ -101,6 +101,8 @@ pub struct Repairer {
     /// Holders that are in the view, and lack what they should have: of no extent an empty set.
     lacking: BTreeMap<ExtentId, BTreeSet<Name>>,
     verifying: BTreeMap<Name, Verifying>,
+    /// The number of the last of these questions. No process of this machine uses one again.
+    last_request: u64,
     verify_all_at: BootTime,
     /// What others should have by sets that are known here since a moment ago, and when they are
     /// asked for it.
@@ -130,6 +132,7 @@ impl Repairer {
             brake: Brake::default(),
             lacking: BTreeMap::new(),
             verifying: BTreeMap::new(),
+            last_request: u64::try_from(now.since_epoch().as_micros()).unwrap_or(0),
             verify_all_at: now + returned::AFTER_START,
             fresh: BTreeMap::new(),
             verify_fresh_at: None,
@@ -201,7 +204,7 @@ impl Repairer {
                 self.on_sealed(from, *extent, (*length, *root));
             }
             Transfer::Refused { extent, .. } => self.on_refused(from, *extent),
-            Transfer::Lacks { extents } => self.on_lacks(from, extents),
+            Transfer::Lacks { request, extents } => self.on_lacks(from, *request, extents),
             _ => {}
         }
         self.tick();

@@ -70,6 +70,8 @@ pub enum Transfer {
     Read(ReadOrder),
     /// Which of these extents are not here with this length?
     Verify {
+        /// The number of the question.
+        request: u64,
         /// At most [`Transfer::MAX_VERIFY`].
         #[serde(deserialize_with = "verified")]
         extents: Vec<(ExtentId, u64)>,
@@ -108,6 +110,8 @@ pub enum Transfer {
     },
     /// The answer to [`Transfer::Verify`].
     Lacks {
+        /// The question.
+        request: u64,
         /// Those that are not here.
         #[serde(deserialize_with = "verified")]
         extents: Vec<ExtentId>,

@@ -25,7 +25,9 @@ const FRESH: Duration = Duration::from_secs(30);
 /// What a member is still asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Verifying {
-    /// The batch under way.
+    /// The batch under way, and the number of the last question about it: the answer to an older
+    /// one, which may have been about fewer, says nothing.
+    pub(super) request: u64,
     asked: BTreeSet<ExtentId>,
     rest: Vec<ExtentId>,
     said: BootTime,
@@ -57,7 +59,7 @@ impl Repairer {
         }
         let Some(extents) = self.by_member.get(member) else { return };
         let rest: Vec<ExtentId> = extents.iter().copied().collect();
-        let verifying = Verifying { asked: BTreeSet::new(), rest, said: self.now };
+        let verifying = Verifying { request: 0, asked: BTreeSet::new(), rest, said: self.now };
         self.verifying.insert(member.clone(), verifying);
         self.verify_on(member);
     }
@@ -77,8 +79,9 @@ impl Repairer {
         self.verify_fresh_at = None;
         for (member, extents) in std::mem::take(&mut self.fresh) {
             let now = self.now;
-            let verifying = || Verifying { asked: BTreeSet::new(), rest: Vec::new(), said: now };
-            let verifying = self.verifying.entry(member.clone()).or_insert_with(verifying);
+            let (asked, rest) = (BTreeSet::new(), Vec::new());
+            let verifying = Verifying { request: 0, asked, rest, said: now };
+            let verifying = self.verifying.entry(member.clone()).or_insert(verifying);
             verifying.rest.extend(extents);
             if verifying.asked.is_empty() {
                 self.verify_on(&member);
@@ -100,13 +103,17 @@ impl Repairer {
             verifying.asked = verifying.rest.split_off(at).into_iter().filter(is_holder).collect();
         }
         verifying.said = self.now;
+        self.last_request += 1;
+        verifying.request = self.last_request;
+        let request = verifying.request;
         let facts = |extent: &ExtentId| Some((*extent, self.known.get(extent)?.length));
         let extents = verifying.asked.iter().filter_map(facts).collect();
-        self.send(member, Transfer::Verify { extents });
+        self.send(member, Transfer::Verify { request, extents });
     }
 
-    pub(super) fn on_lacks(&mut self, from: &Name, extents: &[ExtentId]) {
-        let Some(verifying) = self.verifying.get_mut(from) else { return };
+    pub(super) fn on_lacks(&mut self, from: &Name, request: u64, extents: &[ExtentId]) {
+        let verifying = self.verifying.get_mut(from).filter(|one| one.request == request);
+        let Some(verifying) = verifying else { return };
         let asked = std::mem::take(&mut verifying.asked);
         let lacks: BTreeSet<ExtentId> = extents.iter().copied().collect();
         for extent in asked {

@@ -181,7 +181,7 @@ fn a_late_answer_counts() {
 fn a_set_does_not_grow_when_who_lacked_a_copy_has_it_again() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
     let refused = Transfer::Refused { extent: ExtentId(1), why: RefusalReason::Full };
     repairer.handle_message(at(7), &name(4), &refused);
@@ -189,7 +189,7 @@ fn a_set_does_not_grow_when_who_lacked_a_copy_has_it_again() {
     let Some((target, 1)) = pulls(&mut repairer).pop() else { panic!("it is not repaired") };
     assert!(target != name(4), "it has just refused");
     repairer.handle_restarted(at(8), &name(4));
-    repairer.handle_message(at(8), &name(4), &Transfer::Lacks { extents: vec![] });
+    lacks(&mut repairer, 8, 4, &[]);
     let sealed = Transfer::Sealed { extent: ExtentId(1), length: 500, root: [7; 32] };
     repairer.handle_message(at(9), &target, &sealed);
     assert_eq!(repairer.work(), (0, 0));
@@ -223,9 +223,8 @@ fn a_member_that_is_back_is_asked_and_nothing_moves() {
     show(&mut repairer, 5, view(2, 8, &[4]));
     while repairer.poll_output().is_some() {}
     show(&mut repairer, 25, view(3, 8, &[]));
-    let verify = Transfer::Verify { extents: vec![(ExtentId(1), 500), (ExtentId(2), 9)] };
-    assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(4), message: verify }));
-    repairer.handle_message(at(26), &name(4), &Transfer::Lacks { extents: vec![] });
+    assert_eq!(verified(&mut repairer, 4)[..2], [1, 2]);
+    lacks(&mut repairer, 26, 4, &[]);
     repairer.handle_timeout(at(60));
     assert_eq!((pulls(&mut repairer), repairer.work()), (vec![], (0, 0)));
 }
@@ -235,7 +234,7 @@ fn a_member_that_is_back_is_asked_and_nothing_moves() {
 fn a_member_that_is_back_without_its_disk_fetches() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     assert!(only_asks(&mut repairer));
     repairer.handle_set(at(6), ExtentId(1), in_use(&[0, 2, 4]));
     assert_eq!(pulls(&mut repairer), [(name(4), 1)]);
@@ -256,7 +255,7 @@ fn in_use(members: &[usize]) -> SetAnswer {
 fn what_no_file_has_is_not_fetched_again() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     assert!(only_asks(&mut repairer));
     repairer.handle_set(at(7), ExtentId(1), SetAnswer::Unknown);
     repairer.handle_timeout(at(600));
@@ -268,7 +267,7 @@ fn what_no_file_has_is_not_fetched_again() {
 fn a_newer_set_decides_who_fetches() {
     let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
     repairer.handle_restarted(at(5), &name(4));
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     let members = [0, 2, 6].map(name).to_vec();
     let set = HolderSet { version: 2, members };
     while repairer.poll_output().is_some() {}
@@ -285,7 +284,7 @@ fn who_is_to_repair_is_told_the_set() {
     let mut repairer = repairer(8, &[stored(1, 500, &[2, 0, 4])]);
     repairer.handle_restarted(at(5), &name(4));
     while repairer.poll_output().is_some() {}
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     let set = stored(1, 500, &[2, 0, 4]).set.unwrap();
     let message = Transfer::SetIs { extent: ExtentId(1), set };
     assert_eq!(repairer.poll_output(), Some(RepairOutput::Send { to: name(2), message }));
@@ -310,12 +309,35 @@ fn the_brake_holds_after_the_loss_of_a_rack() {
 fn verified(repairer: &mut Repairer, of: usize) -> Vec<u128> {
     let outputs = std::iter::from_fn(|| repairer.poll_output());
     let extents = outputs.filter_map(|output| match output {
-        RepairOutput::Send { to, message: Transfer::Verify { extents } } if to == name(of) => {
+        RepairOutput::Send { to, message: Transfer::Verify { extents, .. } } if to == name(of) => {
             Some(extents)
         }
         _ => None,
     });
     extents.flatten().map(|(extent, _)| extent.0).collect()
+}
+
+/// A member answers the last question.
+fn lacks(repairer: &mut Repairer, seconds: u64, of: usize, extents: &[u128]) {
+    let request = repairer.verifying.get(&name(of)).map_or(0, |one| one.request);
+    let extents = extents.iter().copied().map(ExtentId).collect();
+    repairer.handle_message(at(seconds), &name(of), &Transfer::Lacks { request, extents });
+}
+
+/// Two questions are under way, the second about more: the answer to the first, which does not name
+/// what was not asked for, says nothing of that.
+#[test]
+fn an_answer_counts_for_its_own_question_only() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    repairer.handle_restarted(at(5), &name(4));
+    let first = repairer.verifying[&name(4)].request;
+    repairer.handle_held(at(6), stored(2, 9, &[0, 2, 4]));
+    repairer.handle_restarted(at(6), &name(4));
+    let message = Transfer::Lacks { request: first, extents: vec![ExtentId(1)] };
+    repairer.handle_message(at(7), &name(4), &message);
+    assert_eq!(repairer.work(), (0, 0));
+    lacks(&mut repairer, 8, 4, &[1, 2]);
+    assert_eq!(repairer.work(), (0, 2));
 }
 
 /// Both others have lost their disks at once: the third asks both, whoever is first in the set.
@@ -327,8 +349,7 @@ fn two_that_lost_their_disks_are_both_asked() {
     for (seconds, i) in [(20, 2), (21, 4)] {
         repairer.handle_restarted(at(seconds), &name(i));
         assert_eq!(verified(&mut repairer, i), [1]);
-        let extents = vec![ExtentId(1)];
-        repairer.handle_message(at(seconds), &name(i), &Transfer::Lacks { extents });
+        lacks(&mut repairer, seconds, i, &[1]);
     }
     repairer.handle_set(at(21), ExtentId(1), in_use(&[2, 4, 0]));
     let [(first, 1)] = &pulls(&mut repairer)[..] else { panic!("it is not repaired") };
@@ -389,7 +410,7 @@ fn newer(members: &[usize]) -> StoredExtent {
 #[test]
 fn who_lacked_it_and_was_replaced_hurries_nobody() {
     let mut repairer = lacked_by_a_former_holder();
-    repairer.handle_message(at(6), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 6, 4, &[1]);
     repairer.handle_held(at(7), newer(&[0, 2, 6]));
     expect_patience(&mut repairer);
 }
@@ -399,7 +420,7 @@ fn who_lacked_it_and_was_replaced_hurries_nobody() {
 fn who_was_replaced_meanwhile_hurries_nobody() {
     let mut repairer = lacked_by_a_former_holder();
     repairer.handle_held(at(6), newer(&[0, 2, 6]));
-    repairer.handle_message(at(7), &name(4), &Transfer::Lacks { extents: vec![ExtentId(1)] });
+    lacks(&mut repairer, 7, 4, &[1]);
     expect_patience(&mut repairer);
 }
 

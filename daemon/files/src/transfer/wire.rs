@@ -167,13 +167,13 @@ mod tests {
             Transfer::Pull(pull),
             Transfer::SetIs { extent, set },
             Transfer::Read(order),
-            Transfer::Verify { extents: vec![(extent, 4); Transfer::MAX_VERIFY] },
+            Transfer::Verify { request: 3, extents: vec![(extent, 4); Transfer::MAX_VERIFY] },
             Transfer::Got { extent, upto: 3 },
             Transfer::Sealed { extent, length, root },
             Transfer::Refused { extent, why: RefusalReason::Full },
             Transfer::Data { request: 1, bytes: Ok(piece.into()) },
             Transfer::Data { request: 1, bytes: Err(ReadError::Bad) },
-            Transfer::Lacks { extents: vec![extent; Transfer::MAX_VERIFY] },
+            Transfer::Lacks { request: u64::MAX, extents: vec![extent; Transfer::MAX_VERIFY] },
         ]
     }
 
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn bounds_hold() {
         let extents = vec![ExtentId(1); Transfer::MAX_VERIFY + 1];
-        let long = Transfer::Lacks { extents }.encode();
+        let long = Transfer::Lacks { request: 3, extents }.encode();
         assert_eq!(Transfer::decode(&long), Err(TransferError::Malformed));
         let bytes = vec![0; PIECE_BYTES + 1].into();
         let long = Transfer::Piece { extent: ExtentId(1), offset: 0, bytes }.encode();

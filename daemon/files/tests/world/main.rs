@@ -84,7 +84,7 @@ fn seeds(most: u64) -> std::ops::Range<u64> {
 #[test]
 fn drawn_faults_break_nothing() {
     let mut total = story::Total::default();
-    for seed in seeds(500) {
+    for seed in seeds(400) {
         let world = story(seed, Mutant::None);
         if let Some(broken) = &world.broken {
             panic!("{broken}");

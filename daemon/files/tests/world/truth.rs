@@ -197,7 +197,8 @@ impl World {
     }
 
     /// Whether a disk can be lost, and all that was acknowledged is still on another, which is not
-    /// to be lost itself.
+    /// to be lost itself. That other one runs, and the council knows that it is whole: else the council
+    /// may go on with the one that has lost all, and replace the others.
     pub fn can_lose(&self, at: usize) -> bool {
         let last = self.truth.catalog.applied();
         let has_all = |i: &usize| {
@@ -205,7 +206,7 @@ impl World {
             let stays = *i != at && !machine.is_doomed && !self.room_of(*i).1;
             stays && machine.facts.has(&share(), last)
         };
-        let whole: Vec<usize> = (0..self.machines.len()).filter(has_all).collect();
+        let whole: Vec<usize> = self.views.whole(&share()).into_iter().filter(has_all).collect();
         let is_whole = |i: &usize| {
             let member = self.machines[*i].member.as_ref();
             member.and_then(|it| it.keeper(&share())).is_some_and(|it| it.catalog().is_some())
