@@ -514,7 +514,7 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         error.split_once("known keys are ").unwrap().1.split(", ").map(str::to_owned).collect()
     };
     let sections = known("xxxxxxxx = 1");
-    assert_eq!(sections.len(), 11);
+    assert_eq!(sections.len(), 12);
     let mut all = BTreeSet::new();
     for section in sections {
         let keys = known(&format!("{section}.xxxxxxxxxxxxxxxx = 1"));
