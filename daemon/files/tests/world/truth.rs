@@ -197,8 +197,8 @@ impl World {
     }
 
     /// Whether a disk can be lost, and all that was acknowledged is still on another, which is not
-    /// to be lost itself. That other one runs, and the council knows that it is whole: else the council
-    /// may go on with the one that has lost all, and replace the others.
+    /// to be lost itself. That other one runs, and the council knows that it is whole: else the
+    /// council may go on with the one that has lost all, and replace the others.
     pub fn can_lose(&self, at: usize) -> bool {
         let last = self.truth.catalog.applied();
         let has_all = |i: &usize| {
