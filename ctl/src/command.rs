@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod asked_members;
 mod check;
 mod demo;
 pub(crate) mod events;

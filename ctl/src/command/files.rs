@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use memberd_control::files::{FileListing, FileRecord, FilesRequest, JournalRecord};
-use memberd_control::grep::{GrepMembers, GrepOutcome};
+use memberd_control::grep::GrepOutcome;
 use memberd_control::message::{Reply, Request};
-use memberd_control::name_globs;
-use memberd_control::tags::TagFilter;
 use serde::Serialize;
 
+use super::asked_members::AskedMembers;
 use super::grep::notices;
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::{Failure, print_message};
@@ -51,17 +50,8 @@ pub(crate) struct Files {
     #[arg(value_name = "GLOB", value_hint = ValueHint::Other)]
     globs: Vec<String>,
 
-    /// Ask only members whose name matches this glob, or one of several: 'web*', 'vm[01-12]'
-    #[arg(long, value_name = "GLOB[,GLOB]...", value_hint = ValueHint::Hostname)]
-    on: Vec<String>,
-
-    /// Do not ask members whose name matches
-    #[arg(long, value_name = "GLOB[,GLOB]...", value_hint = ValueHint::Hostname)]
-    not_on: Vec<String>,
-
-    /// Ask only members with this tag; with several options, with all of them
-    #[arg(long, value_name = "KEY[=VALUE]")]
-    tag: Vec<TagFilter>,
+    #[command(flatten)]
+    members: AskedMembers,
 
     /// Print one JSON object
     #[arg(long)]
@@ -100,11 +90,9 @@ impl Files {
 
     fn list(&self, daemon: &Daemon) -> Result<Status, Failure> {
         let request = FilesRequest {
-            members: GrepMembers {
-                on: globs("--on", &self.on)?,
-                not_on: globs("--not-on", &self.not_on)?,
-                tags: self.tag.clone(),
-            },
+            members: self.members.asked(|option, error| {
+                Failure::usage(format!("{option}: {error}: try memberctl files --help"))
+            })?,
             globs: self.globs.clone(),
             ..FilesRequest::default()
         };
@@ -119,17 +107,6 @@ impl Files {
         messages.iter().for_each(|message| print_message(message));
         Ok(answers.status(&self.globs))
     }
-}
-
-/// `GLOB[,GLOB]...`
-fn globs(option: &str, texts: &[String]) -> Result<Vec<String>, Failure> {
-    let mut globs = Vec::new();
-    for text in texts {
-        globs.extend(name_globs::split(text).map_err(|error| {
-            Failure::usage(format!("{option}: {error}: try memberctl files --help"))
-        })?);
-    }
-    Ok(globs)
 }
 
 fn ask(daemon: &Daemon, request: FilesRequest) -> Result<Answers, Failure> {

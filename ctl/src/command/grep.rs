@@ -5,7 +5,7 @@ pub(crate) mod completion;
 mod control_chars;
 mod counts;
 mod flags;
-mod fleet_options;
+pub(super) mod fleet_options;
 mod fold;
 mod getopt;
 mod help;

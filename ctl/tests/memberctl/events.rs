@@ -1,13 +1,13 @@
 //! Tests of `events`.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 
 use memberd_control::message::{
     ChangeKinds, EventsFrom, Follow, MemberStatus, MissedRecord, RefusalKind, Reply, Request,
 };
 use serde_json::Value;
 
-use crate::fake::{Daemon, answer, refusal};
+use crate::fake::{Daemon, answer, ended_in_silence, refusal};
 use crate::records;
 
 fn event(number: usize, status: MemberStatus) -> Reply {
@@ -71,10 +71,7 @@ fn a_line_comes_at_once_and_a_closed_reader_ends_it_well() {
     assert!(line.contains("vm4 joined"), "{line}");
     drop(stdout);
 
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stderr, "");
+    ended_in_silence(child);
     daemon.request();
 }
 

@@ -155,6 +155,15 @@ impl Daemon {
     }
 }
 
+/// Asserts that it ends with success, and says nothing on standard error.
+#[track_caller]
+pub(crate) fn ended_in_silence(mut child: Child) {
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr, "");
+}
+
 /// The script that answers any request with these replies.
 pub(crate) fn answer(replies: Vec<Reply>) -> Script {
     Box::new(move |client| {

@@ -1,6 +1,6 @@
 //! `grep`: its requests, its output, and its exit statuses.
 
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 
 use memberd_control::grep::{
     GrepFiles, GrepOrder, GrepOutcome, GrepPattern, GrepPrint, GrepPrinting, GrepRequest,
@@ -8,7 +8,7 @@ use memberd_control::grep::{
 };
 use memberd_control::message::{Reply, Request};
 
-use crate::fake::{Daemon, run_without_stdout};
+use crate::fake::{Daemon, ended_in_silence, run_without_stdout};
 
 fn output(member: &str, bytes: &str) -> Reply {
     Reply::GrepOutput { member: member.to_owned(), bytes: bytes.as_bytes().to_vec() }
@@ -211,10 +211,7 @@ fn a_reader_that_has_had_enough_cancels_the_search() {
     assert_eq!(line, "a\n");
     drop(stdout);
 
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stderr, "");
+    ended_in_silence(child);
     daemon.request();
 }
 

@@ -1,6 +1,5 @@
 //! `stats`: its requests, its output, and its exit statuses.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use memberd_control::grep::{
@@ -11,7 +10,7 @@ use memberd_control::message::{RefusalKind, Reply, Request};
 use memberd_control::stats::StatsRequest;
 use memberd_streams::{Fold, Limits, LineTime, Plan, Query};
 
-use crate::fake::{Daemon, memberctl, run, run_without_stdout};
+use crate::fake::{Daemon, ended_in_silence, memberctl, run, run_without_stdout};
 
 struct NoTime;
 
@@ -313,10 +312,7 @@ fn a_reader_that_has_had_enough_cancels_the_question() {
     });
     let mut child = daemon.start(&["stats", BY_MEMBER]);
     drop(child.stdout.take().unwrap());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stderr, "");
+    ended_in_silence(child);
     daemon.request();
 }
 

@@ -329,8 +329,12 @@ fn not_combined(option: &str, other: &str) -> String {
 
 /// `GLOB[,GLOB]...`
 fn globs(option: &str, text: &str) -> Result<Vec<String>, String> {
-    name_globs::split(text)
-        .map_err(|_| format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."))
+    name_globs::split(text).map_err(|_| empty_name(option))
+}
+
+/// What is wrong with an option that has an empty name.
+pub(in crate::command) fn empty_name(option: &str) -> String {
+    format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]...")
 }
 
 #[cfg(test)]

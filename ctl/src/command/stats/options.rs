@@ -3,13 +3,13 @@
 use clap::ValueHint;
 use jiff::Zoned;
 use memberd_control::grep::{
-    GrepBinary, GrepFiles, GrepMembers, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax,
+    GrepBinary, GrepFiles, GrepPattern, GrepPrinting, GrepRequest, GrepSyntax,
 };
-use memberd_control::name_globs;
 use memberd_control::stats::StatsRequest;
-use memberd_control::tags::TagFilter;
 use memberd_streams::{Limits, Query};
 
+use crate::command::asked_members::AskedMembers;
+use crate::command::grep::fleet_options::empty_name;
 use crate::command::grep::{locale, printed_files};
 use crate::exit::Failure;
 use crate::moment::{moment, past_moment};
@@ -96,17 +96,8 @@ struct Pattern {
 /// Which members are asked.
 #[derive(Debug, clap::Args)]
 struct Members {
-    /// Ask only members whose name matches this glob, or one of several: 'web*', 'vm[01-12]'
-    #[arg(long, value_name = "GLOB[,GLOB]...", value_hint = ValueHint::Hostname)]
-    on: Vec<String>,
-
-    /// Do not ask members whose name matches
-    #[arg(long, value_name = "GLOB[,GLOB]...", value_hint = ValueHint::Hostname)]
-    not_on: Vec<String>,
-
-    /// Ask only members with this tag; with several options, with all of them
-    #[arg(long, value_name = "KEY[=VALUE]")]
-    tag: Vec<TagFilter>,
+    #[command(flatten)]
+    asked: AskedMembers,
 
     /// Do not look for who keeps copies of the logs of members that failed. Copies are not counted
     /// with or without this option: such a member is missing
@@ -129,7 +120,7 @@ impl Choice {
         let now = Zoned::now();
         let usage = |problem: String| wrong(&problem);
         let mut grep = GrepRequest {
-            members: self.members.asked()?,
+            members: self.members.asked.asked(|option, _| wrong(&empty_name(option)))?,
             pattern: self.pattern.of(query),
             files: self.files(files, &now).map_err(usage)?,
             printing: GrepPrinting {
@@ -188,23 +179,6 @@ impl Pattern {
             null_data: false,
         }
     }
-}
-
-impl Members {
-    fn asked(&self) -> Result<GrepMembers, Failure> {
-        let on = globs("--on", &self.on)?;
-        Ok(GrepMembers { on, not_on: globs("--not-on", &self.not_on)?, tags: self.tag.clone() })
-    }
-}
-
-/// The globs of all options of one name.
-fn globs(option: &str, values: &[String]) -> Result<Vec<String>, Failure> {
-    let each = values.iter().map(|value| {
-        name_globs::split(value).map_err(|_| {
-            wrong(&format!("option '{option}' has an empty name: write {option} GLOB[,GLOB]..."))
-        })
-    });
-    Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn wrong(problem: &str) -> Failure {
