@@ -37,6 +37,18 @@ impl Daemon {
         self.worker.as_ref().expect("a worker").pid()
     }
 
+    /// How many connections its worker has, those included that it has not accepted yet. Each has
+    /// the path of the socket in `/proc/net/unix` (proc(5)), as has the socket itself.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn worker_connections(&self) -> usize {
+        let socket = self.settings.worker.as_ref().expect("a worker").display().to_string();
+        let sockets = std::fs::read_to_string("/proc/net/unix").expect("unix sockets");
+        let of_worker = sockets.lines().filter(|line| line.ends_with(&socket)).count();
+        of_worker.saturating_sub(1)
+    }
+
     /// Kills its worker, as a machine without memory would.
     ///
     /// # Panics
