@@ -40,13 +40,9 @@ fn set_up(hosts: &Hosts, package: &Package) {
     }
 }
 
-fn show(host: &Host, unit: &str, property: &str) -> String {
-    host.run(&["systemctl", "show", "--value", "-p", property, unit]).trim().to_owned()
-}
-
 /// When the unit has come to this state last, in microseconds.
 fn time(host: &Host, state: &str) -> u64 {
-    show(host, UNIT, &format!("{state}EnterTimestampMonotonic")).parse().unwrap()
+    host.show_of(UNIT, &format!("{state}EnterTimestampMonotonic")).parse().unwrap()
 }
 
 /// Waits until all hosts that are on are in the view and its council: the next fault may come.
@@ -66,7 +62,8 @@ fn wait_until_agreed(hosts: &Hosts) {
 fn wait_until_on(hosts: &Hosts, what: &str, is_one: impl Fn(&Host) -> bool) -> usize {
     wait_until(what, SOON, || {
         let state = |host: &Host| {
-            let [unit, mark] = [UNIT, "memberd-leader"].map(|unit| show(host, unit, "ActiveState"));
+            let [unit, mark] =
+                [UNIT, "memberd-leader"].map(|unit| host.show_of(unit, "ActiveState"));
             (host.number(), unit, mark)
         };
         let states: Vec<(usize, String, String)> = hosts.on().map(state).collect();

@@ -17,6 +17,7 @@ mod made;
 mod memory;
 mod packages;
 mod precedence;
+mod questions;
 mod rights;
 mod rollout;
 mod transcript;
@@ -90,6 +91,9 @@ fn a_fleet_of_booted_hosts_survives_what_happens_to_machines() {
     rolled_out(&hosts, &package, &mut transcript);
     story("everybody lists, and members of the group grep", || {
         rights::everybody_lists_and_members_of_the_group_grep(&hosts);
+    });
+    story("questions are counted by workers that systemd starts", || {
+        questions::counted_by_the_workers_of_systemd(&hosts);
     });
     story("the kernel gives it the niceness and the OOM score of its unit", || {
         precedence::as_the_unit_says(&hosts);

@@ -344,9 +344,12 @@ impl Host {
 
     /// A property of memberd.service.
     pub fn show(&self, property: &str) -> String {
-        self.run(&["systemctl", "show", "--value", "-p", property, "memberd.service"])
-            .trim()
-            .to_owned()
+        self.show_of("memberd.service", property)
+    }
+
+    /// A property of a unit.
+    pub fn show_of(&self, unit: &str, property: &str) -> String {
+        self.run(&["systemctl", "show", "--value", "-p", property, unit]).trim().to_owned()
     }
 
     /// Restarts it from inside.
