@@ -111,8 +111,11 @@ fn what_a_killed_member_wrote_is_kept_by_two_others() {
     let killed = fleet[1].kill() - writer.begun;
     writer.stop();
     let written = fs::read(&path).unwrap();
-    let kept = keepers(&fleet, 1, &path);
-    assert_eq!(kept.len(), 2);
+    // A copy that is just being written cannot be read.
+    let kept = wait_until("both copies can be read", SOON, || {
+        let kept = keepers(&fleet, 1, &path);
+        if kept.len() == 2 { Ok(kept) } else { Err(format!("{} can", kept.len())) }
+    });
     for (at, copy) in kept {
         assert_eq!(copy.begin, 0);
         assert!(written.starts_with(&copy.text), "vm{at}: a prefix");

@@ -96,7 +96,10 @@ fn state_cannot_be_written<T>(
     let mut followers = fleet.follow();
     change(&mut fleet, &mut followers, 4, &mut accused);
     fleet[2].wait_until_logged("the state is written again");
-    assert_eq!(state_warnings(&fleet[2]), [""; 0]);
+    wait_until("the warning is gone", SOON, || {
+        let warnings = state_warnings(&fleet[2]);
+        holds(warnings.is_empty(), || format!("{warnings:?}"))
+    });
     fleet.wait_until_remembered();
     fleet.crash(&[2]);
     fleet[2].start();
@@ -279,7 +282,10 @@ fn a_read_only_log_directory_is_reported_once() {
         drop(protected);
         change(&mut fleet, &mut followers, 3, &mut accused);
         fleet[2].wait_until_logged("log lines lost here: ");
-        assert_eq!(log_warnings(&fleet[2]), 0);
+        wait_until("the warning is gone", SOON, || {
+            let count = log_warnings(&fleet[2]);
+            holds(count == 0, || format!("{count} warnings"))
+        });
         assert_eq!(said_lost(&fleet[2].log().text()), fleet[2].counter("log_lines_lost"));
         let status = fleet[1].control().status_of("vm2").unwrap();
         assert_eq!(status.map(|(status, _)| status), Some(MemberStatus::Alive));

@@ -1,12 +1,13 @@
 //! What a member has of replicated files while they are switched off: nothing.
 
+use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How long an answer may take. A connection that is taken says nothing.
+/// How long a connection that is taken is watched. It says nothing.
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn threads(daemon: &Daemon) -> Vec<String> {
@@ -15,11 +16,11 @@ fn threads(daemon: &Daemon) -> Vec<String> {
     names.map(|name| name.trim_end().to_owned()).collect()
 }
 
-/// What the daemon answers to a request of this kind, whose body is the byte 1. Nothing while it
-/// keeps the connection.
-fn answer(daemon: &Daemon, kind: u8) -> Option<Vec<u8>> {
+/// What the daemon answers in this time to a request of this kind, whose body is the byte 1.
+/// Nothing while it keeps the connection.
+fn answer(daemon: &Daemon, kind: u8, limit: Duration) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(daemon.settings.address).unwrap();
-    stream.set_read_timeout(Some(SILENCE)).unwrap();
+    stream.set_read_timeout(Some(limit)).unwrap();
     stream.write_all(&[0, 0, 0, 3, 2, kind, 1]).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).is_ok().then_some(answer)
@@ -36,8 +37,8 @@ fn with_files_off_nothing_of_them_runs() {
     let page = String::from_utf8(vm1.ctl(&["metrics"]).stdout).unwrap();
     assert!(page.contains("memberd_view_number") && !page.contains("memberd_files_"), "{page}");
     // As a member that does not know of them.
-    let refused = answer(vm1, 250).expect("an answer");
-    assert_eq!((answer(vm1, 10), refused.is_empty()), (Some(refused), false));
+    let refused = answer(vm1, 250, SOON).expect("an answer");
+    assert_eq!((answer(vm1, 10, SOON), refused.is_empty()), (Some(refused), false));
 }
 
 #[test]
@@ -51,5 +52,5 @@ fn with_files_on_they_have_threads_metrics_and_a_kind() {
     assert!(vm1.settings.state_dir.join("files").is_dir());
     let page = String::from_utf8(vm1.ctl(&["metrics"]).stdout).unwrap();
     assert!(page.contains("\nmemberd_files_failed 0\n"), "{page}");
-    assert_eq!(answer(vm1, 10), None, "it waits for messages");
+    assert_eq!(answer(vm1, 10, SILENCE), None, "it waits for messages");
 }

@@ -1,6 +1,7 @@
 //! `memberctl files`: what can be searched on each member.
 
 use memberd_tests::Fleet;
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::SOON;
 use std::fs;
 use std::io::Write as _;
@@ -49,7 +50,7 @@ fn each_members_files_are_listed_with_sizes_and_times() {
 /// It is named, and the others are listed.
 #[test]
 fn a_silent_members_files_are_missed() {
-    let fleet = Fleet::start(2);
+    let fleet = Fleet::start_with(2, |daemon| daemon.settings.group = vec![PATIENT]);
     fleet[2].signal(nix::sys::signal::Signal::SIGSTOP);
     let output = fleet[1].ctl(&["files"]);
     fleet[2].signal(nix::sys::signal::Signal::SIGCONT);

@@ -96,6 +96,11 @@ fn only_the_gone_are_forgotten_and_only_by_the_group() {
     assert!(status == Some(5) && complaints.contains("looking only"), "{complaints}");
     fleet[3].control().leave().unwrap();
     fleet[3].kill();
+    wait_until("vm2 knows that vm3 has left", SOON, || {
+        let status = fleet[2].control().status_of("vm3").map_err(|error| error.to_string())?;
+        let has_left = matches!(status, Some((MemberStatus::Left, _)));
+        holds(has_left, || format!("{status:?}"))
+    });
     let (status, said, _) = words(&fleet[2].ctl(&["forget", "--left"]));
     assert!(status == Some(0) && said.starts_with("forgot vm3@"), "{said}");
     wait_until_unlisted(&fleet, "vm3");

@@ -86,10 +86,12 @@ fn fleet() -> Fleet {
     fleet
 }
 
-/// Kills a member, and waits until vm1 knows it.
+/// Kills a member, and waits until all others know it.
 fn fail(fleet: &mut Fleet, number: usize) {
     fleet[number].kill();
-    fleet[1].wait_until_logged(&format!("member failed name=vm{number} "));
+    for daemon in fleet.running() {
+        daemon.wait_until_logged(&format!("member failed name=vm{number} "));
+    }
 }
 
 fn stdout(output: &Output) -> String {

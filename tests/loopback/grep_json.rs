@@ -1,6 +1,7 @@
 //! Greps whose output programs read: `--json`.
 
 use memberd_tests::process::Running;
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
 use nix::sys::signal::Signal;
@@ -109,7 +110,10 @@ fn counts_and_names_are_objects_and_merged_lines_keep_order() {
 
 #[test]
 fn objects_come_as_found_and_totals_cover_every_member() {
-    let fleet = Fleet::start_with(3, offer);
+    let fleet = Fleet::start_with(3, |daemon| {
+        offer(daemon);
+        daemon.settings.group = vec![PATIENT];
+    });
     fleet[3].signal(Signal::SIGSTOP);
     let mut command = fleet[1].memberctl(&["grep", "--json", "error", "a.log"]);
     let mut memberctl =

@@ -1,5 +1,6 @@
 //! Greps over a part of the fleet, and how the answers of all are put together.
 
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::SOON;
 use memberd_tests::{Daemon, Fleet};
 use std::io::Write as _;
@@ -114,10 +115,18 @@ fn the_same_command_prints_the_same_order_each_time() {
     assert_eq!(stdout(&folded), [&rule, "vm[1-11] (11)", &rule, "needle 0"]);
 }
 
+/// Three members, of which one that is stopped is listed as up for long.
+fn patient_fleet() -> Fleet {
+    Fleet::start_with(3, |daemon| {
+        offer_needles(daemon);
+        daemon.settings.group = vec![PATIENT];
+    })
+}
+
 /// The first member in the order hangs. The others' lines come all the same, before it is given up.
 #[test]
 fn a_hanging_member_holds_up_others_for_a_bounded_time() {
-    let fleet = Fleet::start_with(3, offer_needles);
+    let fleet = patient_fleet();
     fleet[1].signal(nix::sys::signal::Signal::SIGSTOP);
     let output = fleet[2].ctl(&["grep", "needle", "a.txt"]);
     fleet[1].signal(nix::sys::signal::Signal::SIGCONT);
@@ -205,7 +214,7 @@ fn stats_say_what_was_searched_on_standard_error() {
 
 #[test]
 fn a_silent_member_that_has_not_failed_makes_the_status_3() {
-    let fleet = Fleet::start_with(3, offer_needles);
+    let fleet = patient_fleet();
     fleet[3].signal(nix::sys::signal::Signal::SIGSTOP);
     let output = fleet[1].ctl(&["grep", "--count-by", "member", "needle", "*.txt"]);
     fleet[3].signal(nix::sys::signal::Signal::SIGCONT);

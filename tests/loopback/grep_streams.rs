@@ -2,6 +2,7 @@
 //! are written.
 
 use memberd_tests::process::Running;
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use std::fs::{File, OpenOptions};
@@ -121,6 +122,7 @@ fn a_hanging_member_delays_merged_lines_for_a_bounded_time() {
         let number = number(daemon);
         let mut file = daemon.offer("a.log");
         (0..10).for_each(|n| writeln!(file, "{} event", stamp(3 * n + number)).unwrap());
+        daemon.settings.group = vec![PATIENT];
     });
     fleet[3].signal(nix::sys::signal::Signal::SIGSTOP);
     let output = fleet[1].ctl(&["grep", "--merge", "event", "a.log"]);

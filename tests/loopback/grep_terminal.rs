@@ -2,6 +2,7 @@
 
 use memberd_tests::bad_member::BadMember;
 use memberd_tests::process::Running;
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::pty::{OpenptyResult, openpty};
@@ -14,6 +15,23 @@ use std::sync::mpsc::{Receiver, channel};
 
 fn offer_needle(daemon: &mut Daemon) {
     writeln!(daemon.offer("a.txt"), "needle").unwrap();
+}
+
+/// A fleet of which one that is stopped is listed as up for long.
+fn patient_fleet(n: u8) -> Fleet {
+    Fleet::start_with(n, |daemon| {
+        offer_needle(daemon);
+        daemon.settings.group = vec![PATIENT];
+    })
+}
+
+/// What a grep writes that ends before its progress is shown. On a busy machine one may take
+/// longer, and another one is tried.
+fn quick(fleet: &Fleet, options: &[&str], for_output: bool) -> String {
+    wait_until("a grep ends before its progress is shown", SOON, || {
+        let written = Terminal::grep(fleet, options, for_output).finish();
+        if written.contains(" answered, ") { Err(written) } else { Ok(written) }
+    })
 }
 
 /// What a grep writes on a terminal, as it comes.
@@ -70,7 +88,7 @@ impl Terminal {
 /// It is gone from the terminal when the grep ends.
 #[test]
 fn progress_is_shown_while_a_grep_takes_long() {
-    let fleet = Fleet::start_with(3, offer_needle);
+    let fleet = patient_fleet(3);
     fleet[3].signal(Signal::SIGSTOP);
     let mut terminal = Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false);
     terminal.wait_for("\r2 of 3 members answered, ");
@@ -78,13 +96,13 @@ fn progress_is_shown_while_a_grep_takes_long() {
     let shown = terminal.finish();
     assert!(shown.ends_with("\r\x1b[K"), "{shown:?}");
     // One that ends at once shows nothing.
-    assert_eq!(Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false).finish(), "");
+    assert_eq!(quick(&fleet, &["-c", "needle", "a.txt"], false), "");
     fleet.wait_until_whole_within(SOON);
 }
 
 #[test]
 fn progress_is_removed_before_more_lines_are_printed() {
-    let fleet = Fleet::start_with(3, offer_needle);
+    let fleet = patient_fleet(3);
     fleet[3].signal(Signal::SIGSTOP);
     let mut terminal = Terminal::grep(&fleet, &["needle", "a.txt"], true);
     terminal.wait_for("\r2 of 3 members answered, ");
@@ -153,7 +171,7 @@ fn lines_are_aligned_on_a_terminal_and_exact_in_a_pipe() {
         }
     });
     let lines = |fleet: &Fleet, options: &[&str]| {
-        let shown = Terminal::grep(fleet, &[options, &["needle", "a.txt"]].concat(), true).finish();
+        let shown = quick(fleet, &[options, &["needle", "a.txt"]].concat(), true);
         let mut lines: Vec<String> = shown.lines().map(str::to_owned).collect();
         lines.sort();
         lines
@@ -199,7 +217,7 @@ fn progress_of_following_counts_who_is_followed() {
 
 #[test]
 fn progress_is_removed_when_a_grep_is_interrupted() {
-    let fleet = Fleet::start_with(2, offer_needle);
+    let fleet = patient_fleet(2);
     fleet[2].signal(Signal::SIGSTOP);
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut terminal = Terminal::grep(&fleet, &["-c", "needle", "a.txt"], false);
@@ -226,7 +244,7 @@ fn control_characters_are_shown_on_a_terminal() {
     });
     let directory = fleet[1].directory().display().to_string();
     let name = format!("vm1:{directory}/logs/a\\x1b]0;title\\x07.txt:");
-    let shown = Terminal::grep(&fleet, &["needle"], true).finish();
+    let shown = quick(&fleet, &["needle"], true);
     let lines = [
         format!("{name}needle \\x1b[2J\\x0dvm2:/etc/passwd:x\n"),
         format!("{name}needle \\xc2\\x9b1m\r\n"),
@@ -234,10 +252,10 @@ fn control_characters_are_shown_on_a_terminal() {
     ];
     // The terminal's driver adds a carriage return to each newline.
     assert_eq!(shown.replace("\r\n", "\n"), lines.concat());
-    let colored = Terminal::grep(&fleet, &["--color=always", "needle"], true).finish();
+    let colored = quick(&fleet, &["--color=always", "needle"], true);
     assert_eq!(colored.matches("\x1b[01;31m\x1b[Kneedle\x1b[m\x1b[K").count(), 3, "{colored:?}");
     assert!(!colored.contains("\x1b[2J") && !colored.contains('\u{9b}'), "{colored:?}");
-    let raw = Terminal::grep(&fleet, &["--control-chars=raw", "needle"], true).finish();
+    let raw = quick(&fleet, &["--control-chars=raw", "needle"], true);
     assert!(
         raw.contains("needle \x1b[2J\rvm2:") && raw.contains("\x1b]0;title\x07.txt:"),
         "{raw:?}"
@@ -247,7 +265,7 @@ fn control_characters_are_shown_on_a_terminal() {
     assert!(String::from_utf8(piped).unwrap().contains("needle \x1b[2J\rvm2:"));
     let escaped = fleet[1].ctl(&["grep", "--control-chars=escape", "needle"]).stdout;
     assert_eq!(String::from_utf8(escaped).unwrap(), lines.concat());
-    let json = Terminal::grep(&fleet, &["--json", "needle"], true).finish();
+    let json = quick(&fleet, &["--json", "needle"], true);
     assert!(json.contains("needle \\u009b1m\\r\""), "{json:?}");
 }
 
@@ -266,7 +284,7 @@ fn words_of_a_bad_member_do_not_control_a_terminal() {
     // A message, and then a refusal.
     bad.answer(vec![(4, words.to_vec()), (7, words.to_vec())]);
     for options in [&["needle"][..], &["--json", "needle"]] {
-        let shown = Terminal::grep(&fleet, options, true).finish();
+        let shown = quick(&fleet, options, true);
         assert!(shown.contains("vm2"), "{shown:?}");
         for character in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{7f}'] {
             assert!(!shown.contains(character), "{shown:?}");

@@ -2,6 +2,7 @@
 
 use memberd_tests::proc::{has_open, peak_kib};
 use memberd_tests::process::{Running, collect};
+use memberd_tests::settings::PATIENT;
 use memberd_tests::wait::{SOON, holds, stretched};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
@@ -106,7 +107,10 @@ fn a_member_that_dies_in_mid_search_is_named() {
 /// The output of the other members comes at once.
 #[test]
 fn a_member_that_hangs_is_named_within_a_bound() {
-    let fleet = Fleet::start_with(4, |daemon| offer_big(daemon, 1_000));
+    let fleet = Fleet::start_with(4, |daemon| {
+        offer_big(daemon, 1_000);
+        daemon.settings.group = vec![PATIENT];
+    });
     fleet[4].signal(Signal::SIGSTOP);
     let start = Instant::now();
     let (mut memberctl, stdout) = grep(&fleet, &["-c", "needle", BIG]);

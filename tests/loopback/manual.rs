@@ -81,6 +81,7 @@ fn fleet(tags: &[(&'static str, &'static str)]) -> Fleet {
     }
     fleet.crash(&[4]);
     fleet.wait_until_whole();
+    fleet.wait_until_agreed();
     let added = fleet.add();
     added.settings.set_agreement(&["vm1", "vm2", "vm3"], &[]);
     added.write_settings();

@@ -104,10 +104,10 @@ fn who_has_no_key_or_another_is_turned_away_with_the_reason() {
         ),
         "{said}"
     );
-    assert_eq!(
-        (fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key")),
-        (1, 1)
-    );
+    wait_until("each is counted once", SOON, || {
+        let counts = (fleet[1].counter("refused_plain"), fleet[1].counter("refused_unknown_key"));
+        holds(counts == (1, 1), || format!("{counts:?}"))
+    });
     for cause in ["not sealed", "sealed with key"] {
         fleet[1].wait_until_logged_rarely(&[" WARN refused a connection", cause], since);
     }
@@ -126,7 +126,10 @@ fn who_has_a_key_learns_that_the_group_has_none() {
         said.contains("it has no key and speaks in the clear: set security.key_file there"),
         "{said}"
     );
-    assert_eq!(fleet[1].counter("refused_sealed"), 1);
+    wait_until("it is counted", SOON, || {
+        let count = fleet[1].counter("refused_sealed");
+        holds(count == 1, || count.to_string())
+    });
     fleet[1].wait_until_logged("reason=\"sealed, and this daemon has no key");
 }
 
@@ -251,15 +254,17 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     let missing = format!("security.key_file: {}: No such file", path.display());
     assert!(fleet[2].log().text().contains(&missing));
     assert!(fleet[2].log().text().contains(" WARN settings reloaded, but not the keys"));
-    let warning = |daemon: &Daemon| {
-        let warnings = daemon.control().status().unwrap().warnings;
-        warnings.iter().any(|warning| {
-            warning.contains(
-                "the last reload did not take in the keys, and the old ones stay in force",
-            )
-        })
+    // The log has its line a moment before the status.
+    let wait_until_warned = |daemon: &Daemon, wanted: bool| {
+        wait_until("the status is as the log", SOON, || {
+            let warnings = daemon.control().status().unwrap().warnings;
+            let words = "the last reload did not take in the keys, and the old ones stay in force";
+            let is_warned = warnings.iter().any(|warning| warning.contains(words));
+            holds(is_warned == wanted, || format!("{warnings:?}"))
+        });
     };
-    assert!(warning(&fleet[2]) && !warning(&fleet[1]));
+    wait_until_warned(&fleet[2], true);
+    wait_until_warned(&fleet[1], false);
     fleet.add().set_keys("a");
     fleet[4].start();
     assert!(fleet[4].ctl(&["join"]).status.success());
@@ -267,7 +272,7 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     assert_found(&fleet[2], 3);
     fleet[2].set_keys("a");
     fleet[2].reload();
-    assert!(!warning(&fleet[2]));
+    wait_until_warned(&fleet[2], false);
 }
 
 /// A file that is no key file does so too.

@@ -6,7 +6,7 @@ use memberd_tests::process::Running;
 use memberd_tests::terminal::Terminal;
 use memberd_tests::wait::{KILLED, SOON, holds};
 use memberd_tests::{Daemon, Fleet, process, wait_until};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -362,7 +362,8 @@ fn a_wrong_pattern_is_refused() {
 #[test]
 fn an_interrupt_ends_a_question_at_once() {
     let fleet = Fleet::start_with_workers(3, |daemon| write(daemon, "a.log", "x\n"));
-    fleet[3].signal(Signal::SIGSTOP);
+    // The member is up, and its worker says nothing.
+    kill(fleet[3].worker_pid(), Signal::SIGSTOP).unwrap();
     let mut command = fleet[1].memberctl(&["stats", "| count by member"]);
     let mut asking =
         Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
@@ -376,7 +377,7 @@ fn an_interrupt_ends_a_question_at_once() {
     asking.signal(Signal::SIGINT);
     assert_eq!(asking.wait(KILLED).signal(), Some(Signal::SIGINT as i32));
     runs(false);
-    fleet[3].signal(Signal::SIGCONT);
+    kill(fleet[3].worker_pid(), Signal::SIGCONT).unwrap();
 }
 
 #[test]

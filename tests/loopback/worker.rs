@@ -6,7 +6,7 @@ use memberd_control::message::{RefusalKind, Reply, Request};
 use memberd_control::stats::{MAX_QUERY_BYTES, StatsRequest};
 use memberd_streams::{Gather, Limits, Plan, Query, Value};
 use memberd_tests::control::{ControlError, reply};
-use memberd_tests::wait::{SOON, holds, stretched};
+use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::{Signal, kill};
 use std::collections::BTreeMap;
@@ -14,7 +14,6 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 const QUERY: &str = "needle | count";
 
@@ -152,7 +151,8 @@ fn a_file_that_cannot_be_read_is_told() {
     assert!(message.starts_with("vm2: ") && message.contains("bad.log.gz: "), "{message}");
 }
 
-/// The worker is stopped with the question, as one that counts for long, and then killed.
+/// The worker is stopped with the question, as one that counts for long, and then killed. One that
+/// is only silent would be told in other words, and much later.
 #[test]
 fn a_worker_that_is_killed_is_told_at_once() {
     let mut fleet = Fleet::start_with_workers(2, offer_needles);
@@ -162,10 +162,8 @@ fn a_worker_that_is_killed_is_told_at_once() {
         let connections = fleet[2].worker_connections();
         holds(connections == 1, || format!("{connections} connections"))
     });
-    let killed = Instant::now();
     fleet[2].kill_worker();
     let answers = Answers::of(stream).unwrap();
-    assert!(killed.elapsed() < stretched(Duration::from_secs(5)), "{:?}", killed.elapsed());
     assert_eq!(answers.lost("vm2"), "the worker ended (out of memory?)");
     // The others count all the same.
     assert_eq!(answers.totals("vm1").lines, 1);

@@ -1,6 +1,7 @@
 //! A member that the test plays: the real protocol in a group without a key, and its own answers to
 //! greps. It owns its node and its threads.
 
+use crate::wait::SOON;
 use memberd_membership::wire::encode_versioned;
 use memberd_membership::{
     Call, CallError, CallRequest, Claim, Instant as Mono, Name, Node, Now, Output,
@@ -18,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// How long it waits for what comes over a connection.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a test waits for the reply to a call, which may have a long list.
+const REPLY_LIMIT: Duration = SOON;
 
 /// The kind of a request of the membership protocol, and the bit of one that keeps its connection.
 const MEMBERSHIP: u8 = 0;
@@ -104,7 +108,7 @@ impl BadMember {
     /// # Errors
     /// When there is none.
     pub fn call(&self, to: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
-        ask(to, request)
+        ask(to, request, REPLY_LIMIT)
     }
 
     /// From now on it sends these frames to whoever asks it for a grep: the kind, and the body.
@@ -195,7 +199,7 @@ impl Shared {
     fn start(self: &Arc<Self>, call: Call) {
         let shared = Arc::clone(self);
         thread::spawn(move || {
-            let reply = ask(call.to, &call.payload);
+            let reply = ask(call.to, &call.payload, LIMIT);
             let reply = reply.map_err(|error| CallError::Unreachable(error.to_string()));
             shared.step(|node, now| {
                 node.handle_reply(now, call.id, reply.as_deref().map_err(Clone::clone));
@@ -253,10 +257,10 @@ impl Shared {
     }
 }
 
-/// Makes a call, and returns its reply.
-fn ask(to: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&to, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
+/// Makes a call, and returns its reply, for which it waits this long.
+fn ask(to: SocketAddr, request: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&to, limit)?;
+    stream.set_read_timeout(Some(limit))?;
     let length = u32::try_from(request.len() + 2).map_err(io::Error::other)?;
     let head = [&length.to_be_bytes()[..], &[PROTOCOL_VERSION, MEMBERSHIP]].concat();
     stream.write_all(&[&head[..], request].concat())?;

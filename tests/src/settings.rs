@@ -5,6 +5,10 @@ use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+/// A line of `[group]` for tests that stop a member and then ask it. On a busy machine it would
+/// otherwise be listed as failed before it is asked.
+pub const PATIENT: &str = "failure_timeout = \"30s\"";
+
 /// What differs between the daemons of a fleet.
 #[derive(Debug, Clone)]
 pub struct Settings {

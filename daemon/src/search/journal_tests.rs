@@ -221,13 +221,13 @@ fn a_followed_journal_comes_line_by_line_until_cancelled() {
             fake.search(&files, &mut Kept { sender: Some(sender), ..Kept::default() }, &cancel)
         });
         assert_eq!(
-            received.recv_timeout(Duration::from_secs(10)).unwrap(),
+            received.recv_timeout(Duration::from_secs(60)).unwrap(),
             format!("vm1:journal:{SAID}one error\n")
         );
         cancel.store(true, Ordering::Relaxed);
         assert!(searching.join().unwrap().unwrap().interrupted);
     });
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(120), "long before the journal's end");
     assert!(fake.arguments().ends_with(&["--follow".to_owned(), "--no-tail".to_owned()]));
 }
 
@@ -253,7 +253,7 @@ fn followed(query: &Query, first: &[&str], second: &[&str], hears_first: &str) -
         });
         // A search that waits longer than this for its lines is cancelled. The received lines then
         // show the fault.
-        let patience = Duration::from_secs(10);
+        let patience = Duration::from_secs(60);
         while let Ok(more) = received.recv_timeout(patience) {
             heard.push_str(&more);
             if heard.ends_with(hears_first) {
@@ -454,7 +454,7 @@ fn complaints_about_a_followed_journal_come_at_once() {
         let searching = scope.spawn(|| {
             fake.search(&files, &mut Kept { told: Some(sender), ..Kept::default() }, &cancel)
         });
-        let told = received.recv_timeout(Duration::from_secs(10));
+        let told = received.recv_timeout(Duration::from_secs(60));
         cancel.store(true, Ordering::Relaxed);
         assert_eq!(told.unwrap(), "journal: No journal files were found.");
         assert!(searching.join().unwrap().unwrap().interrupted);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{AskError, Counts, OpenFile, Told, ask};
+use memberd_control::frame::write_frame;
 use memberd_control::grep::GrepPattern;
 use memberd_streams::{Gather, Limits, Plan, Query, Value};
 use std::fs::File;
@@ -14,16 +15,41 @@ const QUERY: &str = "x | count";
 
 struct Worker {
     directory: TempDir,
-    thread: JoinHandle<io::Result<()>>,
 }
 
-/// A worker that ends soon after its last question.
+/// A worker that waits for questions until the tests end. So no test has to be quick.
 fn worker(users: Vec<u32>) -> Worker {
     let directory = TempDir::new().unwrap();
     let listener = bind(&directory.path().join("socket")).unwrap();
-    let settings = Settings { users, idle: Some(Duration::from_millis(100)) };
+    let settings = Settings { users, idle: None };
+    std::thread::spawn(move || serve(&listener, &settings));
+    Worker { directory }
+}
+
+/// A worker that ends soon after its last question, and the first one, which has no end.
+struct Ending {
+    worker: Worker,
+    first: UnixStream,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+fn ending() -> Ending {
+    let worker = Worker { directory: TempDir::new().unwrap() };
+    let listener = bind(&worker.socket()).unwrap();
+    // It is there before the worker looks for one.
+    let mut first = UnixStream::connect(worker.socket()).unwrap();
+    write_frame(&mut first, &question()).unwrap();
+    let settings = Settings { users: own(), idle: Some(Duration::from_millis(100)) };
     let thread = std::thread::spawn(move || serve(&listener, &settings));
-    Worker { directory, thread }
+    Ending { worker, first, thread }
+}
+
+impl Ending {
+    /// Takes the first question back, and waits for the worker's end.
+    fn end(self) {
+        drop(self.first);
+        self.thread.join().unwrap().unwrap();
+    }
 }
 
 fn own() -> Vec<u32> {
@@ -101,7 +127,14 @@ fn lines_of_all_files_are_counted() {
     assert_eq!((counts.files, counts.lines, counts.errors), (3, 100_002, 0));
     assert_eq!(counts.bytes, many.len() as u64 + 4 + 8);
     assert_eq!(count(&told), "100002");
-    worker.thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_worker_ends_after_its_last_question() {
+    let ending = ending();
+    let (counts, told) = ending.worker.ask(&question(), &[ending.worker.file("log", b"x\n")]);
+    assert_eq!((counts.unwrap().lines, count(&told).as_str()), (1, "1"));
+    ending.end();
 }
 
 #[test]
@@ -183,28 +216,27 @@ fn a_question_that_meets_the_end_is_asked_again() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("socket");
     let listener = bind(&path).unwrap();
-    let settings = Settings { users: own(), idle: Some(Duration::from_millis(100)) };
-    let thread = std::thread::spawn(move || {
+    let settings = Settings { users: own(), idle: None };
+    std::thread::spawn(move || {
         drop(listener.accept());
         serve(&listener, &settings)
     });
     let asked = ask(&path, &question(), Vec::new, |_| Ok(()), &AtomicBool::new(false));
     assert_eq!(asked.unwrap(), Counts::default());
-    thread.join().unwrap().unwrap();
 }
 
 /// The worker does not answer, and waits for files.
 #[test]
 fn a_question_that_is_not_wanted_any_more_ends() {
-    let worker = worker(own());
+    let ending = ending();
     let cancel = AtomicBool::new(false);
     let next = || {
         cancel.store(true, Ordering::Relaxed);
         vec![OpenFile { path: "/dev/zero".into(), file: File::open("/dev/zero").unwrap() }]
     };
-    let asked = ask(&worker.socket(), &question(), next, |_| Ok(()), &cancel);
+    let asked = ask(&ending.worker.socket(), &question(), next, |_| Ok(()), &cancel);
     assert!(matches!(asked, Err(AskError::Stopped)));
-    worker.thread.join().unwrap().unwrap();
+    ending.end();
 }
 
 #[test]

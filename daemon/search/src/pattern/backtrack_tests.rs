@@ -45,12 +45,16 @@ fn a_pattern_can_lower_the_limits_and_cannot_raise_them() {
             "{start}"
         );
     }
-    let started = Instant::now();
-    assert_eq!(
-        find(&perl(&format!("(*LIMIT_MATCH=100){EXPLOSIVE}")), &line),
-        Err(MatchFailure::Steps)
-    );
-    assert!(started.elapsed() < Duration::from_millis(50));
+    // A busy machine may interrupt one for long, but not each.
+    let is_quick = || {
+        let started = Instant::now();
+        assert_eq!(
+            find(&perl(&format!("(*LIMIT_MATCH=100){EXPLOSIVE}")), &line),
+            Err(MatchFailure::Steps)
+        );
+        started.elapsed() < Duration::from_millis(50)
+    };
+    assert!((0..100).any(|_| is_quick()));
 }
 
 #[test]

@@ -39,9 +39,10 @@ async fn newcomers_are_refused_while_all_places_are_taken() {
 /// The commit goes on after the client was told that its end is unknown.
 #[tokio::test]
 async fn a_commit_that_takes_too_long_is_unknown_and_whole() {
-    let answer_within = Duration::from_millis(200);
+    // All other answers come within it, on a busy machine too.
+    let answer_within = Duration::from_secs(1);
     let served = Served::with_limits(Limits { answer_within, ..Limits::default() }).await;
-    served.files.fail(Faults { commit_takes: Duration::from_secs(2), ..Faults::default() });
+    served.files.fail(Faults { commit_takes: Duration::from_secs(5), ..Faults::default() });
     let heard = served.transfer("PUT", "/s/file?op=CREATE", b"hello").await;
     assert_eq!(heard.refused(), (403, RETRIABLE.to_owned()));
     assert_eq!(served.files.paths(), ["/", "/s", "/t"]);
@@ -56,7 +57,7 @@ async fn a_commit_that_takes_too_long_is_unknown_and_whole() {
 
 #[tokio::test]
 async fn silent_connections_end() {
-    let limits = Limits { head_within: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { head_within: Duration::from_secs(1), ..Limits::default() };
     let served = Served::with_limits(limits).await;
     let mut kept = served.connect().await;
     kept.write_all(&served.head("GET", "/s?op=GETFILESTATUS", "")).await.unwrap();
@@ -72,7 +73,7 @@ async fn silent_connections_end() {
 
 #[tokio::test]
 async fn an_upload_that_stalls_ends_and_leaves_nothing() {
-    let limits = Limits { idle: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
     let served = Served::with_limits(limits).await;
     let mut upload = begin(&served, "a").await;
     upload.write_all(b"hel").await.unwrap();
