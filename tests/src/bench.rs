@@ -1,14 +1,22 @@
-//! What the programs share that measure memberd beside others: samples with their units, and the
-//! machine they come from. It owns no state.
+//! What the programs share that measure memberd beside others: samples with their units, results of
+//! several runs, options, and the machine they come from. It owns no state.
+//!
+//! A program implements [`Benchmark`] for its options, and calls [`main`]. It keeps what is its
+//! own: the rows, how each is measured, and how the page shows them.
 
+pub mod aims;
 pub mod machine;
+pub mod options;
+pub mod results;
+pub mod run;
 
-use serde::de::DeserializeOwned;
+pub use options::{Row, RunOptions};
+pub use results::{Column, Results, Run, Subject};
+pub use run::{Bench, Benchmark, check_page, main};
+
 use serde::{Deserialize, Deserializer, Serialize};
-use std::any::Any;
-use std::path::Path;
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 /// How long a condition is waited for. A sample that took longer is infinite.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -81,16 +89,6 @@ pub struct Record<S> {
     pub run: String,
 }
 
-/// A row that failed, or for which no time was left.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Failure<S> {
-    /// Which row.
-    #[serde(flatten)]
-    pub of: S,
-    /// The reason.
-    pub why: String,
-}
-
 impl<S> Record<S> {
     /// The median of the samples, or their sum if they are counts.
     pub fn typical(&self) -> f64 {
@@ -100,6 +98,16 @@ impl<S> Record<S> {
         // With an even number of samples, it is the mean of the middle two.
         let count = self.samples.len();
         (self.at(count.saturating_sub(1) / 2) + self.at(count / 2)) / 2.0
+    }
+
+    /// A cell of a table: the median and the worst of several samples, or the only one.
+    pub fn cell(&self, show: impl Fn(Measure, f64) -> String) -> String {
+        let typical = show(self.measure, self.typical());
+        match self.measure {
+            Measure::Total => typical,
+            _ if self.samples.len() == 1 => typical,
+            measure => format!("{typical}, {}", show(measure, self.worst())),
+        }
     }
 
     /// The largest sample.
@@ -136,41 +144,16 @@ impl<S: Clone + PartialEq> Record<S> {
     }
 }
 
-/// The file of the raw results.
-const RAW: &str = "results.json";
-
-/// The raw results in this directory, if there are any.
-///
-/// # Panics
-/// When they cannot be read.
-pub fn stored<R: DeserializeOwned>(directory: &Path) -> Option<R> {
-    let path = directory.join(RAW);
-    path.exists().then(|| {
-        let text = fs::read(path).expect("raw results that can be read");
-        serde_json::from_slice(&text).expect("raw results as they are written")
-    })
-}
-
-/// Writes the raw results as JSON, with lines that a person and a diff can read.
-///
-/// # Panics
-/// When they cannot be written.
-pub fn store(directory: &Path, results: &impl Serialize) {
-    let text = serde_json::to_string(results).expect("results as JSON");
-    let text = text.replace("},{", "},\n{").replace("],\"", "],\n\"") + "\n";
-    fs::create_dir_all(directory).expect("a directory for the results");
-    fs::write(directory.join(RAW), text).expect("room for the results");
-}
-
 /// Sleeps, because the measurement needs exactly this span of time.
 pub fn pass(span: Duration) {
     thread::sleep(span);
 }
 
-/// The words of a panic, as `std::panic::catch_unwind` returns it.
-pub fn words(panic: &(dyn Any + Send)) -> &str {
-    let words = panic.downcast_ref::<String>().map(String::as_str);
-    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+/// How long the n-th group or round waits, up to a second. The waits are spread evenly, so that
+/// rounds begin at all phases of the timers.
+pub fn phase(n: usize) -> Duration {
+    const GOLDEN_RATIO: f64 = 0.618_033_988_75;
+    Duration::from_secs(1).mul_f64((n as f64 * GOLDEN_RATIO).fract())
 }
 
 /// JSON has no infinity, so the file has `null`.

@@ -26,50 +26,56 @@ mod system;
 mod table;
 mod zookeeper;
 
-use clap::Parser as _;
 use memberd_tests::Network;
-use memberd_tests::bench::{self, pass};
+use memberd_tests::bench::{self, Benchmark, Run, RunOptions, pass};
+use memberd_tests::section::Section;
 use options::{Options, Row};
 use results::{Results, Subject};
 use rows::Stage;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 use system::System;
 
+/// The options of the measurement, and the results so far.
+type Bench = bench::Bench<Options>;
+
 fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.render {
-        options.results().write(&options);
-        return ExitCode::SUCCESS;
-    }
-    if let Err(missing) = machine::missing_tools(&options) {
-        eprintln!("bench_agreement: {missing}");
-        return ExitCode::FAILURE;
-    }
-    let mut bench = Bench {
-        results: Results::to_add_to(&options),
-        ends: Instant::now() + options.limit(),
-        options,
-    };
-    for servers in bench.options.servers.clone() {
-        let network = Network::new(servers).expect("network namespaces");
-        for system in bench.options.systems.clone() {
-            bench.measure(&network, system);
-        }
-    }
-    bench.results.finish();
-    bench.results.write(&bench.options);
-    println!("{}", table::section(&bench.results));
-    if bench.results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    bench::main::<Options>()
 }
 
-/// The options of the measurement, and the results so far.
-struct Bench {
-    options: Options,
-    results: Results,
-    /// The moment after which no round begins.
-    ends: Instant,
+impl Benchmark for Options {
+    type Subject = Subject;
+    const NAME: &'static str = "bench_agreement";
+    const SECTION: Section = table::SECTION;
+
+    fn run_options(&self) -> &RunOptions<Row> {
+        &self.run
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        Some(self.time_limit())
+    }
+
+    fn missing_tools(&self) -> Result<(), String> {
+        machine::missing_tools(self)
+    }
+
+    fn begin(&self) -> Run {
+        machine::run(self)
+    }
+
+    fn measure(bench: &mut Bench) {
+        for servers in bench.options.servers.clone() {
+            let network = Network::new(servers).expect("network namespaces");
+            for system in bench.options.systems.clone() {
+                measure(bench, &network, system);
+            }
+        }
+    }
+
+    fn section(results: &Results) -> String {
+        table::section(results)
+    }
 }
 
 /// Measures a row.
@@ -85,53 +91,21 @@ const ROWS: [(Row, Measured); 6] = [
     (Row::Power, rows::crash::without_power),
 ];
 
-impl Bench {
-    /// Measures all wanted rows of one system.
-    fn measure(&mut self, network: &Network, system: System) {
-        let mut stage = Stage::new(network, system);
-        if system == System::EtcdFastest {
-            let pace = stage.find_pace();
-            let pace = pace.map_or("none of those tried".to_owned(), |pace| pace.to_string());
-            self.results.note(format!("etcd's fastest of {}: {pace}", network.machines()));
-        }
-        for (row, measure) in ROWS {
-            if self.options.wants(row) && system.has(row) {
-                let of = Subject::new(row, network.machines(), system);
-                if !self.attempt(&of, |bench| measure(bench, &of, &mut stage)) {
-                    stage.clear();
-                }
+/// Measures all wanted rows of one system.
+fn measure(bench: &mut Bench, network: &Network, system: System) {
+    let mut stage = Stage::new(network, system);
+    if system == System::EtcdFastest {
+        let pace = stage.find_pace();
+        let pace = pace.map_or("none of those tried".to_owned(), |pace| pace.to_string());
+        bench.results.note(format!("etcd's fastest of {}: {pace}", network.machines()));
+    }
+    for (row, measure) in ROWS {
+        if bench.wants(row) && system.has(row) {
+            let of = Subject::new(row, network.machines(), system);
+            if bench.attempt(&of, |bench| measure(bench, &of, &mut stage)).is_none() {
+                stage.clear();
             }
         }
-    }
-
-    /// Measures a row, and returns whether it was measured to its end. A row that fails is
-    /// reported, and the next rows go on.
-    fn attempt(&mut self, of: &Subject, measure: impl FnOnce(&mut Bench)) -> bool {
-        if self.is_over() {
-            self.results.fail(of, "there was no time left: set --minutes");
-            return true;
-        }
-        let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| measure(self)));
-        if let Err(panic) = &outcome {
-            self.results.fail(of, bench::words(&**panic));
-        }
-        self.results.write(&self.options);
-        let result = if outcome.is_ok() { "measured" } else { "FAILED" };
-        let left = self.ends.saturating_duration_since(Instant::now()).as_secs();
-        println!("{of}: {result} in {:.0} s; {left} s left", start.elapsed().as_secs_f64());
-        outcome.is_ok()
-    }
-
-    /// Whether the time limit is reached.
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
-    }
-
-    /// The wanted rounds. There is at least one, and no round begins after the time limit.
-    fn rounds(&self) -> impl Iterator<Item = usize> + use<> {
-        let (rounds, ends) = (self.options.rounds, self.ends);
-        (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)
     }
 }
 
@@ -141,10 +115,6 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_the_committed_results_say() {
-        let options = Options::parse_from(["bench_agreement"]);
-        assert!(
-            table::SECTION.read(&options.benchmarks) == table::section(&options.results()),
-            "run make bench-agreement AGREEMENT=--render"
-        );
+        bench::check_page::<Options>();
     }
 }

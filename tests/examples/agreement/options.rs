@@ -1,10 +1,9 @@
 //! Defines the options: what is measured, how many times, and for how long. It owns no state.
 
-use crate::results::Results;
 use crate::system::System;
 use clap::{Parser, ValueEnum};
+use memberd_tests::bench::{self, RunOptions};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measures memberd's agreed views, etcd and ZooKeeper in network namespaces, as root
@@ -21,9 +20,6 @@ pub(crate) struct Options {
         value_parser = clap::value_parser!(u8).range(3..=9)
     )]
     pub(crate) servers: Vec<u8>,
-    /// Rows to measure; all by default. They replace the same rows of earlier runs. Other rows stay
-    #[arg(long, value_delimiter = ',')]
-    rows: Vec<Row>,
     /// Systems to measure
     #[arg(long, value_delimiter = ',', default_values_t = System::ALL, value_enum)]
     pub(crate) systems: Vec<System>,
@@ -33,18 +29,8 @@ pub(crate) struct Options {
     /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 90)]
     minutes: u64,
-    /// Forget the results of earlier runs
-    #[arg(long)]
-    pub(crate) anew: bool,
-    /// Directory of the raw results
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/agreement"))]
-    pub(crate) directory: PathBuf,
-    /// The page whose section is written, if the results are in the default place
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
-    pub(crate) benchmarks: PathBuf,
-    /// Measure nothing, and write the page from the stored results
-    #[arg(long)]
-    pub(crate) render: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions<Row>,
 }
 
 /// The rows that can be measured, in the order of the table.
@@ -64,26 +50,16 @@ pub(crate) enum Row {
     Rest,
 }
 
-impl Options {
-    pub(crate) fn wants(&self, row: Row) -> bool {
-        self.rows.is_empty() || self.rows.contains(&row)
-    }
+impl bench::Row for Row {
+    const DIRECTORY: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/agreement");
+}
 
+impl Options {
     pub(crate) fn rest_span(&self) -> Duration {
         Duration::from_secs(self.rest_seconds)
     }
 
-    pub(crate) fn limit(&self) -> Duration {
+    pub(crate) fn time_limit(&self) -> Duration {
         Duration::from_secs(60 * self.minutes)
-    }
-
-    /// Reads the stored raw results.
-    pub(crate) fn results(&self) -> Results {
-        Results::read(&self.directory)
-    }
-
-    /// Whether the benchmarks page shows these results.
-    pub(crate) fn is_for_the_benchmarks(&self) -> bool {
-        self.directory.ends_with("examples/agreement")
     }
 }

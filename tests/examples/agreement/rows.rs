@@ -8,6 +8,7 @@ use crate::group::Group;
 use crate::pass;
 use crate::system::{PACES, Pace, System};
 use memberd_tests::Network;
+use memberd_tests::bench;
 use std::time::{Duration, Instant};
 
 /// How long etcd must keep its leader, to bear a pace.
@@ -57,11 +58,9 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// How long a round waits. The waits are spread evenly, so that rounds begin at all phases of the
-/// timers.
+/// How long a round waits, so that rounds begin at all phases of the timers.
 fn phase(round: usize) -> Duration {
-    const GOLDEN_RATIO: f64 = 0.618_033_988_75;
-    QUIET + Duration::from_secs(1).mul_f64((round as f64 * GOLDEN_RATIO).fract())
+    QUIET + bench::phase(round)
 }
 
 /// The seconds from one moment to another; infinite if that never came.

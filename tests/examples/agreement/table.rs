@@ -1,8 +1,10 @@
 //! Writes the section "Beside etcd and ZooKeeper" of `tests/BENCHMARKS.md` from the results. It
 //! owns no state.
 
-use crate::results::{Measure, Record, Results, cell};
+use crate::results::{Measure, Record, Results, cell, find};
 use crate::system::System;
+use memberd_tests::bench::Run;
+use memberd_tests::bench::aims::word;
 use memberd_tests::section::Section;
 
 /// The marks around the section.
@@ -40,18 +42,9 @@ pub(crate) fn section(results: &Results) -> String {
     if results.runs.is_empty() {
         return String::new();
     }
-    let runs = results.telling_runs();
-    let mut text = format!("{}\n", METHOD.join("\n"));
-    for (index, run) in runs.iter().enumerate() {
-        let head = if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
-        let busy = if run.is_busy() {
-            "; **on a busy machine**: the load is from other work too, and all times are longer"
-        } else {
-            ""
-        };
-        text += &format!("{head}{}: {}{busy}.\n", run.began, run.conditions.join("; "));
-    }
-    let busy = runs.iter().any(|run| run.is_busy());
+    let conditions = results.conditions(is_busy);
+    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
+    let busy = results.telling_runs().into_iter().any(is_busy);
     let busy = if busy { "on a busy machine; " } else { "" };
     text += &format!(
         "\nMedian, worst ({busy}the ratio is memberd's median by etcd's, so below 1 memberd is \
@@ -62,10 +55,12 @@ pub(crate) fn section(results: &Results) -> String {
     if !aims.is_empty() {
         text += &format!("\n{}\n", aims.join("\n"));
     }
-    for failure in &results.failures {
-        text += &format!("\nNot measured: {}: {}\n", failure.of, failure.why);
-    }
-    text
+    text + &results.not_measured()
+}
+
+/// Whether the machine had much other work. Of the servers alone, the load is rarely that high.
+fn is_busy(run: &Run) -> bool {
+    run.loads_per_core().any(|load| load > 1.5)
 }
 
 fn table(results: &Results) -> String {
@@ -78,7 +73,7 @@ fn table(results: &Results) -> String {
     text += &format!(" ratio |{run}\n|{}\n", "---|".repeat(7 + usize::from(runs.len() > 1)));
     for (what, servers) in lines(results) {
         text += &format!("| {what} | {servers} |");
-        let records = System::ALL.map(|system| results.find(what, servers, system));
+        let records = System::ALL.map(|system| find(results, what, servers, system));
         for record in records {
             let cell = record.map_or_else(String::new, |record| format!(" {}", cell(record)));
             text += &format!("{cell} |");
@@ -120,8 +115,8 @@ fn lines(results: &Results) -> Vec<(&str, usize)> {
 
 /// memberd's median by that of etcd with its defaults.
 fn ratio(results: &Results, what: &str, servers: usize) -> Option<f64> {
-    let own = results.find(what, servers, System::Memberd)?;
-    let other = results.find(what, servers, System::Etcd)?;
+    let own = find(results, what, servers, System::Memberd)?;
+    let other = find(results, what, servers, System::Etcd)?;
     let ratio = own.typical() / other.typical();
     (own.measure != Measure::Total && ratio.is_finite()).then_some(ratio)
 }
@@ -129,7 +124,6 @@ fn ratio(results: &Results, what: &str, servers: usize) -> Option<f64> {
 /// What was aimed at, and whether it was reached.
 fn aims(results: &Results) -> Vec<String> {
     let mut aims = Vec::new();
-    let word = |reached: bool| if reached { "reached" } else { "**missed**" };
     for (_, servers) in lines(results).into_iter().filter(|(what, _)| *what == NAMED) {
         if let Some(ratio) = ratio(results, NAMED, servers) {
             aims.push(format!(
@@ -137,7 +131,7 @@ fn aims(results: &Results) -> Vec<String> {
                 word(ratio <= SHARE)
             ));
         }
-        if let Some(own) = results.find(NAMED, servers, System::Memberd) {
+        if let Some(own) = find(results, NAMED, servers, System::Memberd) {
             aims.push(format!(
                 "- {servers} servers, the next leader is named by all within {LATEST:.1} s: {} at \
                  worst, {}",
@@ -145,7 +139,7 @@ fn aims(results: &Results) -> Vec<String> {
                 word(own.worst() <= LATEST)
             ));
         }
-        if let Some(own) = results.find(SYNCS, servers, System::Memberd) {
+        if let Some(own) = find(results, SYNCS, servers, System::Memberd) {
             let syncs = own.typical();
             aims.push(format!(
                 "- {servers} servers, no fsync at rest: {syncs:.0}, {}",

@@ -4,6 +4,7 @@ use crate::options::Row;
 use crate::results::{Record, Results};
 use crate::search::{CASES, Program};
 use crate::shipping::{WITH, WITHOUT};
+use memberd_tests::bench::aims::{self, Outcome};
 
 /// How much memory a member may have more than at rest without copies, in mebibytes.
 const MEMORY: f64 = 16.0;
@@ -25,18 +26,7 @@ pub(crate) fn times(results: &Results, what: &str, program: Program) -> Option<f
 /// A line of a table for each aim.
 pub(crate) fn lines(results: &Results) -> String {
     let aims = searches(results).into_iter().chain(sizes(results)).chain(shipping(results));
-    let line = |aim: Outcome| {
-        let outcome = if aim.reached { "reached" } else { "**missed**" };
-        format!("| {} | {} | {} | {outcome} |\n", aim.figure, aim.wanted, aim.measured)
-    };
-    aims.map(line).collect()
-}
-
-struct Outcome {
-    figure: String,
-    wanted: String,
-    measured: String,
-    reached: bool,
+    aims::lines(aims)
 }
 
 fn searches(results: &Results) -> Vec<Outcome> {

@@ -1,11 +1,7 @@
-//! Describes the machine and finds the programs on it. It owns no state.
+//! Describes a run, and finds the programs that it needs. It owns no state.
 
 use crate::options::{Options, Row};
-use crate::results::Run;
-use memberd_tests::bench::machine::{commit, cores_and_kernel, first_line, load, now, package};
-use memberd_tests::binaries;
-use std::env;
-use std::process::Command;
+use memberd_tests::bench::{Run, machine};
 
 /// The programs that are needed, and the Debian packages that contain them.
 const NEEDED: [(&str, &str, &[Row]); 8] = [
@@ -19,51 +15,38 @@ const NEEDED: [(&str, &str, &[Row]); 8] = [
     ("zstdgrep", "zstd", SEARCHING),
 ];
 
-const SHIPPING: &[Row] = &[Row::Rest, Row::One, Row::All];
-const SEARCHING: &[Row] = &[Row::Size, Row::Search];
+pub(crate) const SHIPPING: &[Row] = &[Row::Rest, Row::One, Row::All];
+pub(crate) const SEARCHING: &[Row] = &[Row::Size, Row::Search];
 
 /// Checks that the chosen rows can be measured. The error says what to install.
 pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {
-    let wants = |rows: &[Row]| rows.is_empty() || rows.iter().any(|row| options.wants(*row));
-    if wants(SHIPPING) && !nix::unistd::geteuid().is_root() {
-        return Err("network namespaces need root".to_owned());
+    if options.run.wants_any(SHIPPING) {
+        machine::need_root()?;
     }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let is_there = |program: &str| env::split_paths(&path).any(|at| at.join(program).is_file());
-    let mut missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(program, _, rows)| wants(rows) && !is_there(program))
-        .map(|(_, package, _)| *package)
-        .collect();
-    missing.dedup();
-    if missing.is_empty() { Ok(()) } else { Err(format!("apt-get install {}", missing.join(" "))) }
+    let wants = |rows: &[Row]| rows.is_empty() || options.run.wants_any(rows);
+    let needed = NEEDED.into_iter().filter(|(_, _, rows)| wants(rows));
+    machine::need(needed.map(|(program, package, _)| (program, package)))
 }
 
 /// Describes the run that begins now: its machine, its programs and its options.
 pub(crate) fn run(options: &Options) -> Run {
-    let version = |program: &std::path::Path| first_line(Command::new(program).arg("--version"));
-    let mut conditions = vec![
-        format!("{} ({})", version(&binaries::memberd()), commit()),
-        if cfg!(debug_assertions) { "a build without optimization" } else { "a release build" }
-            .to_owned(),
-    ];
+    let mut conditions = vec![machine::memberd(), machine::build()];
     if let Some(baseline) = &options.baseline {
-        conditions.push(format!("older build {}", version(&baseline.join("memberd"))));
+        conditions.push(format!("older build {}", machine::version(baseline.join("memberd"))));
     }
-    if options.wants(Row::Search) {
-        conditions.push(version("rg".as_ref()));
-        conditions.push(format!("zstd {}", package("zstd")));
-        conditions.push(format!("grep {}", package("grep")));
+    if options.run.wants(Row::Search) {
+        conditions.push(machine::version("rg"));
+        conditions.push(format!("zstd {}", machine::package("zstd")));
+        conditions.push(format!("grep {}", machine::package("grep")));
         let rounds = options.rounds;
         conditions.push(format!("{rounds} rounds of each search, by all programs in turn"));
     }
-    if options.wants(Row::Rest) {
+    if options.run.wants(Row::Rest) {
         conditions.push(format!("at rest: for {} s", options.rest_span().as_secs()));
     }
-    if options.wants(Row::One) || options.wants(Row::All) {
+    if options.run.wants(Row::One) || options.run.wants(Row::All) {
         conditions.push(format!("each log {} MB", options.log_bytes() / 1_000_000));
     }
-    conditions.push(cores_and_kernel());
-    conditions.push(format!("load before {}", load()));
-    Run { began: now(), conditions }
+    conditions.push(machine::cores_and_kernel());
+    Run::begin(conditions)
 }

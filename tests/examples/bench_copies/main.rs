@@ -22,57 +22,49 @@ mod shipping;
 mod table;
 mod text;
 
-use clap::Parser as _;
-use memberd_tests::bench::{self, pass};
+use memberd_tests::bench::{self, Benchmark, Run, RunOptions, pass};
+use memberd_tests::section::Section;
 use options::{Options, Row};
 use results::{Results, Subject};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
-
-fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.render {
-        options.results().write(&options);
-        return ExitCode::SUCCESS;
-    }
-    if let Err(missing) = machine::missing_tools(&options) {
-        eprintln!("bench_copies: {missing}");
-        return ExitCode::FAILURE;
-    }
-    let mut bench = Bench { results: Results::to_add_to(&options), options };
-    let wants = |rows: &[Row]| rows.iter().any(|row| bench.options.wants(*row));
-    let (ships, searches) =
-        (wants(&[Row::Rest, Row::One, Row::All]), wants(&[Row::Size, Row::Search]));
-    if ships {
-        shipping::measure(&mut bench);
-    }
-    if searches {
-        search::measure(&mut bench);
-    }
-    bench.results.finish();
-    bench.results.write(&bench.options);
-    println!("{}", table::section(&bench.results));
-    if bench.results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
 
 /// The options of the measurement, and the results so far.
-struct Bench {
-    options: Options,
-    results: Results,
+type Bench = bench::Bench<Options>;
+
+fn main() -> ExitCode {
+    bench::main::<Options>()
 }
 
-impl Bench {
-    /// Measures something. What fails is reported, and the rest goes on.
-    fn attempt(&mut self, of: &Subject, measure: impl FnOnce(&mut Bench)) {
-        let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| measure(self)));
-        if let Err(panic) = &outcome {
-            self.results.fail(of, bench::words(&**panic));
+impl Benchmark for Options {
+    type Subject = Subject;
+    const NAME: &'static str = "bench_copies";
+    const SECTION: Section = table::SECTION;
+
+    fn run_options(&self) -> &RunOptions<Row> {
+        &self.run
+    }
+
+    fn missing_tools(&self) -> Result<(), String> {
+        machine::missing_tools(self)
+    }
+
+    fn begin(&self) -> Run {
+        machine::run(self)
+    }
+
+    fn measure(bench: &mut Bench) {
+        let wants = |rows: &[Row]| bench.options.run.wants_any(rows);
+        let (ships, searches) = (wants(machine::SHIPPING), wants(machine::SEARCHING));
+        if ships {
+            shipping::measure(bench);
         }
-        self.results.write(&self.options);
-        let result = if outcome.is_ok() { "measured" } else { "FAILED" };
-        println!("{of}: {result} in {:.0} s", start.elapsed().as_secs_f64());
+        if searches {
+            search::measure(bench);
+        }
+    }
+
+    fn section(results: &Results) -> String {
+        table::section(results)
     }
 }
 
@@ -82,10 +74,6 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_the_committed_results_say() {
-        let options = Options::parse_from(["bench_copies"]);
-        assert!(
-            table::SECTION.read(&options.benchmarks) == table::section(&options.results()),
-            "run make bench-copies COPIES=--render"
-        );
+        bench::check_page::<Options>();
     }
 }

@@ -1,8 +1,8 @@
 //! Defines the options: what is measured, how much, and for how long. It owns no state.
 
-use crate::results::Results;
 use crate::text::Size;
 use clap::{Parser, ValueEnum};
+use memberd_tests::bench::{self, RunOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,24 +31,11 @@ pub(crate) struct Options {
     /// How long to watch fleets that log nothing, in seconds
     #[arg(long, default_value_t = 60)]
     rest_seconds: u64,
-    /// Rows to measure; all by default. They replace the same rows of earlier runs. Other rows stay
-    #[arg(long, value_delimiter = ',')]
-    rows: Vec<Row>,
     /// The directory of another memberd and memberctl, which search the .gz files too
     #[arg(long)]
     pub(crate) baseline: Option<PathBuf>,
-    /// Forget the results of earlier runs
-    #[arg(long)]
-    pub(crate) anew: bool,
-    /// Directory of the raw results
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bench_copies"))]
-    pub(crate) directory: PathBuf,
-    /// The page whose section is written, if the results are in the default place
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
-    pub(crate) benchmarks: PathBuf,
-    /// Measure nothing, and write the page from the stored results
-    #[arg(long)]
-    pub(crate) render: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions<Row>,
 }
 
 /// The rows that can be measured, in the order of the page.
@@ -66,11 +53,11 @@ pub(crate) enum Row {
     Search,
 }
 
-impl Options {
-    pub(crate) fn wants(&self, row: Row) -> bool {
-        self.rows.is_empty() || self.rows.contains(&row)
-    }
+impl bench::Row for Row {
+    const DIRECTORY: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bench_copies");
+}
 
+impl Options {
     pub(crate) fn rest_span(&self) -> Duration {
         Duration::from_secs(self.rest_seconds)
     }
@@ -85,15 +72,5 @@ impl Options {
         let bytes = self.megabytes * 1_000_000;
         let file_bytes = (bytes / LEAST_FILES).min(FILE_BYTES);
         Size { files: bytes / file_bytes, file_bytes }
-    }
-
-    /// Reads the stored raw results.
-    pub(crate) fn results(&self) -> Results {
-        Results::read(&self.directory)
-    }
-
-    /// Whether the benchmarks page shows these results.
-    pub(crate) fn is_for_the_benchmarks(&self) -> bool {
-        self.directory.ends_with("examples/bench_copies")
     }
 }

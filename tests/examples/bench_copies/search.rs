@@ -73,7 +73,7 @@ struct Searched {
 pub(crate) fn measure(bench: &mut Bench) {
     let directory = tempfile::Builder::new().prefix("memberd-copies-").tempdir();
     let directory = directory.expect("a directory for the text");
-    let (mut searched, wanted) = (None, bench.options.wants(Row::Search));
+    let (mut searched, wanted) = (None, bench.wants(Row::Search));
     bench.attempt(&Subject::new(Row::Size, Program::Copies.name()), |bench| {
         let fleet = Fleet::new(3);
         let corpus = write(bench, directory.path(), &fleet);

@@ -50,14 +50,14 @@ pub(crate) fn measure(bench: &mut Bench) {
     let mut stage = None;
     bench.attempt(&Subject::new(Row::Rest, WITH), |bench| {
         let new = Stage::new();
-        if bench.options.wants(Row::Rest) {
+        if bench.wants(Row::Rest) {
             new.rest(bench);
         }
         stage = Some(new);
     });
     let Some(mut stage) = stage else { return };
     for (row, sources) in [(Row::One, vec![SOURCE]), (Row::All, (1..=MEMBERS.into()).collect())] {
-        if bench.options.wants(row) {
+        if bench.wants(row) {
             bench.attempt(&Subject::new(row, WITH), |bench| stage.ship(bench, row, &sources));
         }
     }

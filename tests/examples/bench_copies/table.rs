@@ -2,9 +2,10 @@
 
 use crate::aims;
 use crate::options::Row;
-use crate::results::{Record, Results, cell};
+use crate::results::{Measure, Record, Results};
 use crate::search::{BLOCKS, CASES, LINES, Program};
 use crate::shipping::{WITH, WITHOUT};
+use memberd_tests::bench::aims::table;
 use memberd_tests::section::Section;
 use std::fmt::Write as _;
 
@@ -28,25 +29,13 @@ pub(crate) fn section(results: &Results) -> String {
     if results.runs.is_empty() {
         return String::new();
     }
-    let runs = results.telling_runs();
-    let mut text = format!("{}\n", METHOD.join("\n"));
-    for (index, run) in runs.iter().enumerate() {
-        let head = if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
-        let _ = writeln!(text, "{head}{}: {}.", run.began, run.conditions.join("; "));
-    }
+    let conditions = results.conditions(|_| false);
+    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
     rest(results, &mut text);
     shipping(results, &mut text);
     sizes(results, &mut text);
     searches(results, &mut text);
-    let aims = aims::lines(results);
-    if !aims.is_empty() {
-        let head = "What should be reached:\n\n| figure | aim | measured | outcome |";
-        let _ = write!(text, "\n{head}\n|---|---|---|---|\n{aims}");
-    }
-    for failure in &results.failures {
-        let _ = write!(text, "\nNot measured: {}: {}\n", failure.of, failure.why);
-    }
-    text
+    text + &table("What should be reached", &aims::lines(results)) + &results.not_measured()
 }
 
 /// The records of a row, each thing once, in the order of the measurement.
@@ -141,7 +130,9 @@ fn searches(results: &Results, text: &mut String) {
 }
 
 fn found(results: &Results, row: Row, what: &str, column: &str) -> String {
-    results.find(row, what, column).map_or_else(String::new, |record: &Record| cell(record))
+    results
+        .find(row, what, column)
+        .map_or_else(String::new, |record: &Record| record.cell(Measure::show))
 }
 
 fn line(text: &mut String, what: &str, cells: &[String]) {

@@ -4,6 +4,7 @@ use crate::options::Row;
 use crate::results::{Record, Results, show};
 use crate::rows::memory;
 use crate::system::{System, Way};
+use memberd_tests::bench::aims::{self, Outcome};
 
 /// The columns that are compared.
 fn own() -> String {
@@ -54,18 +55,7 @@ const AIMS: [Aim; 9] = [
 pub(crate) fn lines(results: &Results) -> String {
     let times = AIMS.iter().filter_map(|aim| time(results, aim));
     let aims = times.chain(crashes(results)).chain(memories(results));
-    let line = |aim: Outcome| {
-        let outcome = if aim.reached { "reached" } else { "**missed**" };
-        format!("| {} | {} | {} | {outcome} |\n", aim.figure, aim.wanted, aim.measured)
-    };
-    aims.map(line).collect()
-}
-
-struct Outcome {
-    figure: String,
-    wanted: String,
-    measured: String,
-    reached: bool,
+    aims::lines(aims)
 }
 
 fn time(results: &Results, aim: &Aim) -> Option<Outcome> {

@@ -26,39 +26,53 @@ mod seaweed;
 mod system;
 mod table;
 
-use clap::Parser as _;
-use memberd_tests::bench;
+use memberd_tests::bench::{self, Benchmark, Run, RunOptions};
+use memberd_tests::section::Section;
 use options::{Options, Row};
 use results::{Results, Subject};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 use system::System;
 
+/// The options of the measurement, and the results so far.
+type Bench = bench::Bench<Options>;
+
 fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.render {
-        options.results().write(&options);
-        return ExitCode::SUCCESS;
+    bench::main::<Options>()
+}
+
+impl Benchmark for Options {
+    type Subject = Subject;
+    const NAME: &'static str = "bench_files";
+    const SECTION: Section = table::SECTION;
+
+    fn run_options(&self) -> &RunOptions<Row> {
+        &self.run
     }
-    if let Err(missing) = machine::missing_tools(&options) {
-        eprintln!("bench_files: {missing}");
-        return ExitCode::FAILURE;
+
+    fn limit(&self) -> Option<Duration> {
+        Some(self.time_limit())
     }
-    let mut bench = Bench {
-        results: Results::to_add_to(&options),
-        ends: Instant::now() + options.limit(),
-        options,
-    };
-    for set in &SETS {
-        if set.rows.iter().any(|row| bench.options.wants(*row)) {
-            bench.rounds(set);
+
+    fn missing_tools(&self) -> Result<(), String> {
+        machine::missing_tools(self)
+    }
+
+    fn begin(&self) -> Run {
+        machine::run(self)
+    }
+
+    fn measure(bench: &mut Bench) {
+        for set in &SETS {
+            if bench.options.run.wants_any(set.rows) {
+                rounds(bench, set);
+            }
         }
     }
-    bench.results.finish();
-    bench.results.write(&bench.options);
-    println!("{}", table::section(&bench.results));
-    if bench.results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+
+    fn section(results: &Results) -> String {
+        table::section(results)
+    }
 }
 
 /// Rows that are measured together, in rounds.
@@ -99,41 +113,16 @@ const SETS: [Set; 5] = [
     },
 ];
 
-/// The options of the measurement, and the results so far.
-struct Bench {
-    options: Options,
-    results: Results,
-    /// The moment after which no round begins.
-    ends: Instant,
-}
-
-impl Bench {
-    /// Measures rows in rounds. In each, all systems have their turn, without each other.
-    fn rounds(&mut self, set: &Set) {
-        for round in 1..=(set.rounds)(&self.options) {
-            for system in self.options.systems.clone() {
-                if set.syncing_too || system.is_as_it_is() {
-                    self.attempt(set, system, round);
-                }
+/// Measures rows in rounds. In each, all systems have their turn, without each other.
+fn rounds(bench: &mut Bench, set: &Set) {
+    for round in 1..=(set.rounds)(&bench.options) {
+        println!("round {round}");
+        for system in bench.options.systems.clone() {
+            if set.syncing_too || system.is_as_it_is() {
+                let of = Subject::new(set.rows[0], system.name());
+                bench.attempt(&of, |bench| (set.measure)(bench, system));
             }
         }
-    }
-
-    /// Measures a set of rows with a system once. A failure is reported, and the rest goes on.
-    fn attempt(&mut self, set: &Set, system: System, round: usize) {
-        let of = Subject::new(set.rows[0], system.name());
-        if Instant::now() >= self.ends {
-            self.results.fail(&of, "there was no time left: set --minutes");
-            return;
-        }
-        let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| (set.measure)(self, system)));
-        if let Err(panic) = &outcome {
-            self.results.fail(&of, bench::words(&**panic));
-        }
-        self.results.write(&self.options);
-        let result = if outcome.is_ok() { "measured" } else { "FAILED" };
-        println!("{of}, round {round}: {result} in {:.0} s", start.elapsed().as_secs_f64());
     }
 }
 
@@ -143,10 +132,6 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_the_committed_results_say() {
-        let options = Options::parse_from(["bench_files"]);
-        assert!(
-            table::SECTION.read(&options.benchmarks) == table::section(&options.results()),
-            "run make bench-files FILES=--render"
-        );
+        bench::check_page::<Options>();
     }
 }

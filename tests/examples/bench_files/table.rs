@@ -6,6 +6,8 @@ use crate::options::Row;
 use crate::results::{Results, cell};
 use crate::rows::quick;
 use crate::system::System;
+use memberd_tests::bench::Run;
+use memberd_tests::bench::aims::table as table_of_aims;
 use memberd_tests::section::Section;
 use std::fmt::Write as _;
 
@@ -37,20 +39,11 @@ const METHOD: [&str; 8] = [
 
 /// The text of the section; empty if nothing was measured yet.
 pub(crate) fn section(results: &Results) -> String {
-    let runs = results.telling_runs();
-    if runs.is_empty() {
+    let conditions = results.conditions(is_busy);
+    if conditions.is_empty() {
         return String::new();
     }
-    let mut text = format!("{}\n", METHOD.join("\n"));
-    for (index, run) in runs.iter().enumerate() {
-        let head = if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
-        let busy = if run.is_busy() {
-            "; **on a busy machine**: the load is from other work too, and all times are longer"
-        } else {
-            ""
-        };
-        let _ = writeln!(text, "{head}{}: {}{busy}.", run.began, run.conditions.join("; "));
-    }
+    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
     let moment = |row: Row| quick::ROWS.contains(&row) || row == Row::Syncs;
     let ways = |of: &dyn Fn(System) -> bool| -> Vec<String> {
         let systems = System::ALL.into_iter().filter(|system| of(*system));
@@ -64,15 +57,13 @@ pub(crate) fn section(results: &Results) -> String {
         System::AS_THEY_ARE.iter().map(|system| system.name().to_owned()).collect();
     let rest = |row: Row| !moment(row);
     table(results, "Crashes and memory (median, worst)", &systems, rest, &mut text);
-    let aims = aims::lines(results);
-    if !aims.is_empty() {
-        let head = "What should be reached, by medians:\n\n| figure | aim | measured | outcome |";
-        let _ = write!(text, "\n{head}\n|---|---|---|---|\n{aims}");
-    }
-    for failure in &results.failures {
-        let _ = write!(text, "\nNot measured: {}: {}\n", failure.of, failure.why);
-    }
-    text
+    let aims = table_of_aims("What should be reached, by medians", &aims::lines(results));
+    text + &aims + &results.not_measured()
+}
+
+/// Whether the machine had other work when the run began.
+fn is_busy(run: &Run) -> bool {
+    run.loads_per_core().next().is_some_and(|load| load > 0.75)
 }
 
 /// A table of these rows and columns, without columns that have nothing.

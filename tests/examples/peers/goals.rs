@@ -2,7 +2,7 @@
 //! without. It owns no state.
 
 use crate::agent::{Program, RING, SERF, SWIM, SWIM_WITHOUT_SUSPICION};
-use crate::results::{Record, Results};
+use crate::results::{Record, Results, find};
 use std::collections::BTreeSet;
 
 /// A figure of SWIM that should not be larger.
@@ -87,7 +87,7 @@ fn of_goal<'a>(results: &'a Results, goal: &'static Goal, of: Program) -> Vec<Ou
     });
     let sizes: BTreeSet<usize> = of_swim.map(|record| record.of.agents).collect();
     let outcome = |agents: usize| {
-        let find = |program: Program| results.find(goal.what, agents, program.name);
+        let find = |program: Program| find(results, goal.what, agents, program.name);
         let own = find(of)?;
         let other = match goal.to {
             Some(program) => Some(find(program)?),
@@ -105,13 +105,15 @@ fn of_goal<'a>(results: &'a Results, goal: &'static Goal, of: Program) -> Vec<Ou
 mod tests {
     use super::*;
     use crate::options::Row;
-    use crate::results::{Measure, Run, Subject};
+    use crate::results::{Measure, Subject};
+    use memberd_tests::bench::Run;
 
     /// A ratio needs both sides, and a count needs one.
     #[test]
     fn goals_are_reached_or_missed_by_how_much() {
         let mut results = Results::default();
-        results.runs.push(Run { began: "now".to_owned(), conditions: Vec::new() });
+        let (began, conditions) = ("now".to_owned(), Vec::new());
+        results.runs.push(Run { began, load: None, conditions });
         let mut add = |row, program, measure, what, sample| {
             results.add(&Subject::new(row, 10_usize, program), measure, what, &[sample]);
         };

@@ -30,55 +30,75 @@ mod rows;
 mod stage;
 mod table;
 
-use clap::Parser as _;
 use group::InVain;
 use memberd_tests::Network;
-use memberd_tests::bench::{self, pass};
+use memberd_tests::bench::{self, Benchmark, Run, RunOptions, pass};
+use memberd_tests::section::Section;
 use options::{Options, Row};
 use results::{Results, Subject};
 use stage::Stage;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs;
 use std::process::ExitCode;
-use std::time::Instant;
-
-fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.render {
-        options.results().write(&options);
-        return ExitCode::SUCCESS;
-    }
-    if let Err(missing) = machine::missing_tools(&options) {
-        eprintln!("bench_peers: {missing}");
-        return ExitCode::FAILURE;
-    }
-    println!("{}", options.plan());
-    let mut bench = Bench {
-        results: Results::to_add_to(&options),
-        ends: Instant::now() + options.limit(),
-        options,
-    };
-    // Rows that are quick and informative come first.
-    bench.attempt(&Subject::new(Row::Search, rows::search::MACHINES, &agent::RING), |bench, _| {
-        rows::search::measure(bench)
-    });
-    rows::growth::measure(&mut bench);
-    for agents in bench.options.sizes() {
-        bench.beside_serf(agents);
-    }
-    rows::loss::measure(&mut bench);
-    rows::simulated::measure(&mut bench);
-    bench.results.finish();
-    bench.results.write(&bench.options);
-    println!("{}", table::all(&bench.results));
-    if bench.results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
+use std::time::Duration;
 
 /// The options of the measurement, and the results so far.
-struct Bench {
-    options: Options,
-    results: Results,
-    /// The moment after which no round begins.
-    ends: Instant,
+type Bench = bench::Bench<Options>;
+
+fn main() -> ExitCode {
+    bench::main::<Options>()
+}
+
+impl Benchmark for Options {
+    type Subject = Subject;
+    const NAME: &'static str = "bench_peers";
+    const SECTION: Section = benchmarks::SECTION;
+
+    fn run_options(&self) -> &RunOptions<Row> {
+        &self.run
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        Some(self.time_limit())
+    }
+
+    fn missing_tools(&self) -> Result<(), String> {
+        machine::missing_tools(self)
+    }
+
+    fn begin(&self) -> Run {
+        machine::run(self)
+    }
+
+    fn measure(bench: &mut Bench) {
+        println!("{}", bench.options.plan());
+        // Rows that are quick and informative come first.
+        let of = Subject::new(Row::Search, rows::search::MACHINES, &agent::RING);
+        attempt(bench, &of, |bench, _| rows::search::measure(bench));
+        rows::growth::measure(bench);
+        for agents in bench.options.sizes() {
+            beside_serf(bench, agents);
+        }
+        rows::loss::measure(bench);
+        rows::simulated::measure(bench);
+    }
+
+    fn section(results: &Results) -> String {
+        benchmarks::section(results)
+    }
+
+    fn summary(results: &Results) -> String {
+        table::all(results)
+    }
+
+    fn write_more(&self, results: &Results) {
+        let write = |name: &str, text: &str| {
+            fs::write(self.run.directory.join(name), text).expect("room for the results");
+        };
+        write("table.md", &table::all(results));
+        for (name, svg) in plot::all(results) {
+            write(name, &svg);
+        }
+    }
 }
 
 /// Measures a row on a stage. [`InVain`] says that the lists were not whole in time, so the row
@@ -95,80 +115,57 @@ const ON_STAGE: [(Row, Measured); 6] = [
     (Row::Introducer, rows::introducer::measure),
 ];
 
-impl Bench {
-    /// Measures all rows for one size of groups.
-    fn beside_serf(&mut self, agents: u8) {
-        let networks: Vec<Network> = (0..self.options.side_by_side(agents))
-            .map(|_| Network::new(agents).expect("network namespaces"))
-            .collect();
-        let programs = self.options.programs.clone();
-        for program in &programs {
-            if self.options.has(Row::Start, agents, program) {
-                self.attempt(&Subject::new(Row::Start, agents, program), |bench, of| {
-                    rows::start::measure(bench, of, &networks[0], program);
-                    Ok(())
-                });
-            }
+/// Measures all rows for one size of groups.
+fn beside_serf(bench: &mut Bench, agents: u8) {
+    let networks: Vec<Network> = (0..bench.options.side_by_side(agents))
+        .map(|_| Network::new(agents).expect("network namespaces"))
+        .collect();
+    let programs = bench.options.programs.clone();
+    for program in &programs {
+        if bench.options.has(Row::Start, agents, program) {
+            attempt(bench, &Subject::new(Row::Start, agents, program), |bench, of| {
+                rows::start::measure(bench, of, &networks[0], program);
+                Ok(())
+            });
         }
-        for program in programs {
-            let mut stage = Stage::new(&networks, program);
-            for (row, measure) in ON_STAGE {
-                if self.options.has(row, agents, program)
-                    && !self.attempt(&Subject::new(row, agents, program), |bench, of| {
-                        measure(bench, of, &mut stage)
-                    })
-                {
-                    stage.clear();
-                }
+    }
+    for program in programs {
+        let mut stage = Stage::new(&networks, program);
+        for (row, measure) in ON_STAGE {
+            if bench.options.has(row, agents, program)
+                && !attempt(bench, &Subject::new(row, agents, program), |bench, of| {
+                    measure(bench, of, &mut stage)
+                })
+            {
+                stage.clear();
             }
         }
     }
+}
 
-    /// Measures a row if it is wanted, and returns whether it was measured to its end. A row that
-    /// fails is reported, and the next rows go on.
-    fn attempt(
-        &mut self,
-        of: &Subject,
-        measure: impl FnOnce(&mut Bench, &Subject) -> Result<(), InVain>,
-    ) -> bool {
-        if !self.options.wants(of.row) {
-            return true;
+/// Measures a row if it is wanted, and returns whether it was measured to its end.
+fn attempt(
+    bench: &mut Bench,
+    of: &Subject,
+    measure: impl FnOnce(&mut Bench, &Subject) -> Result<(), InVain>,
+) -> bool {
+    if !bench.wants(of.row) {
+        return true;
+    }
+    let measure = |bench: &mut Bench| {
+        let outcome = measure(bench, of);
+        if outcome.is_err() {
+            println!("{of}: never whole");
+            bench.results.add_never_whole(of);
         }
-        if self.is_over() {
-            self.results
-                .fail(of, "there was no time left: set --minutes, or --rows in another run");
-            return true;
-        }
-        let start = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| measure(self, of)));
-        let result = match &outcome {
-            Ok(Ok(())) => "measured",
-            Ok(Err(InVain)) => {
-                self.results.add_never_whole(of);
-                "never whole"
-            }
-            Err(panic) => {
-                self.results.fail(of, bench::words(&**panic));
-                "FAILED"
-            }
-        };
-        self.results.write(&self.options);
-        let left = self.ends.saturating_duration_since(Instant::now()).as_secs();
-        println!("{of}: {result} in {:.0} s; {left} s left", start.elapsed().as_secs_f64());
-        matches!(outcome, Ok(Ok(())))
-    }
+        outcome
+    };
+    matches!(bench.attempt(of, measure), Some(Ok(())))
+}
 
-    /// Whether the time limit is reached.
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.ends
-    }
-
-    /// The rounds of this many parallel groups that give the wanted number. There is at least one,
-    /// and no round begins after the time limit.
-    fn rounds(&self, groups: usize) -> impl Iterator<Item = usize> + use<> {
-        let (rounds, ends) = (self.options.rounds.div_ceil(groups.max(1)), self.ends);
-        (0..rounds).take_while(move |round| *round == 0 || Instant::now() < ends)
-    }
+/// The rounds of this many parallel groups that give the wanted number.
+fn rounds(bench: &Bench, groups: usize) -> impl Iterator<Item = usize> + use<> {
+    bench.rounds(bench.options.rounds.div_ceil(groups.max(1)))
 }
 
 #[cfg(test)]
@@ -177,13 +174,8 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_the_committed_results_say() {
-        let options = Options::parse_from(["bench_peers"]);
-        let results = options.results();
-        assert!(
-            benchmarks::SECTION.read(&options.benchmarks) == benchmarks::section(&results),
-            "run make bench-peers PEERS=--render"
-        );
-        let table = std::fs::read_to_string(options.directory.join("table.md")).unwrap();
+        let (options, results) = bench::check_page::<Options>();
+        let table = fs::read_to_string(options.run.directory.join("table.md")).unwrap();
         assert_eq!(table, table::all(&results), "run make bench-peers PEERS=--render");
     }
 }

@@ -1,12 +1,11 @@
 //! Defines the options: what is measured, how many times, and for how long. It owns no state.
 
 use crate::agent::{PROGRAMS, Program};
-use crate::results::Results;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
+use memberd_tests::bench::{self, RunOptions};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measures memberd and Serf in network namespaces, as root
@@ -23,9 +22,6 @@ pub(crate) struct Options {
         value_parser = clap::value_parser!(u8).range(5..=250)
     )]
     pub(crate) agents: Vec<u8>,
-    /// Rows to measure; all by default. They replace the same rows of earlier runs. Other rows stay
-    #[arg(long, value_delimiter = ',')]
-    rows: Vec<Row>,
     /// Programs to measure
     #[arg(
         long,
@@ -62,18 +58,8 @@ pub(crate) struct Options {
     /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 100)]
     minutes: u64,
-    /// Forget the results of earlier runs
-    #[arg(long)]
-    pub(crate) anew: bool,
-    /// Directory of the raw results, the table and the plots
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results"))]
-    pub(crate) directory: PathBuf,
-    /// The page whose section "Beside Serf" is written, if the results are in the default place
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md"))]
-    pub(crate) benchmarks: PathBuf,
-    /// Measure nothing, and write the table, the plots and the page from the stored results
-    #[arg(long)]
-    pub(crate) render: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions<Row>,
 }
 
 /// The rows that can be measured, in the order of the tables.
@@ -132,15 +118,15 @@ fn program() -> impl TypedValueParser<Value = Program> {
     })
 }
 
-impl Options {
-    pub(crate) fn wants(&self, row: Row) -> bool {
-        self.rows.is_empty() || self.rows.contains(&row)
-    }
+impl bench::Row for Row {
+    const DIRECTORY: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/peers/results");
+}
 
+impl Options {
     /// The sizes of groups to compare with Serf; none if no such row is wanted.
     pub(crate) fn sizes(&self) -> Vec<u8> {
         let beside = |row: &&Row| row.is_beside_serf() && **row != Row::Loss;
-        let wanted = Row::ALL.iter().filter(beside).any(|row| self.wants(*row));
+        let wanted = Row::ALL.iter().filter(beside).any(|row| self.run.wants(*row));
         if wanted { self.agents.clone() } else { Vec::new() }
     }
 
@@ -164,18 +150,8 @@ impl Options {
         Duration::from_secs(self.rest_seconds)
     }
 
-    pub(crate) fn limit(&self) -> Duration {
+    pub(crate) fn time_limit(&self) -> Duration {
         Duration::from_secs(60 * self.minutes)
-    }
-
-    /// Reads the stored raw results.
-    pub(crate) fn results(&self) -> Results {
-        Results::read(&self.directory)
-    }
-
-    /// Whether the benchmarks page shows these results.
-    pub(crate) fn is_for_the_benchmarks(&self) -> bool {
-        self.directory.ends_with("examples/peers/results")
     }
 
     /// Describes what will be measured, and estimates the time.
@@ -192,7 +168,7 @@ impl Options {
             (Row::Loss, self.programs.len() as u64 * (self.loss_seconds + 25)),
             (Row::Simulated, self.simulated.iter().map(|members| 30 + *members as u64 / 5).sum()),
         ];
-        for (row, seconds) in alone.into_iter().filter(|(row, _)| self.wants(*row)) {
+        for (row, seconds) in alone.into_iter().filter(|(row, _)| self.run.wants(*row)) {
             say(format!("{row:?}"), seconds);
         }
         for agents in self.sizes() {
@@ -229,11 +205,11 @@ impl Options {
             ];
             form + all
                 .iter()
-                .filter(|(row, _)| self.wants(*row) && self.has(*row, agents, program))
+                .filter(|(row, _)| self.run.wants(*row) && self.has(*row, agents, program))
                 .map(|(_, seconds)| seconds)
                 .sum::<u64>()
         };
-        let start = if self.wants(Row::Start) { self.rounds as u64 * (5 + n / 10) } else { 0 };
+        let start = if self.run.wants(Row::Start) { self.rounds as u64 * (5 + n / 10) } else { 0 };
         start + self.programs.iter().map(|program| stage(program)).sum::<u64>()
     }
 }

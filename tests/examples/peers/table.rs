@@ -5,7 +5,7 @@ use crate::goals;
 use crate::group::LIMIT;
 use crate::machine::METHOD;
 use crate::options::Row;
-use crate::results::{Measure, Record, Results, cell};
+use crate::results::{Measure, Record, Results, cell, find, find_never_whole};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -38,22 +38,13 @@ pub(crate) fn all(results: &Results) -> String {
             let _ = write!(text, "\n{head}{table}");
         }
     }
-    for failure in &results.failures {
-        let _ = write!(text, "\nNot measured: {}: {}\n", failure.of, failure.why);
-    }
-    text
+    text + &results.not_measured()
 }
 
 /// The method and the conditions of each run, one sentence each.
 pub(crate) fn conditions(results: &Results) -> Vec<String> {
-    let runs = results.telling_runs();
-    let head =
-        |index: usize| if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() };
-    let runs = runs.iter().enumerate();
-    let runs = runs.map(|(index, run)| {
-        format!("{}{}: {}.", head(index), run.began, run.conditions.join("; "))
-    });
-    METHOD.iter().map(|sentence| (*sentence).to_owned()).chain(runs).collect()
+    let method = METHOD.iter().map(|sentence| (*sentence).to_owned());
+    method.chain(results.conditions(|_| false)).collect()
 }
 
 /// The table of the records that `wanted` selects, with a column for each program.
@@ -187,7 +178,7 @@ impl Line<'_> {
     /// A program's cell. Its runs are added to `runs`.
     fn cell<'r>(&self, results: &'r Results, program: &str, runs: &mut Vec<&'r str>) -> String {
         let record = self.find(results, program);
-        let never_whole = results.find_never_whole(self.row, self.agents, program);
+        let never_whole = find_never_whole(results, self.row, self.agents, program);
         runs.extend(record.map(|record| record.run.as_str()));
         runs.extend(never_whole.map(|group| group.run.as_str()));
         let never = format!("never whole in {} s", LIMIT.as_secs());
@@ -260,7 +251,7 @@ pub(crate) fn worse(results: &Results) -> Vec<String> {
 fn worse_in(results: &Results, program: Program, line: &Line) -> Option<String> {
     let serf = line.find(results, SERF.name)?;
     let own = line.find(results, program.name);
-    let never_whole = results.find_never_whole(line.row, line.agents, program.name).is_some();
+    let never_whole = find_never_whole(results, line.row, line.agents, program.name).is_some();
     let is_worse = never_whole || own.is_some_and(|own| own.typical() > serf.typical() * 1.1);
     if !is_worse {
         return None;
@@ -326,11 +317,10 @@ pub(crate) fn growth(results: &Results) -> Option<String> {
     things.retain(|what| seen.insert(*what));
     for what in things {
         let records: Vec<Option<&Record>> =
-            sizes.iter().map(|size| results.find(what, *size, RING.name)).collect();
+            sizes.iter().map(|size| find(results, what, *size, RING.name)).collect();
         let cell = |(size, record): (&usize, &Option<&Record>)| match record {
             Some(record) => record.measure.show(record.typical()),
-            None => results
-                .find_never_whole(Row::Growth, *size, RING.name)
+            None => find_never_whole(results, Row::Growth, *size, RING.name)
                 .map_or_else(String::new, |_| "never whole".to_owned()),
         };
         let cells: Vec<String> = sizes.iter().zip(&records).map(cell).collect();

@@ -1,7 +1,66 @@
-//! Describes the machine on which something is measured. It owns no state.
+//! Describes the machine on which something is measured, and finds the programs on it. It owns no
+//! state.
 
-use std::fs;
+use crate::binaries;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
+
+/// Checks that the process may make network namespaces.
+///
+/// # Errors
+/// The error says what is needed.
+pub fn need_root() -> Result<(), String> {
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root { Ok(()) } else { Err("network namespaces need root".to_owned()) }
+}
+
+/// Checks that these files are there, or programs by their names. Each stands beside the package of
+/// Debian that has it.
+///
+/// # Errors
+/// The error says what to install.
+pub fn need<'a, T: AsRef<Path>>(
+    needed: impl IntoIterator<Item = (T, &'a str)>,
+) -> Result<(), String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let missing = needed.into_iter().filter(|(program, _)| !is_there(program.as_ref(), &path));
+    let mut missing: Vec<&str> = missing.map(|(_, package)| package).collect();
+    missing.dedup();
+    if missing.is_empty() { Ok(()) } else { Err(format!("apt-get install {}", missing.join(" "))) }
+}
+
+/// Whether a file is there, or a program in a directory of `path` or of root's.
+fn is_there(program: &Path, path: &OsStr) -> bool {
+    let roots = PathBuf::from("/usr/sbin");
+    env::split_paths(path).chain([roots]).any(|directory| directory.join(program).is_file())
+}
+
+/// The version of memberd, and the commit if it is known.
+pub fn memberd() -> String {
+    let commit = commit();
+    let commit = if commit.is_empty() { commit } else { format!(" ({commit})") };
+    format!("{}{commit}", version(binaries::memberd()))
+}
+
+/// What a program says of its version.
+pub fn version(program: impl AsRef<OsStr>) -> String {
+    first_line(Command::new(program).arg("--version"))
+}
+
+/// The version of Java, without marks of quotation.
+pub fn java() -> String {
+    let java = Command::new("java").arg("-version").output().map(|output| output.stderr);
+    let java = String::from_utf8_lossy(&java.unwrap_or_default()).replace('"', "");
+    java.lines().next().unwrap_or_default().to_owned()
+}
+
+/// How this program was built.
+pub fn build() -> String {
+    if cfg!(debug_assertions) { "a build without optimization" } else { "a release build" }
+        .to_owned()
+}
 
 /// Its processors.
 pub fn cores() -> usize {

@@ -220,43 +220,29 @@ impl Repairer {
         self.consider(extent);
     }
 
+    /// The catalog has said who holds an extent: an answer to a change ends its repair, and one to
+    /// the question before it lets the target fetch.
     pub(super) fn on_set_answer(&mut self, extent: ExtentId, answer: SetAnswer) {
-        if self.running.get(&extent).is_some_and(|one| one.change.is_none()) {
-            self.on_holders(extent, answer);
-            return;
-        }
-        let target = self.running.remove(&extent).map(|running| running.target);
+        let goes_on = self.running.get(&extent).is_some_and(|one| one.change.is_none());
+        let ended = if goes_on { None } else { self.running.remove(&extent) };
         let Some(known) = self.known.get(&extent) else { return };
         match answer {
             // Those of the old set may not have heard of the new one either.
             SetAnswer::Is(set) if set.version > known.set.version => {
                 let mut more = known.set.members.clone();
                 more.retain(|name| self.view.members.contains_key(name));
-                more.extend(target);
+                more.extend(ended.map(|running| running.target));
+                self.running.remove(&extent);
                 self.tell_set(extent, &set, more);
             }
-            SetAnswer::Is(_) => self.consider(extent),
-            // Its file was deleted. The holder finds out by its own question.
-            SetAnswer::Unknown => self.give_back(extent),
-        }
-    }
-
-    /// The catalog has said who holds what is to be fetched again, or is already.
-    fn on_holders(&mut self, extent: ExtentId, answer: SetAnswer) {
-        let Some(known) = self.known.get(&extent) else { return };
-        match answer {
-            SetAnswer::Is(set) if set.version > known.set.version => {
-                // Those of the old set may not have heard of the new one either.
-                let old = known.set.members.clone();
-                self.running.remove(&extent);
-                self.tell_set(extent, &set, old);
-            }
-            SetAnswer::Is(_) => {
+            SetAnswer::Is(_) if goes_on => {
                 if let Some(running) = self.running.get_mut(&extent).filter(|one| one.is_doubtful) {
                     running.is_doubtful = false;
                     self.say_pull(extent);
                 }
             }
+            SetAnswer::Is(_) => self.consider(extent),
+            // Its file was deleted. The holder finds out by its own question.
             SetAnswer::Unknown => self.give_back(extent),
         }
     }

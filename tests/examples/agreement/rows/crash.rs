@@ -41,7 +41,7 @@ fn stop(group: &mut Group, leader: usize) -> Instant {
 }
 
 fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage, event: &str, end: Ending) {
-    for round in bench.rounds() {
+    for round in bench.rounds(bench.options.rounds) {
         let (group, leader) = stage.settled();
         pass(phase(round));
         let at = end(group, leader);

@@ -20,7 +20,7 @@ const QUEUED: Duration = Duration::from_millis(300);
 const LOCK: &str = "bG9jaw==";
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) {
-    for round in bench.rounds() {
+    for round in bench.rounds(bench.options.rounds) {
         let (group, leader) = stage.settled();
         pass(phase(round));
         let at = Instant::now();
@@ -50,7 +50,7 @@ fn ask_to_hand_over(group: &Group, leader: usize) -> thread::JoinHandle<()> {
 }
 
 pub(crate) fn measure_lock(bench: &mut Bench, of: &Subject, stage: &mut Stage) {
-    for round in bench.rounds() {
+    for round in bench.rounds(bench.options.rounds) {
         let (group, leader) = stage.settled();
         pass(phase(round));
         let span = match group.system() {

@@ -97,7 +97,7 @@ pub(crate) fn measure(bench: &mut Bench, system: System) {
             // Some use the files of those before.
             let took = run(operation, *way, &nodes, &mut *face, &noise);
             match took {
-                Ok(samples) if bench.options.wants(operation.row) => {
+                Ok(samples) if bench.wants(operation.row) => {
                     bench.results.add(&of, Measure::Seconds, operation.what, &samples);
                 }
                 Ok(_) => {}
@@ -105,7 +105,7 @@ pub(crate) fn measure(bench: &mut Bench, system: System) {
             }
         }
         if let Some((of, why)) = failed {
-            bench.results.fail(&of, &why);
+            bench.fail(&of, &why);
         }
     }
 }

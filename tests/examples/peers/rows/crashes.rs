@@ -1,11 +1,11 @@
 //! Measures one crash, and three and four at the same moment: the times until the first and until
 //! every list shows it. It owns no state.
 
-use super::phase;
 use crate::group::{Group, InVain, until, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
-use crate::{Bench, pass};
+use crate::{Bench, pass, rounds};
+use memberd_tests::bench::phase;
 use std::time::{Duration, Instant};
 
 /// How long lists must be whole before the next round.
@@ -18,7 +18,7 @@ const COUNTS: [(usize, &str); 3] =
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let groups = stage.groups()?;
     for (count, what) in COUNTS {
-        for round in bench.rounds(groups.len()) {
+        for round in rounds(bench, groups.len()) {
             let crashed = crash(groups, round, count);
             let (mut first, mut every, mut wrong) = (Vec::new(), Vec::new(), 0.0);
             for (group, (at, victims)) in groups.iter_mut().zip(&crashed) {

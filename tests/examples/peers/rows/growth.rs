@@ -7,12 +7,12 @@ use crate::group::Group;
 use crate::options::Row;
 use crate::results::{Measure, Subject};
 use crate::stage::formed;
-use crate::{Bench, pass};
+use crate::{Bench, attempt, pass};
 use memberd_tests::Network;
 
 pub(crate) fn measure(bench: &mut Bench) {
     for agents in bench.options.growth.clone() {
-        bench.attempt(&Subject::new(Row::Growth, agents, &RING), |bench, of| {
+        attempt(bench, &Subject::new(Row::Growth, agents, &RING), |bench, of| {
             let network = Network::new(1).expect("a network namespace");
             let mut groups = [formed(Group::crowded(&RING, &network, agents))?];
             pass(CALM);

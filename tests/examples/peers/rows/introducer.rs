@@ -1,10 +1,10 @@
 //! Measures the return of a crashed introducer: the time from its start until every list is whole.
 //! It owns no state.
 
-use crate::Bench;
 use crate::group::{InVain, until, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
+use crate::{Bench, rounds};
 use std::time::{Duration, Instant};
 
 /// How long lists must be whole before the row counts them as whole.
@@ -12,7 +12,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Each round crashes the introducers of all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
-    for _ in bench.rounds(stage.side_by_side()) {
+    for _ in rounds(bench, stage.side_by_side()) {
         let groups = stage.groups()?;
         for group in groups.iter_mut() {
             group.kill(1);

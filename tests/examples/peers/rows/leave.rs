@@ -1,11 +1,11 @@
 //! Measures a leave (SIGINT, for both programs): the time until no list has the agent. It owns no
 //! state.
 
-use super::phase;
 use crate::group::{InVain, until, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
-use crate::{Bench, pass};
+use crate::{Bench, pass, rounds};
+use memberd_tests::bench::phase;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let groups = stage.groups()?;
-    for round in bench.rounds(groups.len()) {
+    for round in rounds(bench, groups.len()) {
         pass(phase(round));
         let left: Vec<_> = groups
             .iter_mut()

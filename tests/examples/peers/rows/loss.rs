@@ -5,7 +5,7 @@ use crate::group::{Group, InVain, until};
 use crate::options::Row;
 use crate::results::{Measure, Subject};
 use crate::stage::formed;
-use crate::{Bench, pass};
+use crate::{Bench, attempt, pass};
 use memberd_tests::Network;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub(crate) fn measure(bench: &mut Bench) {
         LOSSES.iter().map(|_| Network::new(agents).expect("network namespaces")).collect();
     let programs = bench.options.programs.clone();
     for program in programs.into_iter().filter(|program| program.rows.contains(&Row::Loss)) {
-        bench.attempt(&Subject::new(Row::Loss, agents, program), |bench, of| {
+        attempt(bench, &Subject::new(Row::Loss, agents, program), |bench, of| {
             networks.iter().for_each(Network::heal);
             let groups: Result<Vec<Group>, InVain> =
                 networks.iter().map(|network| formed(Group::new(program, network))).collect();

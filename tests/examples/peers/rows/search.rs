@@ -1,12 +1,12 @@
 //! Measures one search over the logs of ten machines: `memberctl grep`, and grep through clush,
 //! pdsh and ssh. It owns the sshd processes.
 
-use crate::Bench;
 use crate::agent::RING;
 use crate::group::{Group, InVain};
 use crate::options::Row;
 use crate::results::{Measure, Subject};
 use crate::stage::formed;
+use crate::{Bench, rounds};
 use memberd_tests::process::Running;
 use memberd_tests::{Network, binaries, namespaces};
 use std::fmt::Write as _;
@@ -40,7 +40,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<(), InVain> {
             let (mut first, mut last) = (Vec::new(), Vec::new());
             // One run in advance warms the file cache and the connections of each tool.
             run(&mut make(&group, &shells, arguments));
-            for _ in bench.rounds(2) {
+            for _ in rounds(bench, 2) {
                 let (one, all) = run(&mut make(&group, &shells, arguments));
                 first.push(one);
                 last.push(all);

@@ -1,11 +1,11 @@
 //! Runs the detectors in the simulator, as a command that prints each figure as a line of JSON. It
 //! owns no state.
 
-use crate::Bench;
 use crate::agent::RING;
 use crate::group::InVain;
 use crate::options::Row;
 use crate::results::{Measure, Subject};
+use crate::{Bench, attempt};
 use memberd_tests::binaries;
 use serde::Deserialize;
 use std::process::Command;
@@ -31,7 +31,7 @@ struct Figure {
 
 pub(crate) fn measure(bench: &mut Bench) {
     for members in bench.options.simulated.clone() {
-        bench.attempt(&Subject::new(Row::Simulated, members, &RING), |bench, _| {
+        attempt(bench, &Subject::new(Row::Simulated, members, &RING), |bench, _| {
             for Figure { column, what, measure, samples } in run(members) {
                 let of = Subject { row: Row::Simulated, agents: members, program: column };
                 let samples: Vec<f64> =

@@ -4,7 +4,7 @@
 use crate::group::{InVain, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
-use crate::{Bench, pass};
+use crate::{Bench, pass, rounds};
 use std::time::{Duration, Instant};
 
 /// How long a group is split.
@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Each round splits all groups at the same time.
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
-    for _ in bench.rounds(stage.side_by_side()) {
+    for _ in rounds(bench, stage.side_by_side()) {
         let groups = stage.groups()?;
         for group in groups.iter() {
             let numbers = group.numbers();

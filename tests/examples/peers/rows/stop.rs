@@ -1,11 +1,11 @@
 //! Measures an agent that is stopped (SIGSTOP) for 1, 3 and 8 s: who reports it failed, and whom
 //! it reports. It owns no state.
 
-use super::phase;
 use crate::group::{Group, InVain, until_whole};
 use crate::results::{Measure, Subject};
 use crate::stage::Stage;
-use crate::{Bench, pass};
+use crate::{Bench, pass, rounds};
+use memberd_tests::bench::phase;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_secs(4);
 pub(crate) fn measure(bench: &mut Bench, of: &Subject, stage: &mut Stage) -> Result<(), InVain> {
     let groups = stage.groups()?;
     for seconds in [1, 3, 8] {
-        for round in bench.rounds(groups.len()) {
+        for round in rounds(bench, groups.len()) {
             pass(phase(round));
             let stopped: Vec<usize> =
                 (0..groups.len()).map(|index| groups[index].any_others(round + index)[0]).collect();
