@@ -5,8 +5,10 @@ use crate::install::install;
 use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
 use memberd_tests::control::incarnation;
-use memberd_tests::hosts::{Hosts, Package};
-use memberd_tests::wait::IN_EVERY_LIST;
+use memberd_tests::hosts::{Host, Hosts, Package};
+use memberd_tests::wait::{IN_EVERY_LIST, SOON};
+use memberd_tests::{Followers, wait_until};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Each host in turn; the others see one leave and one join.
@@ -31,21 +33,22 @@ pub(crate) fn replaced(hosts: &Hosts, package: &Package, numbers: &[usize]) {
         let new = id(host);
         assert!(incarnation(&new) > incarnation(&old));
         followers.assert_none_failed_but(&[]);
-        let of_this = followers
-            .seen()
-            .iter()
-            .filter(|seen| seen.id.starts_with(&format!("{}@", host.name())));
-        let mut changes: Vec<(&str, &str, MemberStatus)> =
-            of_this.map(|seen| (seen.observer.as_str(), seen.id.as_str(), seen.status)).collect();
-        changes.sort_unstable();
-        changes.dedup();
-        assert_eq!(
-            changes.len(),
-            2 * (ALL.len() - 1),
-            "one leave and one join for each of the others: {changes:?}"
-        );
+        assert_one_leave_and_one_join(&mut followers, host);
         assert_eq!(host.run(&["cat", "/etc/memberd/memberd.toml"]), settings);
     }
+}
+
+/// For each of the others. The last of it may come a moment after the lists.
+fn assert_one_leave_and_one_join(followers: &mut Followers, host: &Host) {
+    let own = format!("{}@", host.name());
+    let wanted = 2 * (ALL.len() - 1);
+    let changes = wait_until("all others have told of a leave and a join", SOON, || {
+        let of_this = followers.seen().iter().filter(|seen| seen.id.starts_with(&own));
+        let changes: BTreeSet<(String, String, MemberStatus)> =
+            of_this.map(|seen| (seen.observer.clone(), seen.id.clone(), seen.status)).collect();
+        if changes.len() >= wanted { Ok(changes) } else { Err(format!("{changes:?}")) }
+    });
+    assert_eq!(changes.len(), wanted, "{changes:?}");
 }
 
 pub(crate) fn replaced_while_stopped(hosts: &Hosts, package: &Package) {

@@ -19,7 +19,7 @@ fn lists_all(host: &Host, user: &str) {
 }
 
 /// The searches of each user are in the audit trail under the user's own name and number. The
-/// service knows its clients apart.
+/// service knows its clients apart. A search does not wait long for a name; the next one has it.
 fn trail_names(host: &Host, users: &[&str]) {
     let number = host.name().trim_start_matches("vm");
     let path = format!("/var/log/memberd/searches.{number}.log");
@@ -27,6 +27,7 @@ fn trail_names(host: &Host, users: &[&str]) {
         let uid = host.run(&["id", "-u", user]);
         let named = format!("grep asked user={user} uid={} ", uid.trim());
         wait_until(&format!("{path} has {named:?}"), SOON, || {
+            host.try_run_as(user, &["memberctl", "grep", "-q", "--on", host.name(), "starting"]);
             let (trail, said) = text(&host.try_run(&["cat", &path]));
             if trail.contains(&named) { Ok(()) } else { Err(format!("{trail}{said}")) }
         });

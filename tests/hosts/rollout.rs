@@ -5,7 +5,8 @@ use crate::{ALL, all_but};
 use memberd_control::message::MemberStatus;
 use memberd_tests::hosts::outside::{text, try_run};
 use memberd_tests::hosts::{Host, Hosts, Package};
-use memberd_tests::wait::stretched;
+use memberd_tests::wait::{SOON, holds, stretched};
+use memberd_tests::wait_until;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -212,8 +213,10 @@ pub(crate) fn added_and_removed(hosts: &Hosts, package: &Package) {
     inventory(hosts, package, &all_but(&[8]), &[8]);
     play(hosts, &["--limit", "memberd_removed"]);
     wait_until_whole(hosts, &all_but(&[8]));
+    wait_until("its leave is told", SOON, || {
+        let mut seen = followers.seen().iter();
+        let told = seen.any(|seen| seen.id == gone && seen.status == MemberStatus::Left);
+        holds(told, || format!("{gone} is not told of"))
+    });
     followers.assert_none_failed_but(&[]);
-    assert!(
-        followers.seen().iter().any(|seen| seen.id == gone && seen.status == MemberStatus::Left)
-    );
 }

@@ -6,7 +6,7 @@ use memberd_tests::{Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
-/// A stall, and the longest for which a busy machine may make it. Beyond it, members may be failed.
+/// A stall, and the longest that a busy machine may make of it. Beyond that members may be failed.
 const STALL: Duration = Duration::from_secs(1);
 const LONGEST_STALL: Duration = Duration::from_millis(1_100);
 

@@ -31,9 +31,13 @@ impl Place {
             return Ok(Place { file, name, temporary: None });
         }
         let temporary = beside(&name);
-        let opened = OpenOptions::new().write(true).create_new(true).open(&temporary);
-        let file = opened.map_err(|error| failed(&name, &error))?;
+        // A signal may come as soon as it is there.
         progress.hold(&temporary);
+        let opened = OpenOptions::new().write(true).create_new(true).open(&temporary);
+        let file = opened.map_err(|error| {
+            progress.release();
+            failed(&name, &error)
+        })?;
         if let Ok(found) = found {
             let kept = file.set_permissions(found.permissions());
             kept.map_err(|error| failed(&name, &error))?;
