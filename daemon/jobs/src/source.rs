@@ -91,9 +91,11 @@ impl File {
         }
     }
 
-    /// What follows `to` was written after this. None: it lay there before the first look.
+    /// What follows `to` was written after this, but for what lay there before the first look:
+    /// of that nobody knows. None before any look.
     fn written_after_ms(&self, to: u64) -> Option<i64> {
-        self.looks.iter().rev().find(|(_, end)| *end <= to).map(|(began_ms, _)| *began_ms)
+        let look = self.looks.iter().rev().find(|(_, end)| *end <= to);
+        look.or(self.looks.first()).map(|(began_ms, _)| *began_ms)
     }
 }
 

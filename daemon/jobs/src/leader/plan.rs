@@ -21,8 +21,11 @@ impl Leader {
         }
     }
 
-    /// Who is up has sources. Who is not keeps those it had.
+    /// Every member that was ever seen has sources. Whether it is up says whether windows wait.
     fn count_sources(&self, job: &mut Job) {
+        for name in self.members.keys() {
+            job.sources.entry(name.clone()).or_insert(SourceState::Failed);
+        }
         for (name, source) in &mut job.sources {
             let is_alive = self.members.get(name).is_some_and(|state| state.is_alive);
             match source {
@@ -30,9 +33,6 @@ impl Leader {
                 _ if is_alive => *source = SourceState::Live,
                 _ => *source = SourceState::Failed,
             }
-        }
-        for (name, _) in self.members.iter().filter(|(_, state)| state.is_alive) {
-            job.sources.entry(name.clone()).or_insert(SourceState::Live);
         }
     }
 

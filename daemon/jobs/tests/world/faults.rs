@@ -149,6 +149,7 @@ impl World {
             return;
         }
         self.machines[machine].incarnation += 1;
+        self.machines[machine].joined_us = self.now_us;
         self.start(machine);
         let wait = self.rng.random_range(100_000..1_000_000);
         self.at(wait, Happening::Known { machine, is_alive: true });
@@ -174,6 +175,7 @@ impl World {
         }
         self.end(machine);
         self.machines[machine].incarnation += 1;
+        self.machines[machine].joined_us = self.now_us;
         self.start(machine);
         let wait = self.rng.random_range(50_000..500_000);
         self.at(wait, Happening::Known { machine, is_alive: true });

@@ -19,6 +19,8 @@ pub struct Line {
     pub is_tame: bool,
     /// Not late by the lines before it.
     pub is_ordered: bool,
+    /// Written before its source first looked.
+    pub is_early: bool,
 }
 
 /// A file of a machine.
@@ -53,7 +55,13 @@ impl LogFile {
     }
 
     /// Writes a line. `clock` is the largest that the machine's clock has been.
-    pub fn write(&mut self, rng: &mut SmallRng, now: i64, clock: i64, lateness: i64) {
+    pub fn write(
+        &mut self,
+        rng: &mut SmallRng,
+        (now, clock): (i64, i64),
+        lateness: i64,
+        is_early: bool,
+    ) {
         let stamp = match rng.random_range(0..100) {
             0 => now + 3_600_000 * rng.random_range(1..30),
             1..4 => now - rng.random_range(0..4 * lateness.max(1)),
@@ -68,6 +76,7 @@ impl LogFile {
             key: rng.random_range(0..24),
             tenths: rng.random_range(0..100),
             is_tame: stamp >= clock - lateness,
+            is_early,
             is_ordered: self.newest == i64::MIN || stamp >= self.newest - lateness,
         });
         self.newest = self.newest.max(stamp);

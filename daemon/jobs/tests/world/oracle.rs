@@ -177,28 +177,30 @@ impl Oracle {
             if record.sequence != self.sink.sequence + 1 {
                 return Err(format!("I4: {} follows {}", record.sequence, self.sink.sequence));
             }
-            let mut expected = Vec::new();
+            if record.offset != self.text.len() as u64 {
+                return Err(format!("I4: {} is not the end of the rows", record.offset));
+            }
             let mut number = self.sink.next_row;
-            for (partition, next) in &record.cursors {
-                let from = self.sink.cursors.get(partition).copied().unwrap_or(0);
-                if from == *next {
-                    continue;
-                }
-                let rows = self.shadows.get(partition).map_or(&[][..], |shadow| &shadow.rows);
-                let Some(rows) = rows.get(from as usize..*next as usize) else {
-                    return Err(format!("I4: rows {from}..{next} of {partition:?} are not durable"));
+            for line in record.text.split_inclusive(|byte| *byte == b'\n') {
+                let taken = record.cursors.iter().find(|(partition, next)| {
+                    let at = self.sink.cursors.get(partition).copied().unwrap_or(0);
+                    let row = self.shadows.get(partition).and_then(|it| it.rows.get(at as usize));
+                    at < *next && row.is_some_and(|row| row.line(number) == line)
+                });
+                let Some((partition, _)) = taken else {
+                    let line = String::from_utf8_lossy(line).into_owned();
+                    return Err(format!("I4: {line:?} is not the next row of any partition"));
                 };
-                for row in rows {
-                    expected.extend(row.line(number));
-                    number += 1;
+                *self.sink.cursors.entry(*partition).or_default() += 1;
+                number += 1;
+            }
+            for (partition, next) in &record.cursors {
+                let at = self.sink.cursors.get(partition).copied().unwrap_or(0);
+                if at != *next {
+                    return Err(format!("I4: rows {at}..{next} of {partition:?} are missing"));
                 }
-                self.sink.cursors.insert(*partition, *next);
             }
-            if record.text != expected || record.offset != self.text.len() as u64 {
-                let text = String::from_utf8_lossy(&record.text).into_owned();
-                return Err(format!("I4: {text:?} at {} is not what is due", record.offset));
-            }
-            self.text.extend(expected);
+            self.text.extend(record.text);
             self.sink.sequence = record.sequence;
             self.sink.next_row = number;
         }

@@ -31,7 +31,7 @@ impl Setup {
             quiet_ms: rng.random_range(500..2_000),
             beat_ms: 300,
             settle_ms: rng.random_range(1_000..5_000),
-            range_bytes: rng.random_range(60..1_500),
+            range_bytes: rng.random_range(1_000..6_000),
             rows: rng.random_range(3..60),
             log_bytes: rng.random_range(500..8_000),
             sums_bytes: 200_000,
@@ -56,7 +56,7 @@ impl Setup {
             losses: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
             doubles: if bad { rng.random_range(0.0..0.05) } else { 0.0 },
             refusals: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
-            write_us: rng.random_range(20_000..300_000),
+            write_us: rng.random_range(40_000..300_000),
             loses_bytes: rng.random_bool(0.3),
         }
     }

@@ -237,7 +237,8 @@ impl Shadow {
                 let at = self.cursors.get(&id).map_or(file.first, |cursor| cursor.at);
                 let at = at.max(file.lost_below);
                 let is_timely = |line: &&Line| {
-                    line.is_tame && (line.is_ordered || !machine.was_restarted)
+                    let is_old = line.is_early || machine.was_restarted;
+                    line.is_tame && (line.is_ordered || !is_old)
                 };
                 let first = file.lines.partition_point(|line| line.begin < at);
                 let passed = file.lines[first..].iter().filter(is_timely);

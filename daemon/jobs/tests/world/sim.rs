@@ -57,10 +57,14 @@ pub struct Machine {
     pub files: Vec<LogFile>,
     /// Whether its source was ever begun anew.
     pub was_restarted: bool,
+    /// Whether its source has looked at its files.
+    pub was_looked_at: bool,
     /// Whether windows may have closed without it.
     pub was_excluded: bool,
     /// What the others take it for.
     pub is_known_alive: bool,
+    /// Since when.
+    pub joined_us: u64,
     woken_for: u64,
 }
 
@@ -102,8 +106,10 @@ impl World {
             clock_ms: 0,
             files: Vec::new(),
             was_restarted: false,
+            was_looked_at: false,
             was_excluded: false,
             is_known_alive: true,
+            joined_us: 0,
             woken_for: u64::MAX,
         };
         let machines = (0..setup.machines).map(|_| machine(&mut rng)).collect();
@@ -445,6 +451,9 @@ impl World {
         let began_ms = self.clocks(at).wall_ms;
         let look = lines::look(&self.machines[at].files, began_ms);
         if let Some(job) = self.job() {
+            let worker = self.machines[at].worker.as_ref();
+            let knows = worker.is_some_and(|worker| worker.table().jobs.contains_key(&job));
+            self.machines[at].was_looked_at |= knows;
             self.give(at, |worker, now| worker.handle_look(now, job, &look));
         }
         let wait = self.setup.settings.look_ms * 1_000;
@@ -470,7 +479,8 @@ impl World {
             .filter(|at| !machine.files[*at].is_finished && !machine.files[*at].is_deleted)
             .collect();
         let file = open[self.rng.random_range(0..open.len())];
-        machine.files[file].write(&mut self.rng, now, machine.clock_ms, lateness);
+        let (clocks, is_early) = ((now, machine.clock_ms), !machine.was_looked_at);
+        machine.files[file].write(&mut self.rng, clocks, lateness, is_early);
         self.lines += 1;
     }
 
@@ -554,6 +564,11 @@ impl World {
     }
 
     fn known(&mut self, machine: usize, is_alive: bool) {
+        // News of a stay that is over, or of faults that are.
+        if !is_alive && (self.is_calm || self.machines[machine].joined_us + 400_000 > self.now_us) {
+            return;
+        }
+        self.machines[machine].joined_us = self.now_us;
         self.note(|| format!("vm{machine} is known to be {}", ["down", "up"][usize::from(is_alive)]));
         self.machines[machine].is_known_alive = is_alive;
         self.machines[machine].was_excluded |= !is_alive;

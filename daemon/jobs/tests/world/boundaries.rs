@@ -1,0 +1,77 @@
+//! A short run without other faults, and a crash at each input and output of it: of the machine
+//! whose it is, of others with it, of the leader too; or all of these stop, and wake as zombies.
+//! However that goes, every line is counted once.
+//!
+//! `MEMBERD_SIM_SEEDS=1 cargo test -p memberd-jobs --test world boundary` takes every boundary; CI
+//! takes some.
+
+use super::faults::CrashAt;
+use super::setup::Setup;
+use super::sim::World;
+use super::story::{self, SECOND_US};
+
+/// How many boundaries CI takes of a run.
+const SOME: u64 = 50;
+
+fn world(crash_at: Option<CrashAt>) -> World {
+    let mut setup = Setup::draw(3);
+    setup.machines = 6;
+    setup.spec.partitions = 3;
+    setup.spec.every_ms = 700;
+    setup.spec.lateness_ms = 300;
+    setup.spec.retain_ms = 20_000;
+    (setup.losses, setup.doubles, setup.refusals) = (0.0, 0.0, 0.0);
+    setup.write_us = 150_000;
+    let mut world = World::new(setup);
+    world.crash_at = crash_at;
+    world
+}
+
+/// How many inputs and outputs the run has.
+fn boundaries() -> u64 {
+    let mut world = world(None);
+    world.run(4 * SECOND_US);
+    world.boundary
+}
+
+fn crash_everywhere(others: usize, leader: bool, zombies: bool) {
+    let all = boundaries();
+    let step = if super::number("MEMBERD_SIM_SEEDS").is_some() { 1 } else { all / SOME };
+    let mut runs = 0;
+    for boundary in (1..=all).step_by(step.max(1) as usize) {
+        let mut world = world(Some(CrashAt { boundary, others, leader, zombies }));
+        world.run(4 * SECOND_US);
+        assert!(world.crash_at.is_none(), "boundary {boundary} did not come");
+        story::end(&mut world);
+        if let Some(broken) = world.broken {
+            panic!("boundary {boundary} of {all}, {others} others, {leader}, {zombies}: {broken}");
+        }
+        runs += 1;
+    }
+    println!("{runs} of {all} boundaries, {others} others, leader {leader}, zombies {zombies}");
+}
+
+#[test]
+fn one_worker_may_crash_at_any_boundary() {
+    crash_everywhere(0, false, false);
+}
+
+#[test]
+fn two_workers_may_crash_at_any_boundary() {
+    crash_everywhere(1, false, false);
+}
+
+#[test]
+fn three_workers_may_crash_at_any_boundary() {
+    crash_everywhere(2, false, false);
+}
+
+#[test]
+fn three_and_the_leader_may_crash_at_any_boundary() {
+    crash_everywhere(2, true, false);
+}
+
+#[test]
+fn three_and_the_leader_may_wake_as_zombies() {
+    crash_everywhere(2, true, true);
+}
