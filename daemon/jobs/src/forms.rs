@@ -47,7 +47,8 @@ pub(crate) mod by_name {
     ) -> Result<BTreeMap<Name, T>, D::Error> {
         let values = BTreeMap::<String, T>::deserialize(from)?;
         let named = |(name, value): (String, T)| Ok((Name::new(&name)?, value));
-        let named: Result<_, memberd_membership::NameError> = values.into_iter().map(named).collect();
+        let named: Result<_, memberd_membership::NameError> =
+            values.into_iter().map(named).collect();
         named.map_err(de::Error::custom)
     }
 }

@@ -187,13 +187,7 @@ impl Leader {
         self.work(now, out);
     }
 
-    fn heard(
-        &mut self,
-        now: Now,
-        heard: Heard,
-        ask: Option<StoreAsk>,
-        out: &mut VecDeque<Output>,
-    ) {
+    fn heard(&mut self, now: Now, heard: Heard, ask: Option<StoreAsk>, out: &mut VecDeque<Output>) {
         out.extend(ask.map(Output::Store));
         match heard {
             Heard::Nothing | Heard::Deposed => {}

@@ -40,10 +40,10 @@ pub use record::{
 pub use settings::Mutant;
 pub use settings::Settings;
 pub use sink::SinkState;
-pub use source::{Look, SeenFile};
+pub use source::{Acknowledged, Look, SeenFile};
 pub use state::{State, StateError, Window, WindowTimes};
 pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOperation};
 pub use sums::{SumRow, Sums, SumsError};
 pub use table::{Assignment, Job, JobSpec, OnFailed, SourceState, Table};
 pub use watermark::window_of;
-pub use worker::{Acknowledged, MakeSums, Worker};
+pub use worker::{MakeSums, Worker};

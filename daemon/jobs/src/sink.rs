@@ -214,7 +214,7 @@ impl Sink {
         &mut self,
         now: Now,
         from: &Name,
-        rows: Rows,
+        rows: &Rows,
         out: &mut VecDeque<Output>,
     ) {
         if rows.epoch != self.epoch || !self.log.is_open() {
@@ -242,7 +242,7 @@ impl Sink {
         }
     }
 
-    fn take(&mut self, rows: Rows, to: u64) {
+    fn take(&mut self, rows: &Rows, to: u64) {
         if self.pending.text.is_empty() {
             self.pending.next_row =
                 self.writing.as_ref().map_or(self.state.next_row, |writing| writing.next_row);

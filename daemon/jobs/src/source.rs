@@ -37,6 +37,9 @@ pub struct SeenFile {
     pub is_finished: bool,
 }
 
+/// What a source knows to be durable: by partition, the epoch of its owner, and a file's bytes.
+pub type Acknowledged = Vec<(Partition, Epoch, Vec<(FileKey, u64)>)>;
+
 /// What a source knows of a file.
 #[derive(Debug)]
 struct File {
@@ -120,11 +123,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(
-        settings: Arc<Settings>,
-        job_id: JobId,
-        job: Arc<Job>,
-    ) -> Source {
+    pub(crate) fn new(settings: Arc<Settings>, job_id: JobId, job: Arc<Job>) -> Source {
         let routes = (0..job.spec.partitions).map(|_| Route::default()).collect();
         let mut source = Source {
             settings,
@@ -246,13 +245,8 @@ impl Source {
             }
         }
         for (key, place) in ended {
-            let seen = SeenFile {
-                key,
-                first: place.start,
-                lost_below: 0,
-                end: 0,
-                is_finished: true,
-            };
+            let seen =
+                SeenFile { key, first: place.start, lost_below: 0, end: 0, is_finished: true };
             let mut file = File::new(seen, None, now.boot_ms);
             file.start = Some(place.start);
             file.is_unseen = true;
@@ -351,7 +345,7 @@ impl Source {
     }
 
     /// For each partition: its epoch, and by file what it has acknowledged.
-    pub(crate) fn acknowledged(&self) -> Vec<(Partition, Epoch, Vec<(FileKey, u64)>)> {
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
         let of_route = |(part, route): (u16, &Route)| {
             let places = route.places.iter();
             let places = places.filter_map(|(key, place)| Some((*key, place.durable?)));

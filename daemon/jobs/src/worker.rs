@@ -7,7 +7,7 @@ use crate::output::{Folded, Note, Output};
 use crate::owner::Owner;
 use crate::settings::Settings;
 use crate::sink::Sink;
-use crate::source::{Look, Source};
+use crate::source::{Acknowledged, Look, Source};
 use crate::state::State;
 use crate::store::{AskId, JobFile, StoreAnswer};
 use crate::sums::Sums;
@@ -22,7 +22,6 @@ pub type MakeSums<S> = fn(&JobSpec) -> Option<S>;
 
 /// What a job has here.
 struct Here<S: Sums> {
-    job: Arc<Job>,
     sums: Arc<S>,
     source: Source,
     owners: BTreeMap<Partition, Owner<S>>,
@@ -30,9 +29,6 @@ struct Here<S: Sums> {
     /// The newest epoch that each stage had here and has no more.
     ended: BTreeMap<Stage, Epoch>,
 }
-
-/// What a source knows to be durable: by partition, the epoch of its owner, and a file's bytes.
-pub type Acknowledged = Vec<(Partition, Epoch, Vec<(FileKey, u64)>)>;
 
 /// One member's part.
 ///
@@ -110,13 +106,7 @@ impl<S: Sums> Worker<S> {
     }
 
     /// Takes sums that were asked for: of each range, or None if it cannot be read.
-    pub fn handle_folded(
-        &mut self,
-        now: Now,
-        job: JobId,
-        number: u64,
-        folded: &[Option<Folded>],
-    ) {
+    pub fn handle_folded(&mut self, now: Now, job: JobId, number: u64, folded: &[Option<Folded>]) {
         if let Some(here) = self.jobs.get_mut(&job) {
             here.source.handle_folded(now, number, folded, &mut self.outputs);
         }
@@ -169,7 +159,7 @@ impl<S: Sums> Worker<S> {
             Message::Rows(rows) => {
                 let here = self.jobs.get_mut(&rows.job);
                 if let Some(sink) = here.and_then(|here| here.sink.as_mut()) {
-                    sink.handle_rows(now, from, rows, out);
+                    sink.handle_rows(now, from, &rows, out);
                 }
             }
             Message::RowsTaken { job, partition, epoch, next } => {
@@ -210,7 +200,6 @@ impl<S: Sums> Worker<S> {
                 let settings = Arc::clone(&self.settings);
                 let source = Source::new(settings, *id, Arc::clone(&job));
                 let here = Here {
-                    job: Arc::clone(&job),
                     sums: Arc::new(sums),
                     source,
                     owners: BTreeMap::new(),
@@ -220,7 +209,7 @@ impl<S: Sums> Worker<S> {
                 self.jobs.insert(*id, here);
             }
             if let Some(here) = self.jobs.get_mut(id) {
-                here.obey(now, (&self.settings, &self.own, *id), job, &mut self.outputs);
+                here.obey(now, (&self.settings, &self.own, *id), &job, &mut self.outputs);
             }
         }
         self.table = table;
@@ -308,9 +297,8 @@ impl<S: Sums> Here<S> {
     /// The stages that are open, and their epochs.
     fn open(&self) -> Vec<(Stage, Epoch)> {
         let open = self.owners.iter().filter(|(_, owner)| owner.is_open());
-        let mut open: Vec<(Stage, Epoch)> = open
-            .map(|(partition, owner)| (Stage::Partition(*partition), owner.epoch()))
-            .collect();
+        let mut open: Vec<(Stage, Epoch)> =
+            open.map(|(partition, owner)| (Stage::Partition(*partition), owner.epoch())).collect();
         let sink = self.sink.as_ref().filter(|sink| sink.is_open());
         open.extend(sink.map(|sink| (Stage::Sink, sink.epoch())));
         open
@@ -321,11 +309,10 @@ impl<S: Sums> Here<S> {
         &mut self,
         now: Now,
         (settings, own, id): (&Arc<Settings>, &MemberId, JobId),
-        job: Arc<Job>,
+        job: &Arc<Job>,
         out: &mut VecDeque<Output>,
     ) {
-        self.job = Arc::clone(&job);
-        self.source.handle_job(Arc::clone(&job));
+        self.source.handle_job(Arc::clone(job));
         for (stage, assignment) in &job.stages {
             let is_own = assignment.owner == *own;
             let known = self.epoch(*stage);
@@ -340,7 +327,7 @@ impl<S: Sums> Here<S> {
                     let sums = Arc::clone(&self.sums);
                     let place = (id, *partition);
                     let settings = Arc::clone(settings);
-                    let job = Arc::clone(&job);
+                    let job = Arc::clone(job);
                     let owner = Owner::new(settings, sums, place, assignment.epoch, job);
                     self.owners.insert(*partition, owner);
                 }
@@ -350,7 +337,7 @@ impl<S: Sums> Here<S> {
             }
         }
         for owner in self.owners.values_mut() {
-            owner.handle_job(now, Arc::clone(&job), out);
+            owner.handle_job(now, Arc::clone(job), out);
         }
     }
 }

@@ -28,7 +28,7 @@ impl<S: Sums> Owner<S> {
         }
         let pending = std::mem::take(&mut self.pending);
         let mut record = self.record(&pending, watermark);
-        self.close(pending, &mut record);
+        self.close(&pending, &mut record);
         self.state.take(self.times(), &record);
         if self.settings.is(Mutant::TwoWrites) {
             self.divide(&mut record);
@@ -85,7 +85,7 @@ impl<S: Sums> Owner<S> {
 
     /// Adds the sums to the state, and rows to the record: of windows that close now, and of
     /// closed ones that late lines have changed.
-    fn close(&mut self, pending: Pending<S::Table>, record: &mut Record) {
+    fn close(&mut self, pending: &Pending<S::Table>, record: &mut Record) {
         let (times, old) = (self.times(), self.state.watermark);
         let mut before: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
         for at in pending.windows.keys().filter(|at| times.is_closed(**at, old)) {
@@ -166,4 +166,3 @@ impl<S: Sums> Owner<S> {
 fn sum_row(window: i64, row: SumRow, revision: u32) -> Row {
     Row::Sum { window, key: row.key, values: row.values, revision }
 }
-

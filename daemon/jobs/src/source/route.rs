@@ -116,8 +116,6 @@ impl Route {
     /// wait in the file, and come into the next range.
     pub(crate) fn can_take(&self, file: FileKey, now_ms: u64, settings: &Settings) -> bool {
         let under_way = self.flights.iter().filter(|flight| flight.file == file).count();
-        self.is_heard
-            && self.waits_until_ms <= now_ms
-            && under_way < settings.unacknowledged.max(1)
+        self.is_heard && self.waits_until_ms <= now_ms && under_way < settings.unacknowledged.max(1)
     }
 }

@@ -101,9 +101,8 @@ impl Source {
     /// None while there is such a file of which nobody knows how long it has been there.
     fn presence(&self, route: &Route) -> Option<i64> {
         let mut least = self.looked_ms?;
-        let known = |key: &FileKey| {
-            route.places.get(key).is_some_and(|place| place.durable.is_some())
-        };
+        let known =
+            |key: &FileKey| route.places.get(key).is_some_and(|place| place.durable.is_some());
         for (_, file) in self.files.iter().filter(|(key, _)| !known(key)) {
             if !self.settings.is(Mutant::NoAnnouncing) {
                 least = least.min(file.since_ms?);

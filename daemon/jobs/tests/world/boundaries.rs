@@ -9,9 +9,11 @@ use super::faults::CrashAt;
 use super::setup::Setup;
 use super::sim::World;
 use super::story::{self, SECOND_US};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 
 /// How many boundaries CI takes of a run.
-const SOME: u64 = 50;
+const SOME: u64 = 100;
 
 fn world(crash_at: Option<CrashAt>) -> World {
     let mut setup = Setup::draw(3);
@@ -39,7 +41,7 @@ fn crash_everywhere(others: usize, leader: bool, zombies: bool) {
     let step = if super::number("MEMBERD_SIM_SEEDS").is_some() { 1 } else { all / SOME };
     let mut runs = 0;
     for boundary in (1..=all).step_by(step.max(1) as usize) {
-        let mut world = world(Some(CrashAt { boundary, others, leader, zombies }));
+        let mut world = world(Some(CrashAt { boundary, others, leader, zombies, then: None }));
         world.run(4 * SECOND_US);
         assert!(world.crash_at.is_none(), "boundary {boundary} did not come");
         story::end(&mut world);
@@ -49,6 +51,37 @@ fn crash_everywhere(others: usize, leader: bool, zombies: bool) {
         runs += 1;
     }
     println!("{runs} of {all} boundaries, {others} others, leader {leader}, zombies {zombies}");
+}
+
+/// A second crash while the first is recovered from: one that never came is no failure.
+#[test]
+fn two_crashes_may_come_at_any_two_boundaries() {
+    let all = boundaries();
+    let rng = &mut SmallRng::seed_from_u64(1);
+    let (mut runs, mut second) = (0, 0);
+    for _ in 0..super::number("MEMBERD_SIM_SEEDS").unwrap_or(SOME) {
+        let draw = |rng: &mut SmallRng, boundary| CrashAt {
+            boundary,
+            others: rng.random_range(0..2),
+            leader: rng.random_bool(0.5),
+            zombies: rng.random_bool(0.3),
+            then: None,
+        };
+        let first = rng.random_range(1..=all);
+        let next = first + rng.random_range(1..400);
+        let then = Some(Box::new(draw(rng, next)));
+        let crash = CrashAt { then, ..draw(rng, first) };
+        let mut world = world(Some(crash.clone()));
+        world.run(5 * SECOND_US);
+        second += u64::from(world.crash_at.is_none());
+        story::end(&mut world);
+        if let Some(broken) = world.broken {
+            panic!("{crash:?} of {all}: {broken}");
+        }
+        runs += 1;
+    }
+    println!("{runs} pairs of {all} boundaries, of which {second} came");
+    assert!(2 * second > runs, "hardly any second crash");
 }
 
 #[test]

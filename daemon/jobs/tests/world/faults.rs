@@ -15,17 +15,26 @@ pub struct CrashAt {
     pub leader: bool,
     /// Whether they only stop, and wake when their stages are others'.
     pub zombies: bool,
+    /// Another crash after it.
+    pub then: Option<Box<CrashAt>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// The process ends, and begins again.
     Kill(usize),
     /// The machine is down for a while.
-    Crash { machine: usize, for_us: u64, disk_lost: bool },
+    Crash {
+        machine: usize,
+        for_us: u64,
+        disk_lost: bool,
+    },
     Up(usize),
     /// The process is stopped, and goes on as if nothing had been.
-    Stop { machine: usize, for_us: u64 },
+    Stop {
+        machine: usize,
+        for_us: u64,
+    },
     /// It joins again, under a new incarnation, after it was taken for failed.
     Rejoin(usize),
     /// The others take a machine for failed that is not.
@@ -210,6 +219,7 @@ impl World {
         let Some(crash) = self.crash_at.take_if(|crash| crash.boundary == self.boundary) else {
             return false;
         };
+        self.crash_at = crash.then.clone().map(|then| *then);
         let mut down = vec![machine];
         down.extend(self.leading.filter(|leader| crash.leader && *leader != machine));
         let others = (1..self.machines.len()).map(|step| (machine + step) % self.machines.len());

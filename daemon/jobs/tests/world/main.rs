@@ -20,7 +20,9 @@
 
 mod boundaries;
 mod faults;
+mod group;
 mod lines;
+mod network;
 mod oracle;
 mod setup;
 mod shadow;

@@ -17,9 +17,9 @@ use super::sim::Machine;
 use super::store::Stored;
 use super::sums::Counting;
 use memberd_jobs::{
-    Entry, Epoch, JobFile, JobId, JobSpec, Message, OnFailed, Partition, SinkRecord, SinkState,
-    SourceState, Stage, State, StoreAnswer, StoreAsk, StoreOperation as Operation, WindowTimes,
-    entries, read_table,
+    Acknowledged, Entry, Epoch, JobFile, JobId, JobSpec, Message, OnFailed, Partition, SinkRecord,
+    SinkState, SourceState, Stage, State, StoreAnswer, StoreAsk, StoreOperation as Operation,
+    WindowTimes, entries, read_table,
 };
 use std::collections::BTreeMap;
 
@@ -245,6 +245,21 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What a source takes for durable is durable.
+    pub fn acknowledged(&self, i: usize, acknowledged: &Acknowledged) -> Judged {
+        let member = super::sim::name(i);
+        for (partition, _, files) in acknowledged {
+            let shadow = self.shadows.get(partition);
+            for (file, at) in files {
+                let durable = shadow.and_then(|shadow| shadow.cursor(&member, *file));
+                if durable.is_none_or(|durable| durable < *at) {
+                    return Err(format!("I5: vm{i} takes {at} of {file:?} for durable"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a file is counted to its end everywhere.

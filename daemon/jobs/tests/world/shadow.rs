@@ -293,13 +293,15 @@ impl Shadow {
 
     /// Whether a state that was read from the log is this.
     pub fn is(&self, state: &State<Groups>) -> Judged {
-        let windows = self.windows.iter().map(|(at, (sums, revision))| {
-            (*at, (self.counting.encode(sums), *revision))
-        });
+        let windows = self
+            .windows
+            .iter()
+            .map(|(at, (sums, revision))| (*at, (self.counting.encode(sums), *revision)));
         let windows: BTreeMap<_, _> = windows.collect();
-        let read = state.windows.iter().map(|(at, window)| {
-            (*at, (self.counting.encode(&window.table), window.revision))
-        });
+        let read = state
+            .windows
+            .iter()
+            .map(|(at, window)| (*at, (self.counting.encode(&window.table), window.revision)));
         let read: BTreeMap<_, _> = read.collect();
         let same = state.cursors == self.cursors
             && state.next_row() == self.rows.len() as u64

@@ -9,13 +9,12 @@ use super::setup::Setup;
 use super::store::Store;
 use super::sums::Counting;
 use memberd_jobs::{
-    AskId, Command, FoldAsk, Incarnation, JobFile, JobId, Leader, MemberId, MemberState, Message,
-    Name, Note, Now, Output, StoreAnswer, StoreAsk, Worker,
+    AskId, FoldAsk, JobFile, JobId, Leader, Message, Name, Note, Now, Output, StoreAnswer,
+    StoreAsk, Worker,
 };
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 /// When the simulation begins, in milliseconds since 1970.
 pub const BEGIN_MS: i64 = 1_764_500_000_000;
@@ -65,7 +64,7 @@ pub struct Machine {
     pub is_known_alive: bool,
     /// Since when.
     pub joined_us: u64,
-    woken_for: u64,
+    pub woken_for: u64,
 }
 
 pub struct World {
@@ -242,7 +241,7 @@ impl World {
                 if self.machines[at].woken_for == due {
                     self.machines[at].woken_for = u64::MAX;
                     self.give(at, Worker::handle_timeout);
-                    self.lead(at, |leader, now, out| leader.handle_timeout(now, out));
+                    self.lead(at, Leader::handle_timeout);
                 }
             }
             Happening::Look { at, process } => self.look(at, process),
@@ -255,66 +254,6 @@ impl World {
             }
             Happening::Known { machine, is_alive } => self.known(machine, is_alive),
             Happening::Fault(fault) => self.fault(fault),
-        }
-    }
-
-    fn deliver(&mut self, from: usize, to: usize, message: Message) {
-        if self.cut.contains(&(from, to)) {
-            return;
-        }
-        self.note(|| format!("vm{from} -> vm{to} {}", short(&message)));
-        if matches!(message, Message::AskTable | Message::Opened { .. }) {
-            let from = name(from);
-            return self.lead(to, |leader, _, out| leader.handle_message(&from, &message, out));
-        }
-        self.give(to, |worker, now| worker.handle_message(now, &name(from), message));
-    }
-
-    fn run_store(&mut self, at: usize, process: u32, ask: &StoreAsk, is_heard: bool) {
-        let spread = ask.file.spread();
-        let up = self.disks(spread);
-        let before = self.store.files.get(&ask.file).map_or(0, |file| file.bytes.len());
-        let answer = self.store.run(ask, &up);
-        self.note(|| format!("store: vm{at} {} => {answer:?}", short(ask)));
-        let file = self.store.files.get(&ask.file);
-        let judged = self.oracle.stored(&self.machines, ask, at, (file, before), &answer);
-        self.judge(judged);
-        if is_heard {
-            self.answers(at, process, ask, answer);
-        }
-    }
-
-    /// An answer is on its way: it may come twice, and is sometimes lost.
-    fn answers(&mut self, at: usize, process: u32, ask: &StoreAsk, answer: StoreAnswer) {
-        let (id, file) = (ask.id, ask.file);
-        let is_lost = !self.is_calm && self.rng.random_bool(self.setup.losses);
-        let answer = if is_lost { StoreAnswer::Unknown } else { answer };
-        let twice = !self.is_calm && self.rng.random_bool(self.setup.doubles);
-        for _ in 0..=u8::from(twice) {
-            let wait = self.delay();
-            let answer = answer.clone();
-            self.at(wait, Happening::Answer { at, process, id, file, answer });
-        }
-    }
-
-    fn answer(&mut self, at: usize, id: AskId, file: JobFile, answer: StoreAnswer) {
-        let is_leaders = self.machines[at].leader.as_ref().is_some_and(|leader| {
-            id.token == u64::from(leader.term()) << 32
-        });
-        if file == JobFile::Table || is_leaders {
-            return self.lead(at, |leader, now, out| {
-                leader.handle_store(now, (id, file), answer, out);
-            });
-        }
-        self.give(at, |worker, now| worker.handle_store(now, id, file, answer));
-    }
-
-    /// How long a message or an operation takes, in microseconds.
-    pub fn delay(&mut self) -> u64 {
-        match self.rng.random_range(0..100) {
-            0 if !self.is_calm => self.rng.random_range(50_000..3_000_000),
-            1..8 => self.rng.random_range(5_000..60_000),
-            _ => self.rng.random_range(200..5_000),
         }
     }
 
@@ -332,11 +271,7 @@ impl World {
     }
 
     /// Hands an input to a leader, if there is one.
-    pub fn lead(
-        &mut self,
-        i: usize,
-        input: impl FnOnce(&mut Leader, Now, &mut VecDeque<Output>),
-    ) {
+    pub fn lead(&mut self, i: usize, input: impl FnOnce(&mut Leader, Now, &mut VecDeque<Output>)) {
         let now = self.clocks(i);
         let Some(leader) = &mut self.machines[i].leader else { return };
         let mut out = VecDeque::new();
@@ -352,7 +287,7 @@ impl World {
         self.wake(i);
     }
 
-    fn wake(&mut self, i: usize) {
+    pub fn wake(&mut self, i: usize) {
         let machine = &self.machines[i];
         let Some(worker) = &machine.worker else { return };
         let leader = machine.leader.as_ref().map_or(u64::MAX, Leader::due_ms);
@@ -372,6 +307,12 @@ impl World {
         if let Some((_, partition, weight)) = over {
             self.break_it(format!("I8: {partition:?} takes {weight} of {bound} bytes"));
         }
+        if let Some(job) = self.oracle.job.filter(|_| self.events.is_multiple_of(8)) {
+            let worker = self.machines[i].worker.as_ref();
+            let acknowledged = worker.map_or_else(Vec::new, |worker| worker.acknowledged(job));
+            let judged = self.oracle.acknowledged(i, &acknowledged);
+            self.judge(judged);
+        }
     }
 
     fn carry_out(&mut self, i: usize, output: Output) {
@@ -379,7 +320,7 @@ impl World {
             return;
         }
         match output {
-            Output::Send(to, message) => self.send(i, index(&to), message),
+            Output::Send(to, message) => self.send(i, index(&to), &message),
             Output::Store(ask) => self.ask_store(i, ask),
             Output::Fold(ask) => {
                 let process = self.machines[i].process;
@@ -391,51 +332,6 @@ impl World {
                 *self.notes.entry(kind(&note)).or_default() += 1;
             }
         }
-    }
-
-    fn send(&mut self, from: usize, to: usize, message: Message) {
-        let judged = self.oracle.sent(from, to, &message);
-        self.judge(judged);
-        let process = self.machines[to].process;
-        let faulty = !self.is_calm && from != to;
-        if faulty && self.rng.random_bool(self.setup.losses) {
-            return;
-        }
-        let twice = faulty && self.rng.random_bool(self.setup.doubles);
-        for _ in 0..=u8::from(twice) {
-            let wait = self.delay();
-            let message = message.clone();
-            self.at(wait, Happening::Message { from, to, process, message });
-        }
-    }
-
-    /// A question goes to the file system. It may be refused, lost on the way, or done late.
-    fn ask_store(&mut self, at: usize, ask: StoreAsk) {
-        let process = self.machines[at].process;
-        let faulty = !self.is_calm && self.rng.random_bool(self.setup.refusals);
-        let wait = self.delay();
-        if !faulty {
-            return self.at(wait, Happening::Store { at, process, ask, is_heard: true });
-        }
-        let answer = match self.rng.random_range(0..3) {
-            0 => StoreAnswer::Unavailable,
-            // It happens once more, or later, and nobody hears of that.
-            once => {
-                let late = wait + self.rng.random_range(0..6_000_000);
-                let again = StoreAsk::clone(&ask);
-                self.at_any(late, Happening::Store { at, process, ask: again, is_heard: false });
-                if once == 1 {
-                    return self.at(wait, Happening::Store { at, process, ask, is_heard: true });
-                }
-                StoreAnswer::Unknown
-            }
-        };
-        self.at(wait, Happening::Answer { at, process, id: ask.id, file: ask.file, answer });
-    }
-
-    /// Happens even if its process does not live any more: it is in the network.
-    fn at_any(&mut self, after_us: u64, happening: Happening) {
-        self.at(after_us, happening);
     }
 
     fn fold(&mut self, at: usize, ask: &FoldAsk) {
@@ -483,96 +379,6 @@ impl World {
         machine.files[file].write(&mut self.rng, clocks, lateness, is_early);
         self.lines += 1;
     }
-
-    /// Who leads is told who is a member.
-    fn group(&mut self) {
-        self.at(300_000, Happening::Group);
-        self.elect_if_needed();
-        let members: Vec<MemberState> = (0..self.machines.len())
-            .map(|i| MemberState { member: self.member(i), is_alive: self.machines[i].is_known_alive })
-            .collect();
-        let spec = self.setup.spec.clone();
-        for i in 0..self.machines.len() {
-            if self.is_up(i) && self.machines[i].leader.is_some() {
-                self.lead(i, |leader, now, out| {
-                    leader.handle_members(now, &members, out);
-                    let is_there = leader.table().is_none_or(|table| !table.jobs.is_empty());
-                    if !is_there {
-                        leader.command(now, Command::Start(spec.clone()), out);
-                    }
-                });
-            }
-        }
-    }
-
-    fn elect_if_needed(&mut self) {
-        let leads = |i: usize| {
-            self.is_up(i) && self.machines[i].leader.as_ref().is_some_and(|it| it.term() == self.term)
-        };
-        if self.leading.is_some_and(leads) {
-            return;
-        }
-        if !self.is_calm && !self.rng.random_bool(0.3) {
-            return;
-        }
-        let up: Vec<usize> = (0..self.machines.len()).filter(|i| self.is_up(*i)).collect();
-        if !up.is_empty() {
-            let chosen = up[self.rng.random_range(0..up.len())];
-            self.elect(chosen);
-        }
-    }
-
-    /// A new leader. The one before may not know.
-    pub fn elect(&mut self, i: usize) {
-        self.term += 1;
-        self.leading = Some(i);
-        self.note(|| format!("vm{i} leads in term {}", self.term));
-        let now = self.clocks(i);
-        let settings = Arc::new(self.setup.settings.clone());
-        self.machines[i].leader = Some(Leader::new(settings, self.term, now));
-        self.lead(i, |leader, now, out| leader.handle_timeout(now, out));
-    }
-
-    pub fn member(&self, i: usize) -> MemberId {
-        MemberId { name: name(i), incarnation: Incarnation(self.machines[i].incarnation) }
-    }
-
-    /// Begins a process, which knows nothing.
-    pub fn start(&mut self, i: usize) {
-        let own = self.member(i);
-        let settings = Arc::new(self.setup.settings.clone());
-        let machine = &mut self.machines[i];
-        machine.process += 1;
-        machine.stopped_until = 0;
-        machine.woken_for = u64::MAX;
-        machine.leader = None;
-        machine.worker = Some(Worker::new(settings, own, Counting::make));
-        let process = machine.process;
-        let wait = self.rng.random_range(1_000..100_000);
-        self.at(wait, Happening::Look { at: i, process });
-        self.wake(i);
-    }
-
-    /// A process ends at once.
-    pub fn end(&mut self, i: usize) {
-        let machine = &mut self.machines[i];
-        machine.worker = None;
-        machine.leader = None;
-        machine.process += 1;
-        machine.stopped_until = 0;
-        machine.was_restarted = true;
-    }
-
-    fn known(&mut self, machine: usize, is_alive: bool) {
-        // News of a stay that is over, or of faults that are.
-        if !is_alive && (self.is_calm || self.machines[machine].joined_us + 400_000 > self.now_us) {
-            return;
-        }
-        self.machines[machine].joined_us = self.now_us;
-        self.note(|| format!("vm{machine} is known to be {}", ["down", "up"][usize::from(is_alive)]));
-        self.machines[machine].is_known_alive = is_alive;
-        self.machines[machine].was_excluded |= !is_alive;
-    }
 }
 
 impl Happening {
@@ -589,18 +395,7 @@ impl Happening {
     }
 }
 
-/// How files differ in where their copies are.
-trait Spread {
-    fn spread(&self) -> usize;
-}
-
-impl Spread for JobFile {
-    fn spread(&self) -> usize {
-        format!("{self:?}").bytes().map(usize::from).sum()
-    }
-}
-
-fn short(what: &impl std::fmt::Debug) -> String {
+pub fn short(what: &impl std::fmt::Debug) -> String {
     format!("{what:?}").chars().take(220).collect()
 }
 

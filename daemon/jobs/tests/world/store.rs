@@ -60,7 +60,8 @@ impl Store {
                 let from = file.bytes.len().min(*from as usize);
                 StoreAnswer::Bytes(file.at(), file.bytes[from..].to_vec())
             }
-            Operation::Fence { token } | Operation::Append { token, .. }
+            Operation::Fence { token }
+            | Operation::Append { token, .. }
             | Operation::Replace { token, .. }
                 if *token < file.token =>
             {

@@ -131,10 +131,11 @@ impl World {
         (self.now_us - begin) / 1_000
     }
 
-    /// What is still to come. `until` is the clock that is farthest, when the last line was written.
+    /// What is still to come. `until` is the farthest clock when the last line was written.
     fn unrest(&self, until: i64) -> Option<String> {
         for (i, machine) in self.machines.iter().enumerate() {
-            for file in machine.files.iter().filter(|file| !self.oracle.is_counted(i, file)) {
+            let mut files = machine.files.iter();
+            if let Some(file) = files.find(|file| !self.oracle.is_counted(i, file)) {
                 return Some(format!("vm{i} {:?} is not counted up to {}", file.key, file.end()));
             }
         }
