@@ -2,6 +2,8 @@
 //! hears of it. Owns the table while it leads. Data flows without it.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{Epoch, JobId, MemberId, Now, Stage};
 use crate::log::{Heard, Log};

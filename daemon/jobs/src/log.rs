@@ -182,3 +182,64 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: At = At { version: 4, length: 9 };
+
+    fn opened() -> (Log, Settings) {
+        let (mut log, settings) = (Log::new(JobFile::Table, 7), Settings::default());
+        let (_, fence) = log.work(1, &settings);
+        let fence = fence.unwrap();
+        assert_eq!(fence.operation, Operation::Fence { token: 7 });
+        let (_, read) = log.answer(1, &settings, fence.id, StoreAnswer::Done(AT));
+        let (heard, _) =
+            log.answer(1, &settings, read.unwrap().id, StoreAnswer::Bytes(AT, vec![1]));
+        assert_eq!(heard, Heard::Opened(vec![1]));
+        (log, settings)
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_question_says_nothing() {
+        let (mut log, settings) = opened();
+        let first = log.append(2, Condition::Version(4), vec![2]);
+        let (heard, _) = log.answer(2, &settings, first.id, StoreAnswer::Done(AT));
+        assert_eq!(heard, Heard::Written);
+        let second = log.append(3, Condition::Version(4), vec![3]);
+        let late = StoreAnswer::Changed(AT);
+        assert_eq!(log.answer(3, &settings, first.id, late).0, Heard::Nothing);
+        let (heard, _) = log.answer(3, &settings, second.id, StoreAnswer::Done(AT));
+        assert_eq!(heard, Heard::Written);
+    }
+
+    #[test]
+    fn whatever_is_in_doubt_is_opened_again() {
+        for answer in [StoreAnswer::Unknown, StoreAnswer::Changed(AT), StoreAnswer::Unavailable] {
+            let (mut log, settings) = opened();
+            let ask = log.append(2, Condition::Version(4), vec![2]);
+            assert_eq!(log.answer(2, &settings, ask.id, answer).0, Heard::Doubt);
+            let due = log.due_ms(&settings).unwrap();
+            let (_, fence) = log.work(due, &settings);
+            assert_eq!(fence.unwrap().operation, Operation::Fence { token: 7 });
+        }
+        let (mut log, settings) = opened();
+        log.append(2, Condition::Version(4), vec![2]);
+        let due = log.due_ms(&settings).unwrap();
+        assert_eq!(log.work(due, &settings).0, Heard::Doubt, "no answer came");
+    }
+
+    #[test]
+    fn a_fenced_or_lost_file_is_not_opened_again() {
+        for (answer, ends) in
+            [(StoreAnswer::Fenced(8), Heard::Deposed), (StoreAnswer::Absent, Heard::Lost)]
+        {
+            let (mut log, settings) = opened();
+            let ask = log.append(2, Condition::Version(4), vec![2]);
+            assert_eq!(log.answer(2, &settings, ask.id, answer).0, ends);
+            assert!(log.has_ended() && log.due_ms(&settings).is_none());
+            assert_eq!(log.work(1_000_000, &settings), (Heard::Nothing, None));
+        }
+    }
+}
