@@ -41,6 +41,8 @@ pub enum GapReason {
 /// Bytes that were not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
+    /// By which partition. Others may have counted them, or a part of them.
+    pub partition: Partition,
     /// Of which file.
     pub file: FileId,
     /// The first byte.
@@ -71,7 +73,7 @@ pub enum Row {
 
 impl Row {
     /// The row as a line of the sink: `seq TAB window TAB key... TAB value... TAB rev`. A gap has
-    /// `gap` for a window, the member, file and bytes for a key, and the reason for a value.
+    /// `gap` for a window; the member, file, bytes and partition for a key; the reason for a value.
     #[must_use]
     pub fn line(&self, number: u64) -> Vec<u8> {
         let mut line = format!("{number}\t").into_bytes();
@@ -84,14 +86,16 @@ impl Row {
                 }
                 line.extend_from_slice(format!("\t{revision}\n").as_bytes());
             }
-            Row::Gap(Gap { file, from, to, reason }) => {
+            Row::Gap(Gap { partition, file, from, to, reason }) => {
                 let to = to.map(|to| to.to_string()).unwrap_or_default();
                 let reason = match reason {
                     GapReason::Deleted => "deleted",
                     GapReason::Forgotten => "forgotten",
                 };
                 let FileId { member, key } = file;
-                let text = format!("gap\t{member}\t{:032x}\t{from}-{to}\t{reason}\t0\n", key.0);
+                let (part, key) = (partition.0, key.0);
+                let text =
+                    format!("gap\t{member}\t{key:032x}\t{from}-{to}\tp{part}\t{reason}\t0\n");
                 line.extend_from_slice(text.as_bytes());
             }
         }
@@ -232,7 +236,9 @@ mod tests {
     fn what_is_written_can_be_read_and_nothing_else() {
         let file = FileId { member: Name::new("vm1").unwrap(), key: FileKey(7) };
         let cursor = Cursor { start: 0, at: 9, watermark: -1, is_finished: false };
-        let gap = Gap { file: file.clone(), from: 1, to: None, reason: GapReason::Deleted };
+        let partition = Partition(2);
+        let gap =
+            Gap { partition, file: file.clone(), from: 1, to: None, reason: GapReason::Deleted };
         let record = Entry::Record(Record {
             sequence: 3,
             cursors: vec![(file, cursor)],
@@ -261,8 +267,9 @@ mod tests {
         let line = String::from_utf8(row.line(41)).unwrap();
         assert_eq!(line, "41\t2025-11-30T11:00:00Z\tvm1\t500\t17\t2\n");
         let file = FileId { member: Name::new("vm1").unwrap(), key: FileKey(10) };
-        let gap = Gap { file, from: 5, to: Some(9), reason: GapReason::Deleted };
+        let reason = GapReason::Deleted;
+        let gap = Gap { partition: Partition(3), file, from: 5, to: Some(9), reason };
         let line = String::from_utf8(Row::Gap(gap).line(1)).unwrap();
-        assert_eq!(line, format!("1\tgap\tvm1\t{:032x}\t5-9\tdeleted\t0\n", 10));
+        assert_eq!(line, format!("1\tgap\tvm1\t{:032x}\t5-9\tp3\tdeleted\t0\n", 10));
     }
 }

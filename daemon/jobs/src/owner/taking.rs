@@ -100,7 +100,8 @@ impl<S: Sums> Owner<S> {
         self.pending.uncounted += delta.uncounted;
         if let Some(reason) = delta.gap {
             let to = (delta.to > delta.from).then_some(delta.to);
-            self.pending.gaps.push(Gap { file: file.clone(), from: delta.from, to, reason });
+            let (partition, from) = (self.partition, delta.from);
+            self.pending.gaps.push(Gap { partition, file: file.clone(), from, to, reason });
         }
         let before = cursor.unwrap_or(Cursor {
             start: delta.start,
@@ -132,7 +133,8 @@ impl<S: Sums> Owner<S> {
                 continue;
             };
             let reason = GapReason::Forgotten;
-            self.pending.gaps.push(Gap { file: file.clone(), from: cursor.at, to: None, reason });
+            let (partition, from) = (self.partition, cursor.at);
+            self.pending.gaps.push(Gap { partition, file: file.clone(), from, to: None, reason });
             self.pending.cursors.insert(file, Cursor { is_finished: true, ..cursor });
             self.pending.has_news = true;
         }
