@@ -4,7 +4,7 @@ use super::aggregate::State;
 use super::error::{Full, PartialError};
 use super::fold::Limits;
 use super::key::Parts;
-use super::partial::{Read, Sink, read};
+use super::partial::{Partials, Read, Sink, read};
 use super::plan::Plan;
 use super::report::report;
 use super::rows::{Counts, Rows, Value};
@@ -40,6 +40,19 @@ impl Gather {
         let counts = read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
         self.counts.add(counts);
         Ok(())
+    }
+
+    /// Adds sums of any members, each of which was checked when it came: what
+    /// [`Gather::into_partials`] made, for example.
+    pub fn checked_partial(&mut self, bytes: &[u8]) -> Result<(), PartialError> {
+        let counts = read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
+        self.counts.add(counts);
+        Ok(())
+    }
+
+    /// All sums as bytes, at most [`MAX_PARTIAL`](crate::MAX_PARTIAL) each, to go on with later.
+    pub fn into_partials(self) -> impl Iterator<Item = Vec<u8>> {
+        Partials::new(self.plan, self.table, self.counts)
     }
 
     /// What was counted until now.

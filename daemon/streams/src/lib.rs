@@ -11,6 +11,7 @@
 mod aggregate;
 mod cells;
 mod decimal;
+mod divide;
 mod error;
 mod expression;
 mod fold;
@@ -26,6 +27,7 @@ mod syntax;
 mod table;
 
 pub use decimal::Decimal;
+pub use divide::Division;
 pub use error::{Full, PartialError, QueryError};
 pub use fold::{Fold, Limits, LineTime, MAX_PARTIAL};
 pub use gather::Gather;

@@ -55,12 +55,7 @@ impl Iterator for Partials {
         if self.counts.is_none() && self.waiting.is_empty() && self.group == self.table.groups() {
             return None;
         }
-        let mut partial = vec![VERSION];
-        partial.extend_from_slice(self.plan.hash());
-        let counts = self.counts.take().unwrap_or_default();
-        for count in [counts.lines, counts.unparsed, counts.without_time, counts.not_numbers] {
-            push(&mut partial, u128::from(count));
-        }
+        let mut partial = begin(&self.plan, self.counts.take().unwrap_or_default());
         loop {
             while let Some(piece) = self.waiting.pop() {
                 if partial.len() + piece.len() > MAX_PARTIAL {
@@ -84,15 +79,29 @@ impl Iterator for Partials {
     }
 }
 
+/// What a partial begins with.
+pub(crate) fn begin(plan: &Plan, counts: Counts) -> Vec<u8> {
+    let mut partial = vec![VERSION];
+    partial.extend_from_slice(plan.hash());
+    for count in [counts.lines, counts.unparsed, counts.without_time, counts.not_numbers] {
+        push(&mut partial, u128::from(count));
+    }
+    partial
+}
+
+/// What a group begins with.
+pub(crate) fn push_key(bytes: &mut Vec<u8>, key: &[u8]) {
+    push(bytes, as_u128(key.len()));
+    bytes.extend_from_slice(key);
+}
+
 /// Writes a group without a large state. False, and nothing is written, if it has one.
 fn push_small(bytes: &mut Vec<u8>, table: &Table, group: usize) -> bool {
     let size: usize = table.states.iter().map(|states| states.size(group)).sum();
     if size > PIECE {
         return false;
     }
-    let key = table.key(group);
-    push(bytes, as_u128(key.len()));
-    bytes.extend_from_slice(key);
+    push_key(bytes, table.key(group));
     for states in &table.states {
         push_state(bytes, &states.state(group));
     }
@@ -151,15 +160,14 @@ fn divided(state: &State) -> Vec<State> {
 
 fn written(key: &[u8], states: &[State]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(key.len() + 16);
-    push(&mut bytes, as_u128(key.len()));
-    bytes.extend_from_slice(key);
+    push_key(&mut bytes, key);
     for state in states {
         push_state(&mut bytes, state);
     }
     bytes
 }
 
-fn push_state(bytes: &mut Vec<u8>, state: &State) {
+pub(crate) fn push_state(bytes: &mut Vec<u8>, state: &State) {
     match state {
         State::Count(count) => push(bytes, u128::from(*count)),
         State::Sum(sum) => {

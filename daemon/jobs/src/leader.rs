@@ -1,0 +1,320 @@
+//! The leader of the jobs: gives stages to members, and writes that into the table before anybody
+//! hears of it. Owns the table while it leads. Data flows without it.
+
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use crate::ids::{Epoch, JobId, MemberId, Now, Stage};
+use crate::log::{Heard, Log};
+use crate::message::Message;
+use crate::output::{Note, Output};
+use crate::record::{RecordError, encode, entries};
+use crate::settings::Settings;
+use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk, StoreOperation};
+use crate::table::{Job, JobSpec, SourceState, Table};
+use memberd_membership::Name;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// A member as the agreed view and the list of the ring have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberState {
+    /// Who.
+    pub member: MemberId,
+    /// Whether it is up. A mistake costs time and nothing else.
+    pub is_alive: bool,
+}
+
+/// What people ask of a leader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Begins a job, unless one of that name is there.
+    Start(JobSpec),
+    /// Ends it.
+    Cancel(JobId),
+    /// The disk of this member will not come back.
+    Forget(JobId, Name),
+}
+
+/// A job whose files are being made.
+#[derive(Debug)]
+struct Starting {
+    id: JobId,
+    spec: JobSpec,
+    /// The files that are not there yet.
+    files: Vec<JobFile>,
+    asked_ms: u64,
+}
+
+/// The leader, in one term.
+#[derive(Debug)]
+pub struct Leader {
+    settings: Arc<Settings>,
+    term: u32,
+    log: Log,
+    table: Arc<Table>,
+    /// What is on its way into the file.
+    writing: Option<Table>,
+    /// The epochs of this term that were given, even if nobody ever saw them.
+    given: u32,
+    members: BTreeMap<Name, MemberState>,
+    changed_ms: u64,
+    commands: VecDeque<Command>,
+    starting: Option<Starting>,
+    /// The stages that are open, and under which epoch.
+    opened: BTreeMap<(JobId, Stage), Epoch>,
+    beat_at_ms: u64,
+    asks: u64,
+}
+
+impl Leader {
+    /// The most commands that wait.
+    pub const MAX_COMMANDS: usize = 64;
+
+    /// A leader that was elected in this term. No other one ever is.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, term: u32, now: Now) -> Leader {
+        let token = Epoch { term, number: 0 }.token();
+        Leader {
+            settings,
+            term,
+            log: Log::new(JobFile::Table, token),
+            table: Arc::default(),
+            writing: None,
+            given: 0,
+            members: BTreeMap::new(),
+            changed_ms: now.boot_ms,
+            commands: VecDeque::new(),
+            starting: None,
+            opened: BTreeMap::new(),
+            beat_at_ms: now.boot_ms,
+            asks: 0,
+        }
+    }
+
+    /// Its term.
+    #[must_use]
+    pub fn term(&self) -> u32 {
+        self.term
+    }
+
+    /// Whether another leader has the table: this one may be dropped.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.log.has_ended()
+    }
+
+    /// The table, once it was read.
+    #[must_use]
+    pub fn table(&self) -> Option<&Arc<Table>> {
+        self.log.is_open().then_some(&self.table)
+    }
+
+    /// When [`Leader::handle_timeout`] has something to do, in milliseconds since boot.
+    #[must_use]
+    pub fn due_ms(&self) -> u64 {
+        self.log.due_ms(&self.settings).unwrap_or(u64::MAX).min(self.beat_at_ms)
+    }
+
+    /// Takes a command. False, and nothing happens, if too many wait.
+    pub fn command(&mut self, now: Now, command: Command, out: &mut VecDeque<Output>) -> bool {
+        if self.commands.len() >= Self::MAX_COMMANDS {
+            return false;
+        }
+        self.commands.push_back(command);
+        self.work(now, out);
+        true
+    }
+
+    /// Takes the members, all of them.
+    pub fn handle_members(
+        &mut self,
+        now: Now,
+        members: &[MemberState],
+        out: &mut VecDeque<Output>,
+    ) {
+        let members = members.iter().map(|state| (state.member.name.clone(), state.clone()));
+        let members: BTreeMap<Name, MemberState> = members.collect();
+        if members != self.members {
+            self.members = members;
+            self.changed_ms = now.boot_ms;
+        }
+        self.work(now, out);
+    }
+
+    /// Takes what a member said.
+    pub fn handle_message(&mut self, from: &Name, message: &Message, out: &mut VecDeque<Output>) {
+        match message {
+            Message::AskTable if self.log.is_open() => {
+                let table = Message::Table(Arc::clone(&self.table));
+                out.push_back(Output::Send(from.clone(), table));
+            }
+            Message::Opened { job, stage, epoch } => {
+                let known = self.opened.entry((*job, *stage)).or_default();
+                *known = (*known).max(*epoch);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        self.work(now, out);
+        if self.beat_at_ms <= now.boot_ms {
+            self.beat_at_ms = now.boot_ms + self.settings.beat_ms;
+            if self.log.is_open() {
+                let (term, version) = (self.term, self.table.version);
+                self.tell(&Message::Beat { term, version }, out);
+            }
+        }
+    }
+
+    /// Takes an answer about the table, or about a file of a job that starts.
+    pub fn handle_store(
+        &mut self,
+        now: Now,
+        (id, file): (AskId, JobFile),
+        answer: StoreAnswer,
+        out: &mut VecDeque<Output>,
+    ) {
+        if file == JobFile::Table {
+            let (heard, ask) = self.log.answer(now.boot_ms, &self.settings, id, answer);
+            self.heard(now, heard, ask, out);
+        } else if let Some(starting) = &mut self.starting
+            && matches!(answer, StoreAnswer::Done(_))
+        {
+            starting.files.retain(|waiting| *waiting != file);
+        }
+        self.work(now, out);
+    }
+
+    fn heard(&mut self, now: Now, heard: Heard, ask: Option<StoreAsk>, out: &mut VecDeque<Output>) {
+        out.extend(ask.map(Output::Store));
+        match heard {
+            Heard::Nothing | Heard::Deposed => {}
+            Heard::Opened(bytes) => match read_table(&bytes) {
+                Ok(table) => {
+                    self.table = Arc::new(table);
+                    self.tell(&Message::Table(Arc::clone(&self.table)), out);
+                }
+                Err(_) => self.log.reopen(now.boot_ms + 60_000, &self.settings),
+            },
+            Heard::Written => {
+                if let Some(table) = self.writing.take() {
+                    self.table = Arc::new(table);
+                    self.tell(&Message::Table(Arc::clone(&self.table)), out);
+                }
+            }
+            Heard::Doubt => self.writing = None,
+            // The first leader of all makes it.
+            Heard::Lost => out.push_back(Output::Note(Note::LogLost(JobId(0), Stage::Sink))),
+        }
+    }
+
+    fn tell(&self, message: &Message, out: &mut VecDeque<Output>) {
+        for state in self.members.values().filter(|state| state.is_alive) {
+            out.push_back(Output::Send(state.member.name.clone(), message.clone()));
+        }
+    }
+
+    fn work(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let (heard, ask) = self.log.work(now.boot_ms, &self.settings);
+        self.heard(now, heard, ask, out);
+        if !self.log.is_ready() || self.writing.is_some() {
+            return;
+        }
+        let mut table = Table::clone(&self.table);
+        self.carry_out(now, &mut table, out);
+        self.place(now, &mut table);
+        if table == *self.table {
+            return;
+        }
+        table.version += 1;
+        let bytes = encode(&table);
+        self.writing = Some(table);
+        out.push_back(Output::Store(self.log.replace(now.boot_ms, bytes)));
+    }
+
+    fn next_epoch(&mut self, table: &mut Table) -> Epoch {
+        if table.newest.term == self.term {
+            self.given = self.given.max(table.newest.number);
+        }
+        self.given += 1;
+        table.newest = Epoch { term: self.term, number: self.given };
+        table.newest
+    }
+
+    fn carry_out(&mut self, now: Now, table: &mut Table, out: &mut VecDeque<Output>) {
+        while let Some(command) = self.commands.front().cloned() {
+            match command {
+                Command::Start(spec) => {
+                    let is_there = table.jobs.values().any(|job| job.spec.name == spec.name);
+                    if !is_there && !self.start(now, spec, table, out) {
+                        return;
+                    }
+                }
+                Command::Cancel(id) => {
+                    if let Some(job) = table.jobs.get_mut(&id) {
+                        job.is_cancelled = true;
+                    }
+                }
+                Command::Forget(id, name) => {
+                    if let Some(job) = table.jobs.get_mut(&id) {
+                        job.sources.insert(name, SourceState::Forgotten);
+                    }
+                }
+            }
+            self.commands.pop_front();
+        }
+    }
+
+    /// Makes the files of a job, and then puts it into the table. False while files are missing.
+    /// Owners make none: a log that is gone must not be taken for one that is new.
+    fn start(
+        &mut self,
+        now: Now,
+        spec: JobSpec,
+        table: &mut Table,
+        out: &mut VecDeque<Output>,
+    ) -> bool {
+        if self.starting.as_ref().is_none_or(|starting| starting.spec != spec) {
+            let id = JobId(self.next_epoch(&mut table.clone()).token());
+            let job = self.new_job(spec.clone());
+            let mut files = vec![JobFile::Sink(id)];
+            files.extend(job.all_stages().map(|stage| JobFile::Log(id, stage)));
+            self.starting = Some(Starting { id, spec: spec.clone(), files, asked_ms: 0 });
+        }
+        let token = Epoch { term: self.term, number: 0 }.token();
+        let Some(starting) = &mut self.starting else { return false };
+        if starting.files.is_empty() {
+            let id = starting.id;
+            self.starting = None;
+            table.jobs.insert(id, self.new_job(spec));
+            return true;
+        }
+        let retry_ms = self.settings.retry_ms;
+        if starting.asked_ms == 0 || starting.asked_ms + retry_ms <= now.boot_ms {
+            starting.asked_ms = now.boot_ms;
+            for file in &starting.files {
+                self.asks += 1;
+                let id = AskId { token, number: self.asks };
+                let operation = StoreOperation::Create { copies: starting.spec.copies };
+                out.push_back(Output::Store(StoreAsk { id, file: *file, operation }));
+            }
+        }
+        false
+    }
+
+    fn new_job(&self, spec: JobSpec) -> Job {
+        Job { spec, is_cancelled: false, sources: BTreeMap::new(), stages: BTreeMap::new() }
+    }
+}
+
+/// Reads the table of a file's content. An empty file has no jobs.
+///
+/// # Errors
+/// When the bytes are no table.
+pub fn read_table(bytes: &[u8]) -> Result<Table, RecordError> {
+    Ok(entries(bytes)?.pop().unwrap_or_default())
+}

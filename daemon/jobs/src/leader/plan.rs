@@ -1,0 +1,88 @@
+//! Whose files count, and who has which stage. Owns no state.
+//!
+//! A stage whose owner is gone moves at once. For balance at most a few move at a time, and none
+//! soon after a change of the members, since those who come and go would move stages both times.
+
+use super::Leader;
+use crate::ids::{JobId, MemberId, Now, Stage};
+use crate::placement::rank;
+use crate::table::{Assignment, Job, SourceState, Table};
+use memberd_membership::Name;
+
+impl Leader {
+    pub(super) fn place(&mut self, now: Now, table: &mut Table) {
+        let ids: Vec<JobId> = table.jobs.keys().copied().collect();
+        for id in ids {
+            let Some(mut job) = table.jobs.remove(&id) else { continue };
+            self.count_sources(&mut job);
+            self.replace_owners(id, &mut job, table);
+            self.balance(now, id, &mut job, table);
+            table.jobs.insert(id, job);
+        }
+    }
+
+    /// Every member that was ever seen has sources. Whether it is up says whether windows wait.
+    fn count_sources(&self, job: &mut Job) {
+        for name in self.members.keys() {
+            job.sources.entry(name.clone()).or_insert(SourceState::Failed);
+        }
+        for (name, source) in &mut job.sources {
+            let is_alive = self.members.get(name).is_some_and(|state| state.is_alive);
+            match source {
+                SourceState::Forgotten => {}
+                _ if is_alive => *source = SourceState::Live,
+                _ => *source = SourceState::Failed,
+            }
+        }
+    }
+
+    /// Whether this very stay of a member in the group goes on.
+    fn is_up(&self, member: &MemberId) -> bool {
+        let state = self.members.get(&member.name);
+        state.is_some_and(|state| state.is_alive && state.member == *member)
+    }
+
+    /// Who should have a stage.
+    fn best(&self, id: JobId, stage: Stage) -> Option<MemberId> {
+        let alive = self.members.values().filter(|state| state.is_alive);
+        let names: Vec<&Name> = alive.map(|state| &state.member.name).collect();
+        let best = rank(id, stage, names).into_iter().next()?;
+        self.members.get(&best).map(|state| state.member.clone())
+    }
+
+    fn replace_owners(&mut self, id: JobId, job: &mut Job, table: &mut Table) {
+        for stage in job.all_stages() {
+            let owner = job.stages.get(&stage).map(|assignment| &assignment.owner);
+            if owner.is_some_and(|owner| self.is_up(owner)) {
+                continue;
+            }
+            let Some(owner) = self.best(id, stage) else { continue };
+            let epoch = self.next_epoch(table);
+            job.stages.insert(stage, Assignment { owner, epoch });
+        }
+    }
+
+    fn balance(&mut self, now: Now, id: JobId, job: &mut Job, table: &mut Table) {
+        if now.boot_ms < self.changed_ms + self.settings.settle_ms {
+            return;
+        }
+        let is_open = |stage: &Stage, assignment: &Assignment| {
+            self.opened.get(&(id, *stage)) == Some(&assignment.epoch)
+        };
+        let moving = job.stages.iter().filter(|(stage, owned)| !is_open(stage, owned)).count();
+        let mut room = self.settings.moves.saturating_sub(moving);
+        for stage in job.all_stages() {
+            let (Some(best), Some(owned)) = (self.best(id, stage), job.stages.get(&stage)) else {
+                continue;
+            };
+            if room == 0 {
+                return;
+            }
+            if owned.owner != best {
+                room -= 1;
+                let epoch = self.next_epoch(table);
+                job.stages.insert(stage, Assignment { owner: best, epoch });
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Durable questions over the logs of a fleet, such as counts by status every ten seconds, of
+//! which each line counts once, through any crash: the protocol as pure state machines. No I/O, no
+//! clock, no threads, no randomness.
+//!
+//! A [`Worker`] is one member: the source of its own files, and the owner of the stages that the
+//! job [`Table`] gives it. A [`Leader`] writes that table. Each is handed inputs together with the
+//! time, and says what to do as [`Output`]s. The README has the protocol in words.
+
+mod cursor;
+mod forms;
+mod ids;
+mod leader;
+mod log;
+mod message;
+mod output;
+mod owner;
+mod placement;
+mod record;
+mod settings;
+mod sink;
+mod source;
+mod state;
+mod store;
+mod stream_sums;
+mod sums;
+mod table;
+mod watermark;
+mod worker;
+
+pub use cursor::{Cursor, Verdict, judge};
+pub use ids::{Epoch, FileId, FileKey, JobId, MemberId, Now, Partition, Stage};
+pub use leader::{Command, Leader, MemberState, read_table};
+pub use memberd_membership::{Incarnation, Name};
+pub use message::{Cursors, CursorsKind, Delta, Frame, Message, Part, Rows, ToldCursor};
+pub use output::{FoldAsk, FoldRange, Folded, Note, Output};
+pub use placement::{MAX_PARTITIONS, partition_of, rank};
+pub use record::{
+    Entry, Gap, GapReason, Image, Record, RecordError, Row, SinkRecord, WindowImage, entries,
+};
+#[doc(hidden)]
+pub use settings::Mutant;
+pub use settings::Settings;
+pub use sink::SinkState;
+pub use source::{Acknowledged, Look, SeenFile};
+pub use state::{State, StateError, Window, WindowTimes};
+pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOperation};
+pub use stream_sums::{StreamSums, StreamTable};
+pub use sums::{SumRow, Sums, SumsError};
+pub use table::{Assignment, Job, JobSpec, OnFailed, SourceState, Table};
+pub use watermark::window_of;
+pub use worker::{MakeSums, Worker};

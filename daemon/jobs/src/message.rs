@@ -1,0 +1,165 @@
+//! What members say to each other. Plain values. Any of it may be late, lost, or come twice.
+
+use crate::ids::{Epoch, FileKey, JobId, Partition, Stage};
+use crate::record::{GapReason, Row};
+use crate::table::Table;
+use std::sync::Arc;
+
+/// A message. Who sent it is known to who gets it.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// Leader to all: the table, which is durable.
+    Table(Arc<Table>),
+    /// Leader to all, again and again: the version of the table, and the leader's term.
+    Beat {
+        /// The leader's term.
+        term: u32,
+        /// The version.
+        version: u64,
+    },
+    /// To the leader: its table is newer than this one.
+    AskTable,
+    /// Owner to leader: it has the log and takes deltas.
+    Opened {
+        /// The job.
+        job: JobId,
+        /// The stage.
+        stage: Stage,
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// Source to owner: what are the cursors of my files? Nothing is sent before.
+    Hello {
+        /// The job.
+        job: JobId,
+        /// The partition.
+        partition: Partition,
+        /// The owner's epoch.
+        epoch: Epoch,
+    },
+    /// Source to owner.
+    Frame(Frame),
+    /// Owner to source.
+    Cursors(Cursors),
+    /// Owner to the owner of the sink.
+    Rows(Rows),
+    /// Owner of the sink to owner: its rows below `next` are durable.
+    RowsTaken {
+        /// The job.
+        job: JobId,
+        /// The partition.
+        partition: Partition,
+        /// The epoch of the sink.
+        epoch: Epoch,
+        /// The number of the row that is next.
+        next: u64,
+    },
+}
+
+/// What a partition's groups grew by.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The job.
+    pub job: JobId,
+    /// The partition.
+    pub partition: Partition,
+    /// The epoch of its owner.
+    pub epoch: Epoch,
+    /// Files of this member that the owner does not know have no line with a stamp before this, in
+    /// milliseconds since 1970, unless it is late. None: nothing is known of them yet.
+    pub presence: Option<i64>,
+    /// Ranges of files, in order.
+    pub deltas: Vec<Delta>,
+}
+
+/// Of file F bytes `from..to`, these groups grew by that.
+#[derive(Debug, Clone)]
+pub struct Delta {
+    /// The file.
+    pub file: FileKey,
+    /// Its first byte that counts.
+    pub start: u64,
+    /// The first byte.
+    pub from: u64,
+    /// The byte behind the last.
+    pub to: u64,
+    /// Lines behind it have no stamp before this, unless they are late.
+    pub watermark: i64,
+    /// Nothing follows.
+    pub is_finished: bool,
+    /// The bytes are lost, or all that may have followed: `parts` is empty.
+    pub gap: Option<GapReason>,
+    /// Lines in no group. Of a range only one partition is told.
+    pub uncounted: u64,
+    /// By window, sums.
+    pub parts: Vec<Part>,
+}
+
+/// The sums of one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// When it begins, in milliseconds since 1970.
+    pub window: i64,
+    /// How many lines are in the sums.
+    pub lines: u64,
+    /// The sums.
+    pub sums: Vec<u8>,
+}
+
+/// What cursors are told for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorsKind {
+    /// The answer to a hello: these are all.
+    All,
+    /// These are durable.
+    Acknowledged,
+    /// Deltas of these files did not begin at the cursor. The source goes on from there.
+    Rewind,
+    /// There is no room. The source waits, and goes on from there.
+    Full,
+}
+
+/// Cursors of one member's files.
+#[derive(Debug, Clone)]
+pub struct Cursors {
+    /// The job.
+    pub job: JobId,
+    /// The partition.
+    pub partition: Partition,
+    /// The epoch of its owner.
+    pub epoch: Epoch,
+    /// What for.
+    pub kind: CursorsKind,
+    /// Them.
+    pub files: Vec<ToldCursor>,
+}
+
+/// A cursor, as its owner tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldCursor {
+    /// Of which file.
+    pub file: FileKey,
+    /// Its first byte that counts.
+    pub start: u64,
+    /// What is durable: bytes below it are never asked for again. None: not even the file is.
+    pub durable: Option<u64>,
+    /// Where the next delta must begin. None: the file is not known.
+    pub next: Option<u64>,
+    /// Whether it is durable that nothing follows.
+    pub is_finished: bool,
+}
+
+/// Rows of a partition.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The job.
+    pub job: JobId,
+    /// The partition.
+    pub partition: Partition,
+    /// The epoch of the sink.
+    pub epoch: Epoch,
+    /// The number of the first.
+    pub from: u64,
+    /// Them. None asks where to begin.
+    pub rows: Vec<Row>,
+}

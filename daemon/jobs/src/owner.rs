@@ -1,0 +1,250 @@
+//! The owner of a partition: takes deltas at their cursors, and makes them durable before it
+//! acknowledges any. Owns the partition's state and the conversation about its log.
+
+mod commit;
+mod pending;
+mod taking;
+
+use crate::cursor::Cursor;
+use crate::ids::{Epoch, FileId, JobId, Now, Partition, Stage};
+use crate::log::{Heard, Log};
+use crate::message::{CursorsKind, Message, Rows};
+use crate::output::{Note, Output};
+use crate::record::{Record, Row};
+use crate::settings::Settings;
+use crate::state::{State, WindowTimes};
+use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
+use crate::sums::Sums;
+use crate::table::Job;
+use memberd_membership::Name;
+use pending::Pending;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The owner of one partition under one epoch.
+pub(crate) struct Owner<S: Sums> {
+    settings: Arc<Settings>,
+    sums: Arc<S>,
+    job_id: JobId,
+    partition: Partition,
+    epoch: Epoch,
+    job: Arc<Job>,
+    log: Log,
+    /// What the log has, and what is on its way there.
+    state: State<S::Table>,
+    /// What the log has of cursors.
+    durable: BTreeMap<FileId, Cursor>,
+    /// The rows below this number are in the log.
+    durable_rows: u64,
+    /// What comes into the next record.
+    pending: Pending<S::Table>,
+    /// What was given to the log and is not durable.
+    writing: Option<Record>,
+    /// A mutant's second half.
+    second: VecDeque<Record>,
+    log_bytes: u64,
+    image_bytes: u64,
+    commit_at_ms: u64,
+    rows_at_ms: u64,
+    /// Who said hello before the log was open.
+    greeters: BTreeSet<Name>,
+    is_full: bool,
+}
+
+impl<S: Sums> Owner<S> {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        sums: Arc<S>,
+        (job_id, partition): (JobId, Partition),
+        epoch: Epoch,
+        job: Arc<Job>,
+    ) -> Self {
+        let file = JobFile::Log(job_id, Stage::Partition(partition));
+        Owner {
+            settings,
+            sums,
+            job_id,
+            partition,
+            epoch,
+            job,
+            log: Log::new(file, epoch.token()),
+            state: State::default(),
+            durable: BTreeMap::new(),
+            durable_rows: 0,
+            pending: Pending::default(),
+            writing: None,
+            second: VecDeque::new(),
+            log_bytes: 0,
+            image_bytes: 0,
+            commit_at_ms: 0,
+            rows_at_ms: 0,
+            greeters: BTreeSet::new(),
+            is_full: false,
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.log.is_open()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.log.has_ended()
+    }
+
+    pub(crate) fn state(&self) -> &State<S::Table> {
+        &self.state
+    }
+
+    /// About how many bytes its sums take.
+    pub(crate) fn weight(&self) -> usize {
+        let windows = self.state.windows.values();
+        windows.map(|window| self.sums.weight(&window.table)).sum::<usize>()
+            + self.pending.weight(&*self.sums)
+    }
+
+    pub(crate) fn due_ms(&self) -> u64 {
+        match self.log.due_ms(&self.settings) {
+            Some(due) => due,
+            None if self.log.has_ended() => u64::MAX,
+            None => self.commit_at_ms.min(self.rows_at_ms),
+        }
+    }
+
+    pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {
+        let sink_moved = self.job.stages.get(&Stage::Sink) != job.stages.get(&Stage::Sink);
+        self.job = job;
+        if sink_moved && self.log.is_open() {
+            self.send_rows(now, out);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let (heard, ask) = self.log.work(now.boot_ms, &self.settings);
+        self.heard(now, heard, ask, out);
+        if self.commit_at_ms <= now.boot_ms {
+            self.commit(now, out);
+        }
+        if self.rows_at_ms <= now.boot_ms && self.log.is_open() {
+            self.send_rows(now, out);
+        }
+    }
+
+    pub(crate) fn handle_store(
+        &mut self,
+        now: Now,
+        id: AskId,
+        answer: StoreAnswer,
+        out: &mut VecDeque<Output>,
+    ) {
+        let (heard, ask) = self.log.answer(now.boot_ms, &self.settings, id, answer);
+        self.heard(now, heard, ask, out);
+    }
+
+    fn heard(&mut self, now: Now, heard: Heard, ask: Option<StoreAsk>, out: &mut VecDeque<Output>) {
+        out.extend(ask.map(Output::Store));
+        let stage = Stage::Partition(self.partition);
+        match heard {
+            Heard::Nothing => {}
+            Heard::Opened(bytes) => self.opened(now, &bytes, out),
+            Heard::Written => self.written(now, out),
+            // All in memory is void: the log has it or it will come again.
+            Heard::Doubt => self.forget(),
+            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, stage))),
+            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, stage))),
+        }
+    }
+
+    fn forget(&mut self) {
+        self.state = State::default();
+        self.pending = Pending::default();
+        self.writing = None;
+        self.second.clear();
+        self.durable.clear();
+    }
+
+    fn times(&self) -> WindowTimes {
+        let spec = &self.job.spec;
+        WindowTimes { every_ms: spec.every_ms, retain_ms: spec.retain_ms }
+    }
+
+    fn opened(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {
+        self.forget();
+        match State::read(&*self.sums, self.times(), bytes) {
+            Ok(state) => self.state = state,
+            Err(error) => {
+                let stage = Stage::Partition(self.partition);
+                let note = Note::LogUnreadable(self.job_id, stage, error.to_string());
+                out.push_back(Output::Note(note));
+                self.log.reopen(now.boot_ms + 60_000, &self.settings);
+                return;
+            }
+        }
+        self.durable = self.state.cursors.clone();
+        self.durable_rows = self.state.next_row();
+        self.log_bytes = bytes.len() as u64;
+        self.image_bytes = 0;
+        self.commit_at_ms = now.boot_ms;
+        out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Partition(self.partition))));
+        for name in std::mem::take(&mut self.greeters) {
+            self.tell_all(name, out);
+        }
+        self.send_rows(now, out);
+    }
+
+    /// The record is durable: now it is acknowledged, and not before.
+    fn written(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let Some(record) = self.writing.take() else { return };
+        let mut by_member: BTreeMap<Name, Vec<FileId>> = BTreeMap::new();
+        for (file, cursor) in record.cursors {
+            by_member.entry(file.member.clone()).or_default().push(file.clone());
+            self.durable.insert(file, cursor);
+        }
+        self.durable_rows += record.rows.len() as u64;
+        for (name, files) in by_member {
+            self.tell(name, CursorsKind::Acknowledged, &files, out);
+        }
+        if let Some(second) = self.second.pop_front() {
+            self.write(now, second, out);
+        }
+        self.send_rows(now, out);
+    }
+
+    /// Offers the sink the rows that are durable and that it is not known to have.
+    fn send_rows(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        self.rows_at_ms = now.boot_ms + self.settings.retry_ms;
+        let Some(sink) = self.job.stages.get(&Stage::Sink) else { return };
+        let durable = self.durable_rows.saturating_sub(self.state.first_row);
+        let count = usize::try_from(durable).unwrap_or(usize::MAX).min(self.settings.rows);
+        if count == 0 {
+            return;
+        }
+        let rows: Vec<Row> = self.state.rows.iter().take(count).cloned().collect();
+        let rows = Rows {
+            job: self.job_id,
+            partition: self.partition,
+            epoch: sink.epoch,
+            from: self.state.first_row,
+            rows,
+        };
+        out.push_back(Output::Send(sink.owner.name.clone(), Message::Rows(rows)));
+    }
+
+    pub(crate) fn handle_rows_taken(
+        &mut self,
+        now: Now,
+        epoch: Epoch,
+        next: u64,
+        out: &mut VecDeque<Output>,
+    ) {
+        let is_current = self.job.stages.get(&Stage::Sink).is_some_and(|sink| sink.epoch == epoch);
+        if !is_current || !self.log.is_open() || next <= self.state.first_row {
+            return;
+        }
+        self.state.rows_taken(next.min(self.durable_rows));
+        self.send_rows(now, out);
+    }
+}

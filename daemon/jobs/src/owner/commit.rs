@@ -1,0 +1,168 @@
+//! From what an owner has taken to one record: which windows close, which rows that makes, and
+//! whether the record follows the log or an image replaces it.
+
+use super::{Owner, Pending};
+use crate::cursor::Cursor;
+use crate::ids::{FileId, Now};
+use crate::output::Output;
+use crate::record::{Entry, Record, Row, encode};
+use crate::settings::Mutant;
+use crate::store::Condition;
+use crate::sums::{SumRow, Sums};
+use crate::watermark;
+use memberd_membership::Name;
+use std::collections::{BTreeMap, VecDeque};
+
+impl<S: Sums> Owner<S> {
+    /// Makes durable what has changed, if the log is free.
+    pub(super) fn commit(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        self.commit_at_ms = now.boot_ms + self.job.spec.commit_ms;
+        if !self.log.is_ready() || self.writing.is_some() {
+            return;
+        }
+        self.close_forgotten();
+        let watermark = self.watermark();
+        let closes = self.closes(watermark);
+        if !self.pending.has_news && !closes {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let mut record = self.record(&pending, watermark);
+        self.close(&pending, &mut record);
+        self.state.take(self.times(), &record);
+        if self.settings.is(Mutant::TwoWrites) {
+            self.divide(&mut record);
+        }
+        self.write(now, record, out);
+    }
+
+    /// The watermark now: it never goes back.
+    fn watermark(&self) -> i64 {
+        let presence = |name: &Name| {
+            let new = self.pending.presences.get(name);
+            new.max(self.state.presences.get(name)).copied()
+        };
+        let known = self.state.cursors.iter();
+        let known = known.filter(|(file, _)| !self.pending.cursors.contains_key(file));
+        let all = known.chain(&self.pending.cursors);
+        let of_sources = watermark::of_partition(&self.job, presence, all);
+        of_sources.unwrap_or(i64::MIN).max(self.state.watermark)
+    }
+
+    /// Whether a window would close.
+    fn closes(&self, watermark: i64) -> bool {
+        let times = self.times();
+        self.state
+            .windows
+            .iter()
+            .any(|(at, window)| window.revision.is_none() && times.is_closed(*at, watermark))
+            || self.pending.windows.keys().any(|at| times.is_closed(*at, watermark))
+    }
+
+    /// The record, without windows that close.
+    fn record(&self, pending: &Pending<S::Table>, watermark: i64) -> Record {
+        let cursors = pending.cursors.iter();
+        let cursors: Vec<(FileId, Cursor)> =
+            cursors.map(|(file, cursor)| (file.clone(), *cursor)).collect();
+        let is_new = |(name, at): &(&Name, &i64)| {
+            self.state.presences.get(*name).is_none_or(|known| known < at)
+        };
+        let presences = pending.presences.iter().filter(is_new);
+        let sums = pending.windows.iter();
+        Record {
+            sequence: self.state.sequence + 1,
+            epoch: self.epoch,
+            cursors,
+            presences: presences.map(|(name, at)| (name.clone(), *at)).collect(),
+            sums: sums.map(|(at, table)| (*at, self.sums.bytes(table))).collect(),
+            late: pending.late,
+            uncounted: pending.uncounted,
+            watermark,
+            closed: Vec::new(),
+            rows: pending.gaps.iter().cloned().map(Row::Gap).collect(),
+        }
+    }
+
+    /// Adds the sums to the state, and rows to the record: of windows that close now, and of
+    /// closed ones that late lines have changed.
+    fn close(&mut self, pending: &Pending<S::Table>, record: &mut Record) {
+        let (times, old) = (self.times(), self.state.watermark);
+        let mut before: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
+        for at in pending.windows.keys().filter(|at| times.is_closed(**at, old)) {
+            before.insert(*at, self.rows(*at));
+        }
+        if let Err(error) = self.state.add(&*self.sums, &record.sums) {
+            debug_assert!(false, "own sums are added: {error}");
+        }
+        let silent = self.settings.is(Mutant::SilentLate);
+        for (at, rows) in before.into_iter().filter(|_| !silent) {
+            let known = self.state.windows.get(&at).and_then(|window| window.revision);
+            let revision = known.unwrap_or(0) + 1;
+            let mut now = self.rows(at);
+            now.retain(|row| !rows.contains(row));
+            record.closed.push((at, revision));
+            record.rows.extend(now.into_iter().map(|row| sum_row(at, row, revision)));
+        }
+        let windows = self.state.windows.iter();
+        let closing: Vec<i64> = windows
+            .filter(|(at, window)| {
+                window.revision.is_none()
+                    && times.is_closed(**at, record.watermark)
+                    && !times.is_closed(**at, old)
+            })
+            .map(|(at, _)| *at)
+            .collect();
+        for at in closing {
+            record.closed.push((at, 0));
+            let rows = self.rows(at);
+            record.rows.extend(rows.into_iter().map(|row| sum_row(at, row, 0)));
+        }
+    }
+
+    fn rows(&self, at: i64) -> Vec<SumRow> {
+        let window = self.state.windows.get(&at);
+        window.map_or_else(Vec::new, |window| self.sums.rows(at, &window.table))
+    }
+
+    /// Hands a record to the log: behind the others, or as an image in their place.
+    pub(super) fn write(&mut self, now: Now, record: Record, out: &mut VecDeque<Output>) {
+        let entry = Entry::Record(record);
+        let bytes = encode(&entry);
+        let Entry::Record(record) = entry else { return };
+        self.writing = Some(record);
+        let length = self.log_bytes + bytes.len() as u64;
+        let bound = self.settings.log_bytes.max(self.settings.log_factor * self.image_bytes);
+        let whole = self.second.is_empty() && !self.settings.is(Mutant::TwoWrites);
+        if length > bound && whole {
+            let image = encode(&Entry::Image(self.state.image(&*self.sums)));
+            self.image_bytes = image.len() as u64;
+            self.log_bytes = self.image_bytes;
+            out.push_back(Output::Store(self.log.replace(now.boot_ms, image)));
+            return;
+        }
+        self.log_bytes = length;
+        let blind = self.settings.is(Mutant::BlindAppend);
+        let version = Condition::Version(self.log.at().version);
+        let only = if blind { Condition::Always } else { version };
+        out.push_back(Output::Store(self.log.append(now.boot_ms, only, bytes)));
+    }
+
+    /// A mutant: the cursors are durable first, and the sums after that.
+    fn divide(&mut self, record: &mut Record) {
+        let first = Record {
+            sequence: record.sequence,
+            epoch: record.epoch,
+            cursors: std::mem::take(&mut record.cursors),
+            watermark: record.watermark,
+            ..Record::default()
+        };
+        let mut second = std::mem::replace(record, first);
+        second.sequence += 1;
+        self.state.sequence = second.sequence;
+        self.second.push_back(second);
+    }
+}
+
+fn sum_row(window: i64, row: SumRow, revision: u32) -> Row {
+    Row::Sum { window, key: row.key, values: row.values, revision }
+}

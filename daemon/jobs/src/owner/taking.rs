@@ -1,0 +1,195 @@
+//! How an owner takes deltas: each at the cursor of its file, and what it then says of cursors.
+
+use super::Owner;
+use crate::cursor::{Cursor, Verdict, judge};
+use crate::ids::{FileId, Now};
+use crate::message::{Cursors, CursorsKind, Delta, Frame, Message, ToldCursor};
+use crate::output::{Note, Output};
+use crate::record::{Gap, GapReason};
+use crate::settings::Mutant;
+use crate::sums::Sums;
+use crate::table::SourceState;
+use memberd_membership::Name;
+use std::collections::{BTreeSet, VecDeque};
+
+impl<S: Sums> Owner<S> {
+    pub(crate) fn handle_frame(
+        &mut self,
+        now: Now,
+        from: &Name,
+        frame: Frame,
+        out: &mut VecDeque<Output>,
+    ) {
+        let is_source =
+            matches!(self.job.sources.get(from), Some(SourceState::Live | SourceState::Failed));
+        if frame.epoch != self.epoch || !self.log.is_open() || !is_source {
+            return;
+        }
+        let parts = frame.deltas.iter().flat_map(|delta| &delta.parts);
+        let mut checked = parts.map(|part| self.sums.check(from, part.window, &part.sums));
+        if let Some(error) = checked.find_map(Result::err) {
+            let note = Note::BadSums(self.job_id, from.clone(), error.to_string());
+            out.push_back(Output::Note(note));
+            return;
+        }
+        let (mut again, mut rewind, mut full) = (Vec::new(), Vec::new(), Vec::new());
+        for delta in frame.deltas {
+            let file = FileId { member: from.clone(), key: delta.file };
+            let cursor = self.cursor(&file);
+            let at = cursor.map_or(delta.start, |cursor| cursor.at);
+            let ignores = self.settings.is(Mutant::IgnoreCursor);
+            match judge(at, delta.from, delta.to) {
+                _ if cursor.is_some_and(|cursor| cursor.is_finished) => again.push(file),
+                Verdict::Apply if !self.has_room(&delta) => full.push(file),
+                Verdict::Apply => self.apply(file, cursor, &delta),
+                _ if ignores => self.apply(file, cursor, &delta),
+                Verdict::Duplicate => again.push(file),
+                Verdict::Cut | Verdict::Beyond => rewind.push(file),
+            }
+        }
+        if let Some(presence) = frame.presence {
+            self.pending.presence(from, presence);
+        }
+        self.answer(now, from, [again, rewind, full], out);
+    }
+
+    fn answer(
+        &mut self,
+        now: Now,
+        from: &Name,
+        [again, rewind, full]: [Vec<FileId>; 3],
+        out: &mut VecDeque<Output>,
+    ) {
+        self.is_full = !full.is_empty();
+        if self.is_full {
+            out.push_back(Output::Note(Note::Full(self.job_id, self.partition)));
+            self.commit(now, out);
+        }
+        let mut kinds = vec![
+            (CursorsKind::Acknowledged, again),
+            (CursorsKind::Rewind, rewind),
+            (CursorsKind::Full, full),
+        ];
+        if self.settings.is(Mutant::AckBeforeAppend) {
+            let moved = self.pending.cursors.keys().filter(|file| file.member == *from);
+            kinds.push((CursorsKind::Acknowledged, moved.cloned().collect()));
+        }
+        for (kind, files) in kinds {
+            if !files.is_empty() {
+                self.tell(from.clone(), kind, &files, out);
+            }
+        }
+    }
+
+    /// Whether the sums of a delta have room, in the record to come and in the state.
+    fn has_room(&self, delta: &Delta) -> bool {
+        let bytes: usize = delta.parts.iter().map(|part| part.sums.len()).sum();
+        bytes == 0 || self.weight() + 4 * bytes <= self.settings.sums_bytes
+    }
+
+    /// Counts a delta. Lines of windows that were given up are only counted as late.
+    fn apply(&mut self, file: FileId, cursor: Option<Cursor>, delta: &Delta) {
+        let times = self.times();
+        for part in &delta.parts {
+            if times.is_given_up(part.window, self.state.watermark) {
+                self.pending.late += part.lines;
+            } else if let Err(error) = self.pending.add(&*self.sums, part) {
+                debug_assert!(false, "checked sums are added: {error}");
+            }
+        }
+        self.pending.uncounted += delta.uncounted;
+        if let Some(reason) = delta.gap {
+            let to = (delta.to > delta.from).then_some(delta.to);
+            let (partition, from) = (self.partition, delta.from);
+            self.pending.gaps.push(Gap { partition, file: file.clone(), from, to, reason });
+        }
+        let before = cursor.unwrap_or(Cursor {
+            start: delta.start,
+            at: delta.start,
+            watermark: i64::MIN,
+            is_finished: false,
+        });
+        let moved = Cursor {
+            at: delta.to,
+            watermark: before.watermark.max(delta.watermark),
+            is_finished: delta.is_finished,
+            ..before
+        };
+        let is_news = cursor.is_none() || moved.at != before.at || moved.is_finished;
+        self.pending.has_news |= is_news || delta.gap.is_some();
+        self.pending.cursors.insert(file, moved);
+    }
+
+    /// The files of members whose disk will not come back have ended.
+    pub(super) fn close_forgotten(&mut self) {
+        let forgotten =
+            |file: &FileId| self.job.sources.get(&file.member) == Some(&SourceState::Forgotten);
+        let known: BTreeSet<&FileId> =
+            self.state.cursors.keys().chain(self.pending.cursors.keys()).collect();
+        let ended: Vec<FileId> =
+            known.into_iter().filter(|file| forgotten(file)).cloned().collect();
+        for file in ended {
+            let Some(cursor) = self.cursor(&file).filter(|cursor| !cursor.is_finished) else {
+                continue;
+            };
+            let reason = GapReason::Forgotten;
+            let (partition, from) = (self.partition, cursor.at);
+            self.pending.gaps.push(Gap { partition, file: file.clone(), from, to: None, reason });
+            self.pending.cursors.insert(file, Cursor { is_finished: true, ..cursor });
+            self.pending.has_news = true;
+        }
+    }
+
+    pub(crate) fn handle_hello(&mut self, from: &Name, out: &mut VecDeque<Output>) {
+        if self.log.is_open() {
+            self.tell_all(from.clone(), out);
+        } else {
+            self.greeters.insert(from.clone());
+        }
+    }
+
+    pub(super) fn tell_all(&self, name: Name, out: &mut VecDeque<Output>) {
+        let of_member = |file: &&FileId| file.member == name;
+        let known: BTreeSet<&FileId> =
+            self.state.cursors.keys().chain(self.pending.cursors.keys()).collect();
+        let files: Vec<FileId> = known.into_iter().filter(of_member).cloned().collect();
+        self.tell(name, CursorsKind::All, &files, out);
+    }
+
+    pub(super) fn tell(
+        &self,
+        to: Name,
+        kind: CursorsKind,
+        files: &[FileId],
+        out: &mut VecDeque<Output>,
+    ) {
+        let told = |file: &FileId| {
+            let mut durable = self.durable.get(file).copied();
+            let next = self.cursor(file);
+            // A mutant: the cursor in memory is said to be that of the log.
+            if self.settings.is(Mutant::AckBeforeAppend) {
+                durable = next;
+            }
+            ToldCursor {
+                file: file.key,
+                start: next.map_or(0, |cursor| cursor.start),
+                durable: durable.map(|cursor| cursor.at),
+                next: next.map(|cursor| cursor.at),
+                is_finished: durable.is_some_and(|cursor| cursor.is_finished),
+            }
+        };
+        let cursors = Cursors {
+            job: self.job_id,
+            partition: self.partition,
+            epoch: self.epoch,
+            kind,
+            files: files.iter().map(told).collect(),
+        };
+        out.push_back(Output::Send(to, Message::Cursors(cursors)));
+    }
+
+    /// Where the next delta of a file must begin. None: the file is not known.
+    fn cursor(&self, file: &FileId) -> Option<Cursor> {
+        self.pending.cursors.get(file).or_else(|| self.state.cursors.get(file)).copied()
+    }
+}

@@ -1,0 +1,87 @@
+//! The protocol's times and bounds, each with its reason.
+
+/// A rule that is switched off, so that the simulator can show that it finds that.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A new owner reads the log without fencing it.
+    NoFence,
+    /// An owner acknowledges what it has only in memory.
+    AckBeforeAppend,
+    /// Cursors and sums are two records.
+    TwoWrites,
+    /// Every delta counts, wherever it begins.
+    IgnoreCursor,
+    /// An append happens whatever the log has.
+    BlindAppend,
+    /// Rows go to the sink wherever it ends.
+    BlindSink,
+    /// Rows go to the sink before the record that names their place is durable.
+    SinkFirst,
+    /// The watermark is the newest stamp, even if the machine's clock is far behind it.
+    NoClockCap,
+    /// A new file holds no window back before the owner knows it.
+    NoAnnouncing,
+    /// Late lines go into closed windows, and nobody hears of it.
+    SilentLate,
+    /// Two leaders may write the table.
+    TableUnfenced,
+}
+
+/// Times and bounds of the protocol. All members of a fleet have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How often a source cuts ranges, in milliseconds. The host looks at files as often.
+    pub look_ms: u64,
+    /// After how long without an answer a question is asked again, in milliseconds.
+    pub retry_ms: u64,
+    /// After how long without a new line a file follows its machine's clock, in milliseconds.
+    pub quiet_ms: u64,
+    /// How often a leader says which table there is, in milliseconds.
+    pub beat_ms: u64,
+    /// How long a membership must be the same before stages move for balance, in milliseconds.
+    pub settle_ms: u64,
+    /// How many stages may be on the move for balance at once.
+    pub moves: usize,
+    /// The most bytes of a file in one delta.
+    pub range_bytes: u64,
+    /// The most deltas of a source that a partition has not acknowledged.
+    pub unacknowledged: usize,
+    /// The most rows in one message to the sink.
+    pub rows: usize,
+    /// A log is replaced by an image once it has so many times the image's bytes.
+    pub log_factor: u64,
+    /// A shorter log is never replaced, in bytes.
+    pub log_bytes: u64,
+    /// The memory of an owner's sums, in bytes.
+    pub sums_bytes: usize,
+    /// A rule that is switched off, in tests alone.
+    #[doc(hidden)]
+    pub mutant: Option<Mutant>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            look_ms: 100,
+            retry_ms: 2_000,
+            quiet_ms: 2_000,
+            beat_ms: 1_000,
+            settle_ms: 30_000,
+            moves: 2,
+            range_bytes: 4 << 20,
+            unacknowledged: 2,
+            rows: 1_000,
+            log_factor: 4,
+            log_bytes: 64 << 10,
+            sums_bytes: 256 << 20,
+            mutant: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+}

@@ -1,0 +1,362 @@
+//! The owner of a job's sink: numbers the rows of all partitions, and appends each exactly where
+//! its record says. Owns the state of that, and the conversations about its log and the sink.
+//!
+//! A row's place is durable before the row is written. So whoever writes it, and however often:
+//! it is the same bytes at the same place, or the place is taken and nothing happens.
+
+use crate::cursor::{Verdict, judge};
+use crate::ids::{Epoch, JobId, Now, Partition, Stage};
+use crate::log::{Heard, Log};
+use crate::message::{Message, Rows};
+use crate::output::{Note, Output};
+use crate::record::{RecordError, SinkRecord, encode, entries};
+use crate::settings::{Mutant, Settings};
+use crate::store::{AskId, Condition, JobFile, StoreAnswer, StoreAsk};
+use memberd_membership::Name;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// The most bytes of text in one record: an append has at most 1 MiB.
+const MAX_TEXT: usize = 512 << 10;
+
+/// What a sink's log adds up to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SinkState {
+    /// The newest record.
+    pub sequence: u64,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Of each partition, the number of the next row.
+    pub cursors: BTreeMap<Partition, u64>,
+    /// The number of the next row in the sink.
+    pub next_row: u64,
+    /// The byte behind the last row.
+    pub end: u64,
+    /// Texts that the sink is not known to have, and where each begins.
+    pub tail: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl SinkState {
+    /// Reads a log.
+    ///
+    /// # Errors
+    /// When the bytes are no log of a sink.
+    pub fn read(log: &[u8]) -> Result<SinkState, RecordError> {
+        let mut state = SinkState::default();
+        for record in entries::<SinkRecord>(log)? {
+            if !record.is_image && record.sequence != state.sequence + 1 {
+                return Err(RecordError::Order(record.sequence));
+            }
+            state.take(&record);
+        }
+        Ok(state)
+    }
+
+    fn take(&mut self, record: &SinkRecord) {
+        if record.is_image {
+            *self = SinkState::default();
+        }
+        self.sequence = record.sequence;
+        self.epoch = record.epoch;
+        self.cursors.extend(record.cursors.iter().copied());
+        self.next_row = record.next_row;
+        self.end = record.offset + record.text.len() as u64;
+        if !record.text.is_empty() {
+            self.tail.push_back((record.offset, record.text.clone()));
+        }
+    }
+
+    /// The sink has all bytes below this.
+    fn written(&mut self, end: u64) {
+        self.tail.retain(|(offset, text)| offset + text.len() as u64 > end);
+    }
+
+    fn image(&self) -> SinkRecord {
+        let offset = self.tail.front().map_or(self.end, |(offset, _)| *offset);
+        SinkRecord {
+            sequence: self.sequence,
+            epoch: self.epoch,
+            cursors: self.cursors.iter().map(|(part, next)| (*part, *next)).collect(),
+            next_row: self.next_row,
+            offset,
+            text: self.tail.iter().flat_map(|(_, text)| text.iter().copied()).collect(),
+            is_image: true,
+        }
+    }
+}
+
+/// The owner of a sink under one epoch.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    settings: Arc<Settings>,
+    job_id: JobId,
+    epoch: Epoch,
+    log: Log,
+    file: Log,
+    /// What the log has.
+    state: SinkState,
+    /// What is on its way into the log, and whose rows these are.
+    writing: Option<SinkRecord>,
+    /// What comes into the next record.
+    pending: SinkRecord,
+    /// Who sent rows of each partition.
+    senders: BTreeMap<Partition, Name>,
+    log_bytes: u64,
+    image_bytes: u64,
+}
+
+impl Sink {
+    pub(crate) fn new(settings: Arc<Settings>, job_id: JobId, epoch: Epoch) -> Sink {
+        Sink {
+            settings,
+            job_id,
+            epoch,
+            log: Log::new(JobFile::Log(job_id, Stage::Sink), epoch.token()),
+            file: Log::new(JobFile::Sink(job_id), epoch.token()),
+            state: SinkState::default(),
+            writing: None,
+            pending: SinkRecord::default(),
+            senders: BTreeMap::new(),
+            log_bytes: 0,
+            image_bytes: 0,
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.log.is_open()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.log.has_ended() || self.file.has_ended()
+    }
+
+    pub(crate) fn due_ms(&self) -> u64 {
+        let log = self.log.due_ms(&self.settings).unwrap_or(u64::MAX);
+        // The file is opened once the log says what to look for.
+        if !self.log.is_open() {
+            return log;
+        }
+        log.min(self.file.due_ms(&self.settings).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let (heard, ask) = self.log.work(now.boot_ms, &self.settings);
+        self.heard_of_log(now, heard, ask, out);
+        if self.log.is_open() {
+            let offset = self.state.tail.front().map_or(self.state.end, |(offset, _)| *offset);
+            self.file.read_from(offset);
+            let (heard, ask) = self.file.work(now.boot_ms, &self.settings);
+            self.heard_of_file(now, heard, ask, out);
+        }
+    }
+
+    pub(crate) fn handle_store(
+        &mut self,
+        now: Now,
+        (id, file): (AskId, JobFile),
+        answer: StoreAnswer,
+        out: &mut VecDeque<Output>,
+    ) {
+        if let JobFile::Sink(_) = file {
+            let (heard, ask) = self.file.answer(now.boot_ms, &self.settings, id, answer);
+            self.heard_of_file(now, heard, ask, out);
+        } else {
+            let (heard, ask) = self.log.answer(now.boot_ms, &self.settings, id, answer);
+            self.heard_of_log(now, heard, ask, out);
+        }
+    }
+
+    fn heard_of_log(
+        &mut self,
+        now: Now,
+        heard: Heard,
+        ask: Option<StoreAsk>,
+        out: &mut VecDeque<Output>,
+    ) {
+        out.extend(ask.map(Output::Store));
+        match heard {
+            Heard::Nothing => {}
+            Heard::Opened(bytes) => self.opened(now, &bytes, out),
+            Heard::Written => self.written(now, out),
+            Heard::Doubt => {
+                self.writing = None;
+                self.pending = SinkRecord::default();
+                self.file.reopen(now.boot_ms, &self.settings);
+            }
+            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, Stage::Sink))),
+            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, Stage::Sink))),
+        }
+    }
+
+    fn opened(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {
+        self.writing = None;
+        self.pending = SinkRecord::default();
+        match SinkState::read(bytes) {
+            Ok(state) => self.state = state,
+            Err(error) => {
+                let note = Note::LogUnreadable(self.job_id, Stage::Sink, error.to_string());
+                out.push_back(Output::Note(note));
+                self.log.reopen(now.boot_ms + 60_000, &self.settings);
+                return;
+            }
+        }
+        self.log_bytes = bytes.len() as u64;
+        out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Sink)));
+        self.handle_timeout(now, out);
+    }
+
+    /// Takes rows at the cursor of their partition, and no others.
+    pub(crate) fn handle_rows(
+        &mut self,
+        now: Now,
+        from: &Name,
+        rows: &Rows,
+        out: &mut VecDeque<Output>,
+    ) {
+        if rows.epoch != self.epoch || !self.log.is_open() {
+            return;
+        }
+        self.senders.insert(rows.partition, from.clone());
+        let pending = self.pending.cursors.iter().chain(
+            // What is being written comes before what is pending, in time.
+            self.writing.iter().flat_map(|writing| &writing.cursors),
+        );
+        let newest = pending.filter(|(part, _)| *part == rows.partition).map(|(_, next)| *next);
+        let durable = self.state.cursors.get(&rows.partition).copied().unwrap_or(0);
+        let cursor = newest.max().unwrap_or(durable);
+        let to = rows.from + rows.rows.len() as u64;
+        match judge(cursor, rows.from, to) {
+            Verdict::Apply if to > cursor && self.pending.text.len() < MAX_TEXT => {
+                self.take(rows, to);
+                self.commit(now, out);
+            }
+            Verdict::Apply => {}
+            // The owner goes on from what is durable.
+            Verdict::Duplicate | Verdict::Cut | Verdict::Beyond => {
+                self.acknowledge(rows.partition, durable, out);
+            }
+        }
+    }
+
+    fn take(&mut self, rows: &Rows, to: u64) {
+        if self.pending.text.is_empty() {
+            self.pending.next_row =
+                self.writing.as_ref().map_or(self.state.next_row, |writing| writing.next_row);
+        }
+        for row in &rows.rows {
+            self.pending.text.extend(row.line(self.pending.next_row));
+            self.pending.next_row += 1;
+        }
+        self.pending.cursors.retain(|(part, _)| *part != rows.partition);
+        self.pending.cursors.push((rows.partition, to));
+    }
+
+    /// Makes durable where the rows go, if the log is free and the sink has all before them.
+    fn commit(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let first = self.settings.is(Mutant::SinkFirst);
+        let is_free = self.log.is_ready() && self.writing.is_none();
+        if !is_free || self.pending.text.is_empty() || !self.state.tail.is_empty() {
+            return;
+        }
+        let mut record = std::mem::take(&mut self.pending);
+        record.sequence = self.state.sequence + 1;
+        record.epoch = self.epoch;
+        record.offset = self.state.end;
+        if first && self.file.is_ready() {
+            let only = Condition::Length(record.offset);
+            let text = record.text.clone();
+            out.push_back(Output::Store(self.file.append(now.boot_ms, only, text)));
+        }
+        let bytes = encode(&record);
+        let length = self.log_bytes + bytes.len() as u64;
+        let bound = self.settings.log_bytes.max(self.settings.log_factor * self.image_bytes);
+        let ask = if length > bound {
+            let mut state = self.state.clone();
+            state.take(&record);
+            let image = encode(&state.image());
+            self.image_bytes = image.len() as u64;
+            self.log_bytes = self.image_bytes;
+            self.log.replace(now.boot_ms, image)
+        } else {
+            self.log_bytes = length;
+            let only = Condition::Version(self.log.at().version);
+            self.log.append(now.boot_ms, only, bytes)
+        };
+        self.writing = Some(record);
+        out.push_back(Output::Store(ask));
+    }
+
+    /// The record is durable: its rows are acknowledged, and go to the place that it names.
+    fn written(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let Some(record) = self.writing.take() else { return };
+        self.state.take(&record);
+        for (partition, next) in record.cursors {
+            self.acknowledge(partition, next, out);
+        }
+        self.append(now, out);
+    }
+
+    fn acknowledge(&self, partition: Partition, next: u64, out: &mut VecDeque<Output>) {
+        let Some(sender) = self.senders.get(&partition) else { return };
+        let (job, epoch) = (self.job_id, self.epoch);
+        let taken = Message::RowsTaken { job, partition, epoch, next };
+        out.push_back(Output::Send(sender.clone(), taken));
+    }
+
+    /// Appends the next text to the sink, if that ends where the text begins.
+    fn append(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        if !self.file.is_ready() {
+            return;
+        }
+        let Some((offset, text)) = self.state.tail.front() else {
+            return self.commit(now, out);
+        };
+        let blind = self.settings.is(Mutant::BlindSink);
+        let only = if blind { Condition::Always } else { Condition::Length(*offset) };
+        out.push_back(Output::Store(self.file.append(now.boot_ms, only, text.clone())));
+    }
+
+    fn heard_of_file(
+        &mut self,
+        now: Now,
+        heard: Heard,
+        ask: Option<StoreAsk>,
+        out: &mut VecDeque<Output>,
+    ) {
+        out.extend(ask.map(Output::Store));
+        match heard {
+            // In doubt it is opened again: then its bytes say what it has.
+            Heard::Nothing | Heard::Doubt => {}
+            Heard::Opened(bytes) => self.compare(now, &bytes, out),
+            Heard::Written => {
+                self.state.written(self.file.at().length);
+                self.append(now, out);
+            }
+            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, Stage::Sink))),
+            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, Stage::Sink))),
+        }
+    }
+
+    /// The sink's bytes from the first text on that it may lack: those that are there are skipped.
+    fn compare(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {
+        let expected = self.state.tail.iter().flat_map(|(_, text)| text);
+        let is_same = bytes.iter().zip(expected).all(|(one, other)| one == other);
+        let end = self.file.at().length;
+        let first = self.state.tail.front().map_or(self.state.end, |(offset, _)| *offset);
+        let fits = end == first || end == self.state.end || {
+            let mut ends = self.state.tail.iter().map(|(at, text)| at + text.len() as u64);
+            ends.any(|at| at == end)
+        };
+        if !is_same || !fits {
+            out.push_back(Output::Note(Note::SinkDamaged(self.job_id)));
+            self.file.reopen(now.boot_ms + 60_000, &self.settings);
+            return;
+        }
+        self.state.written(end);
+        self.append(now, out);
+    }
+}

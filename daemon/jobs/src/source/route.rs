@@ -1,0 +1,121 @@
+//! What a source knows of one partition: who owns it, and how far each file is there.
+
+use crate::ids::{Epoch, FileKey};
+use crate::message::{CursorsKind, Delta, ToldCursor};
+use crate::settings::Settings;
+use memberd_membership::Name;
+use std::collections::BTreeMap;
+
+/// How far a partition is with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) start: u64,
+    /// What it has made durable; not even the file, if None.
+    pub(crate) durable: Option<u64>,
+    /// Where the next delta begins.
+    pub(crate) sent: u64,
+    /// Whether it is durable there that nothing follows.
+    pub(crate) is_finished: bool,
+}
+
+/// A delta that is not acknowledged.
+#[derive(Debug)]
+pub(super) struct Flight {
+    file: FileKey,
+    to: u64,
+    is_finished: bool,
+    since_ms: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) epoch: Epoch,
+    pub(crate) owner: Option<Name>,
+    /// Whether this owner has told all cursors.
+    pub(crate) is_heard: bool,
+    /// Whether any owner has told them to this process.
+    pub(crate) was_heard: bool,
+    pub(crate) greet_at_ms: u64,
+    /// The owner has no room until then.
+    pub(crate) waits_until_ms: u64,
+    pub(crate) places: BTreeMap<FileKey, Place>,
+    pub(super) flights: Vec<Flight>,
+    /// What goes into the next frame.
+    pub(crate) queued: Vec<Delta>,
+}
+
+impl Route {
+    /// Takes what the owner told of a file.
+    pub(crate) fn told(&mut self, now_ms: u64, told: &ToldCursor, kind: CursorsKind) {
+        let Some(next) = told.next else {
+            // It is announced anew.
+            self.places.remove(&told.file);
+            return;
+        };
+        let place = self.places.entry(told.file).or_insert(Place {
+            start: told.start,
+            durable: None,
+            sent: next,
+            is_finished: false,
+        });
+        place.durable = place.durable.max(told.durable);
+        place.is_finished |= told.is_finished;
+        if kind != CursorsKind::Acknowledged {
+            place.sent = next;
+        }
+        place.sent = place.sent.max(place.durable.unwrap_or(0));
+        let (durable, is_finished) = (place.durable, place.is_finished);
+        let goes_back = kind != CursorsKind::Acknowledged;
+        self.flights.retain(|flight| {
+            let arrived = durable.is_some_and(|durable| durable >= flight.to);
+            let is_there = arrived && (is_finished || !flight.is_finished);
+            flight.file != told.file || !(is_there || goes_back)
+        });
+        if goes_back && durable.is_none_or(|durable| durable < next) {
+            // The owner has it in memory, and will acknowledge it.
+            let (file, to) = (told.file, next);
+            self.flights.push(Flight { file, to, is_finished: false, since_ms: now_ms });
+        }
+    }
+
+    /// The owner tells all cursors now.
+    pub(crate) fn heard(&mut self) {
+        self.is_heard = true;
+        self.was_heard = true;
+        self.places.clear();
+        self.flights.clear();
+    }
+
+    /// A delta leaves.
+    pub(crate) fn sent(&mut self, delta: &Delta, now_ms: u64) {
+        let Some(place) = self.places.get_mut(&delta.file) else { return };
+        place.sent = delta.to;
+        let is_news = delta.to > delta.from || delta.is_finished || place.durable.is_none();
+        if is_news {
+            let (file, to, is_finished) = (delta.file, delta.to, delta.is_finished);
+            self.flights.push(Flight { file, to, is_finished, since_ms: now_ms });
+        }
+    }
+
+    /// Asks for the cursors again if an acknowledgement is overdue.
+    pub(crate) fn expire(&mut self, now_ms: u64, settings: &Settings) {
+        let overdue = |flight: &Flight| flight.since_ms + 2 * settings.retry_ms <= now_ms;
+        if self.is_heard && self.flights.iter().any(overdue) {
+            self.is_heard = false;
+            self.greet_at_ms = now_ms;
+            self.flights.clear();
+        }
+    }
+
+    /// Whether a delta of this file is on its way.
+    pub(crate) fn is_under_way(&self, file: FileKey) -> bool {
+        self.flights.iter().any(|flight| flight.file == file)
+    }
+
+    /// Whether the owner takes another delta with lines of this file now. While it does not, lines
+    /// wait in the file, and come into the next range.
+    pub(crate) fn can_take(&self, file: FileKey, now_ms: u64, settings: &Settings) -> bool {
+        let under_way = self.flights.iter().filter(|flight| flight.file == file).count();
+        self.is_heard && self.waits_until_ms <= now_ms && under_way < settings.unacknowledged.max(1)
+    }
+}

@@ -1,0 +1,159 @@
+//! What a source sends: sums of ranges, and what needs none: new files, ends, gaps, watermarks.
+
+use super::{File, Source};
+use crate::ids::{FileKey, Now, Partition};
+use crate::message::{Delta, Frame, Message};
+use crate::output::{FoldRange, Folded, Output};
+use crate::placement::partition_of;
+use crate::record::GapReason;
+use crate::settings::Mutant;
+use crate::source::route::{Place, Route};
+use crate::watermark::{of_quiet, of_range};
+use std::collections::VecDeque;
+
+impl Source {
+    /// Makes a delta of the sums of a range for each partition that still waits for just that.
+    pub(super) fn queue(&mut self, range: &FoldRange, folded: &Folded) {
+        let (Some(file), Some(looked_ms)) = (self.files.get(&range.file), self.looked_ms) else {
+            return;
+        };
+        let lateness_ms = self.job.spec.lateness_ms;
+        let cap_ms = file.written_after_ms(folded.to).unwrap_or(looked_ms);
+        let watermark = of_range(&self.settings, folded.newest, cap_ms, lateness_ms);
+        // Of the lines in no group one partition is told, whichever it is.
+        let told = partition_of(&range.file.0.to_le_bytes(), self.job.spec.partitions);
+        for partition in &range.partitions {
+            let Some(route) = self.routes.get_mut(usize::from(partition.0)) else { continue };
+            let place = route.places.get(&range.file);
+            let waits = place.is_some_and(|place| place.sent == range.from && !place.is_finished);
+            if !route.is_heard || !waits || folded.to <= range.from {
+                continue;
+            }
+            route.queued.push(Delta {
+                file: range.file,
+                start: file.start.unwrap_or(file.seen.first),
+                from: range.from,
+                to: folded.to,
+                watermark,
+                is_finished: file.seen.is_finished && folded.to >= file.seen.end,
+                gap: None,
+                uncounted: if *partition == told { folded.uncounted } else { 0 },
+                parts: folded.parts.get(partition).cloned().unwrap_or_default(),
+            });
+        }
+    }
+
+    /// Makes deltas of what needs no sums.
+    pub(super) fn queue_without_sums(&mut self, now: Now, speaks: bool) {
+        let Some(looked_ms) = self.looked_ms else { return };
+        let quiet = of_quiet(looked_ms, self.job.spec.lateness_ms);
+        for route in self.routes.iter_mut().filter(|route| route.is_heard) {
+            for (key, file) in &self.files {
+                let Some(start) = file.start else { continue };
+                let is_quiet = file.quiet_since_ms + self.settings.quiet_ms <= now.boot_ms;
+                let watermark = if is_quiet { quiet } else { i64::MIN };
+                let delta = match route.places.get(key) {
+                    None => announce(route, *key, start),
+                    Some(place) if place.is_finished => continue,
+                    Some(place) => without_sums(route, *key, file, *place, (watermark, speaks)),
+                };
+                route.queued.extend(delta);
+            }
+        }
+    }
+
+    pub(super) fn send_queued(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        for part in 0..self.routes.len() {
+            let deltas = std::mem::take(&mut self.routes[part].queued);
+            if deltas.is_empty() {
+                continue;
+            }
+            for delta in &deltas {
+                self.routes[part].sent(delta, now.boot_ms);
+            }
+            self.send(part, deltas, out);
+        }
+    }
+
+    /// Tells partitions how far event time is for files that they do not know.
+    pub(super) fn send_presences(&mut self, out: &mut VecDeque<Output>) {
+        for part in 0..self.routes.len() {
+            if self.routes[part].is_heard {
+                self.send(part, Vec::new(), out);
+            }
+        }
+    }
+
+    fn send(&self, part: usize, deltas: Vec<Delta>, out: &mut VecDeque<Output>) {
+        let route = &self.routes[part];
+        let Some(owner) = &route.owner else { return };
+        let frame = Frame {
+            job: self.job_id,
+            partition: Partition(u16::try_from(part).unwrap_or(u16::MAX)),
+            epoch: route.epoch,
+            presence: self.presence(route),
+            deltas,
+        };
+        out.push_back(Output::Send(owner.clone(), Message::Frame(frame)));
+    }
+
+    /// No line of a file that this partition does not know is older than this, unless it is late.
+    /// None while there is such a file of which nobody knows how long it has been there.
+    fn presence(&self, route: &Route) -> Option<i64> {
+        let mut least = self.looked_ms?;
+        let known =
+            |key: &FileKey| route.places.get(key).is_some_and(|place| place.durable.is_some());
+        for (_, file) in self.files.iter().filter(|(key, _)| !known(key)) {
+            if !self.settings.is(Mutant::NoAnnouncing) {
+                least = least.min(file.since_ms?);
+            }
+        }
+        Some(least.saturating_sub(self.job.spec.lateness_ms))
+    }
+}
+
+/// A file that the partition does not know.
+fn announce(route: &mut Route, key: FileKey, start: u64) -> Option<Delta> {
+    route.places.insert(key, Place { start, durable: None, sent: start, is_finished: false });
+    Some(empty(key, start, start, i64::MIN))
+}
+
+/// What there is to say of a file that needs no sums.
+fn without_sums(
+    route: &Route,
+    key: FileKey,
+    file: &File,
+    place: Place,
+    (watermark, speaks): (i64, bool),
+) -> Option<Delta> {
+    let nothing = empty(key, place.start, place.sent, watermark);
+    let seen = &file.seen;
+    if place.sent < seen.lost_below {
+        let is_finished = seen.is_finished && seen.lost_below >= seen.end;
+        let gap = Some(GapReason::Deleted);
+        return Some(Delta { to: seen.lost_below, is_finished, gap, ..nothing });
+    }
+    if place.sent < seen.end || route.is_under_way(key) {
+        return None;
+    }
+    if seen.is_finished {
+        // It was gone when this process came: what followed the cursor is not known.
+        let gap = file.is_unseen.then_some(GapReason::Deleted);
+        return Some(Delta { is_finished: true, gap, ..nothing });
+    }
+    (speaks && watermark > i64::MIN).then_some(nothing)
+}
+
+fn empty(file: FileKey, start: u64, at: u64, watermark: i64) -> Delta {
+    Delta {
+        file,
+        start,
+        from: at,
+        to: at,
+        watermark,
+        is_finished: false,
+        gap: None,
+        uncounted: 0,
+        parts: Vec::new(),
+    }
+}

@@ -1,0 +1,217 @@
+//! The state of a partition: what its log adds up to. Owns cursors, sums and rows.
+//!
+//! The owner changes it by the very records that it writes, so what is in memory and what a
+//! successor reads cannot differ.
+
+use crate::cursor::Cursor;
+use crate::ids::{Epoch, FileId};
+use crate::record::{Entry, Image, Record, RecordError, Row, WindowImage, entries};
+use crate::sums::{Sums, SumsError};
+use memberd_membership::Name;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Why a log is no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Its bytes are no records.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Its sums cannot be added.
+    #[error(transparent)]
+    Sums(#[from] SumsError),
+}
+
+/// A window that is not given up.
+#[derive(Debug, Clone)]
+pub struct Window<T> {
+    /// Its sums.
+    pub table: T,
+    /// The newest revision that has rows. None: it has not closed.
+    pub revision: Option<u32>,
+}
+
+/// What a log adds up to.
+#[derive(Debug, Clone)]
+pub struct State<T> {
+    /// The newest record.
+    pub sequence: u64,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// How far each file is counted.
+    pub cursors: BTreeMap<FileId, Cursor>,
+    /// What members said of files that are not known here.
+    pub presences: BTreeMap<Name, i64>,
+    /// Windows by their begin, in milliseconds since 1970.
+    pub windows: BTreeMap<i64, Window<T>>,
+    /// Windows that end at or before this are closed.
+    pub watermark: i64,
+    /// Lines that came after their window was given up.
+    pub late: u64,
+    /// Lines in no group.
+    pub uncounted: u64,
+    /// The number of the first of `rows`.
+    pub first_row: u64,
+    /// Rows that the sink is not known to have.
+    pub rows: VecDeque<Row>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> State<T> {
+        State {
+            sequence: 0,
+            epoch: Epoch::default(),
+            cursors: BTreeMap::new(),
+            presences: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            watermark: i64::MIN,
+            late: 0,
+            uncounted: 0,
+            first_row: 0,
+            rows: VecDeque::new(),
+        }
+    }
+}
+
+/// When windows close and are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowTimes {
+    /// How long a window is, in milliseconds.
+    pub every_ms: i64,
+    /// How long a closed one takes late lines, in milliseconds.
+    pub retain_ms: i64,
+}
+
+impl WindowTimes {
+    /// Whether a window is closed at a watermark.
+    #[must_use]
+    pub fn is_closed(self, window: i64, watermark: i64) -> bool {
+        window.saturating_add(self.every_ms) <= watermark
+    }
+
+    /// Whether a window is given up at a watermark: its lines only count as late.
+    #[must_use]
+    pub fn is_given_up(self, window: i64, watermark: i64) -> bool {
+        window.saturating_add(self.every_ms).saturating_add(self.retain_ms) <= watermark
+    }
+}
+
+impl<T> State<T> {
+    /// Reads a log.
+    ///
+    /// # Errors
+    /// When the bytes are no log of a partition, or not of this query.
+    pub fn read<S: Sums<Table = T>>(
+        sums: &S,
+        times: WindowTimes,
+        log: &[u8],
+    ) -> Result<Self, StateError> {
+        let mut state = State::default();
+        for entry in entries(log)? {
+            match entry {
+                Entry::Image(image) => state = State::of_image(sums, image)?,
+                Entry::Record(record) if record.sequence != state.sequence + 1 => {
+                    return Err(RecordError::Order(record.sequence).into());
+                }
+                Entry::Record(record) => {
+                    state.add(sums, &record.sums)?;
+                    state.take(times, &record);
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// Adds the sums of a record.
+    pub(crate) fn add<S: Sums<Table = T>>(
+        &mut self,
+        sums: &S,
+        windows: &[(i64, Vec<Vec<u8>>)],
+    ) -> Result<(), SumsError> {
+        for (window, pieces) in windows {
+            let window = self
+                .windows
+                .entry(*window)
+                .or_insert_with(|| Window { table: sums.empty(), revision: None });
+            for piece in pieces {
+                sums.add(&mut window.table, piece)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all of a record but its sums.
+    pub(crate) fn take(&mut self, times: WindowTimes, record: &Record) {
+        self.sequence = record.sequence;
+        self.epoch = record.epoch;
+        self.cursors.extend(record.cursors.iter().cloned());
+        let presences = record.presences.iter();
+        self.presences.extend(presences.map(|(name, at)| (name.clone(), *at)));
+        self.late += record.late;
+        self.uncounted += record.uncounted;
+        self.watermark = record.watermark;
+        for (window, revision) in &record.closed {
+            if let Some(window) = self.windows.get_mut(window) {
+                window.revision = Some(*revision);
+            }
+        }
+        self.windows.retain(|window, _| !times.is_given_up(*window, record.watermark));
+        self.rows.extend(record.rows.iter().cloned());
+    }
+
+    /// The number that the next row will have.
+    #[must_use]
+    pub fn next_row(&self) -> u64 {
+        self.first_row + u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The sink has all rows below this number.
+    pub(crate) fn rows_taken(&mut self, next: u64) {
+        while self.first_row < next && self.rows.pop_front().is_some() {
+            self.first_row += 1;
+        }
+    }
+
+    /// All of it, to replace the log.
+    pub(crate) fn image<S: Sums<Table = T>>(&self, sums: &S) -> Image {
+        let window = |(window, of): (&i64, &Window<T>)| WindowImage {
+            window: *window,
+            revision: of.revision,
+            sums: sums.bytes(&of.table),
+        };
+        Image {
+            sequence: self.sequence,
+            epoch: self.epoch,
+            cursors: self.cursors.iter().map(|(file, at)| (file.clone(), *at)).collect(),
+            presences: self.presences.clone(),
+            windows: self.windows.iter().map(window).collect(),
+            watermark: self.watermark,
+            late: self.late,
+            uncounted: self.uncounted,
+            first_row: self.first_row,
+            rows: self.rows.iter().cloned().collect(),
+        }
+    }
+
+    fn of_image<S: Sums<Table = T>>(sums: &S, image: Image) -> Result<Self, SumsError> {
+        let mut windows = BTreeMap::new();
+        for WindowImage { window, revision, sums: pieces } in image.windows {
+            let mut table = sums.empty();
+            for piece in pieces {
+                sums.add(&mut table, &piece)?;
+            }
+            windows.insert(window, Window { table, revision });
+        }
+        Ok(State {
+            sequence: image.sequence,
+            epoch: image.epoch,
+            cursors: image.cursors.into_iter().collect(),
+            presences: image.presences,
+            windows,
+            watermark: image.watermark,
+            late: image.late,
+            uncounted: image.uncounted,
+            first_row: image.first_row,
+            rows: image.rows.into(),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! What is summed. The protocol knows windows and bytes; what is in them is behind a trait.
+
+use memberd_membership::Name;
+
+/// Sums that cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SumsError {
+    /// The bytes are no sums of this query.
+    #[error("these are no sums of this query: {0}")]
+    Malformed(String),
+    /// There is no room. The job waits, and says so.
+    #[error("the sums have no room: {0}")]
+    Full(String),
+}
+
+/// One row of a window, as texts that are already escaped: neither has a newline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SumRow {
+    /// The key's columns, with tabs between them.
+    pub key: Vec<u8>,
+    /// The values' columns, with tabs between them.
+    pub values: Vec<u8>,
+}
+
+/// A query's way to sum. Adding must be exact, and the same in every order: recovery adds in
+/// another one, and the rows must not change by a bit. Sums of floating point are not.
+pub trait Sums {
+    /// The sums of one window in one partition.
+    type Table;
+
+    /// No sums.
+    fn empty(&self) -> Self::Table;
+
+    /// Whether these bytes, which came from `member`, are sums of this window.
+    ///
+    /// # Errors
+    /// When they are not. Nothing of their delta is then taken.
+    fn check(&self, member: &Name, window: i64, sums: &[u8]) -> Result<(), SumsError>;
+
+    /// Adds bytes that were checked, or that [`Sums::bytes`] made.
+    ///
+    /// # Errors
+    /// When they cannot be read, or there is no room. The table may then lack some of them.
+    fn add(&self, table: &mut Self::Table, sums: &[u8]) -> Result<(), SumsError>;
+
+    /// The table as bytes, in pieces. Adding all of them to an empty table makes it again.
+    fn bytes(&self, table: &Self::Table) -> Vec<Vec<u8>>;
+
+    /// The rows, in the order of their keys.
+    fn rows(&self, window: i64, table: &Self::Table) -> Vec<SumRow>;
+
+    /// About how many bytes of memory the table takes.
+    fn weight(&self, table: &Self::Table) -> usize;
+}

@@ -1,0 +1,343 @@
+//! One member's part in all jobs: the source of each, and the stages that the table gives it.
+//! Owns them, and hands every input to the part that it concerns.
+
+use crate::ids::{Epoch, FileKey, JobId, MemberId, Now, Partition, Stage};
+use crate::message::Message;
+use crate::output::{Folded, Note, Output};
+use crate::owner::Owner;
+use crate::settings::Settings;
+use crate::sink::Sink;
+use crate::source::{Acknowledged, Look, Source};
+use crate::state::State;
+use crate::store::{AskId, JobFile, StoreAnswer};
+use crate::sums::Sums;
+use crate::table::{Job, JobSpec, Table};
+use memberd_membership::Name;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+/// What makes the sums of a job.
+pub type MakeSums<S> = fn(&JobSpec) -> Option<S>;
+
+/// What a job has here.
+struct Here<S: Sums> {
+    sums: Arc<S>,
+    source: Source,
+    owners: BTreeMap<Partition, Owner<S>>,
+    sink: Option<Sink>,
+    /// The newest epoch that each stage had here and has no more.
+    ended: BTreeMap<Stage, Epoch>,
+}
+
+/// One member's part.
+///
+/// Its host hands it inputs together with the time. After each it asks [`Worker::poll_output`]
+/// until there is no more, and [`Worker::due_ms`] when to wake it. Nothing in it waits, and
+/// nothing in it must survive: what must is in the logs.
+pub struct Worker<S: Sums> {
+    settings: Arc<Settings>,
+    own: MemberId,
+    make: MakeSums<S>,
+    table: Arc<Table>,
+    leader: Option<(u32, Name)>,
+    jobs: BTreeMap<JobId, Here<S>>,
+    outputs: VecDeque<Output>,
+}
+
+impl<S: Sums> fmt::Debug for Worker<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.debug_struct("Worker").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl<S: Sums> Worker<S> {
+    /// A member that has just started. `make` makes the sums of a job; a job of which it makes
+    /// none does not run here.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, own: MemberId, make: MakeSums<S>) -> Self {
+        Worker {
+            settings,
+            own,
+            make,
+            table: Arc::default(),
+            leader: None,
+            jobs: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Worker::handle_timeout`] has something to do, in milliseconds since boot.
+    #[must_use]
+    pub fn due_ms(&self) -> u64 {
+        let of_job = |here: &Here<S>| {
+            let owners = here.owners.values().map(Owner::due_ms).min().unwrap_or(u64::MAX);
+            let sink = here.sink.as_ref().map_or(u64::MAX, Sink::due_ms);
+            owners.min(sink).min(here.source.due_ms())
+        };
+        self.jobs.values().map(of_job).min().unwrap_or(u64::MAX)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let out = &mut self.outputs;
+        for here in self.jobs.values_mut() {
+            here.source.handle_timeout(now, out);
+            for owner in here.owners.values_mut().filter(|owner| owner.due_ms() <= now.boot_ms) {
+                owner.handle_timeout(now, out);
+            }
+            if let Some(sink) = here.sink.as_mut().filter(|sink| sink.due_ms() <= now.boot_ms) {
+                sink.handle_timeout(now, out);
+            }
+        }
+        self.after();
+    }
+
+    /// Takes a look at the files of a job.
+    pub fn handle_look(&mut self, now: Now, job: JobId, look: &Look) {
+        if let Some(here) = self.jobs.get_mut(&job) {
+            here.source.handle_look(now, look, &mut self.outputs);
+        }
+    }
+
+    /// Takes sums that were asked for: of each range, or None if it cannot be read.
+    pub fn handle_folded(&mut self, now: Now, job: JobId, number: u64, folded: &[Option<Folded>]) {
+        if let Some(here) = self.jobs.get_mut(&job) {
+            here.source.handle_folded(now, number, folded, &mut self.outputs);
+        }
+    }
+
+    /// Takes an answer about a log or a sink.
+    pub fn handle_store(&mut self, now: Now, id: AskId, file: JobFile, answer: StoreAnswer) {
+        let out = &mut self.outputs;
+        match file {
+            JobFile::Log(job, Stage::Partition(partition)) => {
+                let here = self.jobs.get_mut(&job);
+                if let Some(owner) = here.and_then(|here| here.owners.get_mut(&partition)) {
+                    owner.handle_store(now, id, answer, out);
+                }
+            }
+            JobFile::Log(job, Stage::Sink) | JobFile::Sink(job) => {
+                let here = self.jobs.get_mut(&job);
+                if let Some(sink) = here.and_then(|here| here.sink.as_mut()) {
+                    sink.handle_store(now, (id, file), answer, out);
+                }
+            }
+            JobFile::Table => {}
+        }
+        self.after();
+    }
+
+    /// Takes what a member said.
+    pub fn handle_message(&mut self, now: Now, from: &Name, message: Message) {
+        let out = &mut self.outputs;
+        match message {
+            Message::Table(table) => self.handle_table(now, table),
+            Message::Beat { term, version } => self.handle_beat(from, term, version),
+            Message::Hello { job, partition, epoch } => {
+                if let Some(owner) = owner(&mut self.jobs, job, partition)
+                    && owner.epoch() == epoch
+                {
+                    owner.handle_hello(from, out);
+                }
+            }
+            Message::Frame(frame) => {
+                if let Some(owner) = owner(&mut self.jobs, frame.job, frame.partition) {
+                    owner.handle_frame(now, from, frame, out);
+                }
+            }
+            Message::Cursors(cursors) => {
+                if let Some(here) = self.jobs.get_mut(&cursors.job) {
+                    here.source.handle_cursors(now, &cursors, out);
+                }
+            }
+            Message::Rows(rows) => {
+                let here = self.jobs.get_mut(&rows.job);
+                if let Some(sink) = here.and_then(|here| here.sink.as_mut()) {
+                    sink.handle_rows(now, from, &rows, out);
+                }
+            }
+            Message::RowsTaken { job, partition, epoch, next } => {
+                if let Some(owner) = owner(&mut self.jobs, job, partition) {
+                    owner.handle_rows_taken(now, epoch, next, out);
+                }
+            }
+            Message::AskTable | Message::Opened { .. } => {}
+        }
+        self.after();
+    }
+
+    fn handle_beat(&mut self, from: &Name, term: u32, version: u64) {
+        if self.leader.as_ref().is_none_or(|(known, _)| *known < term) {
+            self.leader = Some((term, from.clone()));
+            for (id, here) in &self.jobs {
+                for (stage, epoch) in here.open() {
+                    let opened = Message::Opened { job: *id, stage, epoch };
+                    self.outputs.push_back(Output::Send(from.clone(), opened));
+                }
+            }
+        }
+        if version > self.table.version {
+            self.outputs.push_back(Output::Send(from.clone(), Message::AskTable));
+        }
+    }
+
+    /// Begins and ends what a newer table says.
+    fn handle_table(&mut self, now: Now, table: Arc<Table>) {
+        if table.version <= self.table.version {
+            return;
+        }
+        self.jobs.retain(|id, _| table.jobs.get(id).is_some_and(|job| !job.is_cancelled));
+        for (id, job) in table.jobs.iter().filter(|(_, job)| !job.is_cancelled) {
+            let job = Arc::new(job.clone());
+            if !self.jobs.contains_key(id) {
+                let Some(sums) = (self.make)(&job.spec) else { continue };
+                let settings = Arc::clone(&self.settings);
+                let source = Source::new(settings, *id, Arc::clone(&job));
+                let here = Here {
+                    sums: Arc::new(sums),
+                    source,
+                    owners: BTreeMap::new(),
+                    sink: None,
+                    ended: BTreeMap::new(),
+                };
+                self.jobs.insert(*id, here);
+            }
+            if let Some(here) = self.jobs.get_mut(id) {
+                here.obey(now, (&self.settings, &self.own, *id), &job, &mut self.outputs);
+            }
+        }
+        self.table = table;
+        self.handle_timeout(now);
+    }
+
+    /// Drops the stages that have ended, and tells the leader of those that are open now.
+    fn after(&mut self) {
+        for here in self.jobs.values_mut() {
+            let ended = &mut here.ended;
+            here.owners.retain(|partition, owner| {
+                if owner.has_ended() {
+                    ended.insert(Stage::Partition(*partition), owner.epoch());
+                }
+                !owner.has_ended()
+            });
+            if let Some(sink) = here.sink.take_if(|sink| sink.has_ended()) {
+                ended.insert(Stage::Sink, sink.epoch());
+            }
+        }
+        let Some((_, leader)) = &self.leader else { return };
+        let mut opened = Vec::new();
+        for output in &self.outputs {
+            if let Output::Note(Note::Opened(job, stage)) = output
+                && let Some(epoch) = self.jobs.get(job).and_then(|here| here.epoch(*stage))
+            {
+                let message = Message::Opened { job: *job, stage: *stage, epoch };
+                opened.push(Output::Send(leader.clone(), message));
+            }
+        }
+        self.outputs.extend(opened);
+    }
+
+    /// The newest table that it has seen.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The state of a partition, with what is on its way into the log. None if it is not open here.
+    #[must_use]
+    pub fn state(&self, job: JobId, partition: Partition) -> Option<&State<S::Table>> {
+        let owner = self.jobs.get(&job)?.owners.get(&partition)?;
+        owner.is_open().then(|| owner.state())
+    }
+
+    /// About how many bytes the sums of each partition take here.
+    pub fn weights(&self) -> impl Iterator<Item = (JobId, Partition, usize)> {
+        self.jobs.iter().flat_map(|(id, here)| {
+            let owners = here.owners.iter();
+            owners.map(|(partition, owner)| (*id, *partition, owner.weight()))
+        })
+    }
+
+    /// What the source of a job knows to be durable.
+    #[must_use]
+    pub fn acknowledged(&self, job: JobId) -> Acknowledged {
+        self.jobs.get(&job).map_or_else(Vec::new, |here| here.source.acknowledged())
+    }
+
+    /// Below this, bytes of a file are durable in all partitions. A host that keeps a deleted file
+    /// open may let go of them.
+    #[must_use]
+    pub fn released(&self, job: JobId, file: FileKey) -> u64 {
+        self.jobs.get(&job).map_or(0, |here| here.source.released(file))
+    }
+}
+
+fn owner<S: Sums>(
+    jobs: &mut BTreeMap<JobId, Here<S>>,
+    job: JobId,
+    partition: Partition,
+) -> Option<&mut Owner<S>> {
+    jobs.get_mut(&job)?.owners.get_mut(&partition)
+}
+
+impl<S: Sums> Here<S> {
+    fn epoch(&self, stage: Stage) -> Option<Epoch> {
+        match stage {
+            Stage::Partition(partition) => self.owners.get(&partition).map(Owner::epoch),
+            Stage::Sink => self.sink.as_ref().map(Sink::epoch),
+        }
+    }
+
+    /// The stages that are open, and their epochs.
+    fn open(&self) -> Vec<(Stage, Epoch)> {
+        let open = self.owners.iter().filter(|(_, owner)| owner.is_open());
+        let mut open: Vec<(Stage, Epoch)> =
+            open.map(|(partition, owner)| (Stage::Partition(*partition), owner.epoch())).collect();
+        let sink = self.sink.as_ref().filter(|sink| sink.is_open());
+        open.extend(sink.map(|sink| (Stage::Sink, sink.epoch())));
+        open
+    }
+
+    /// Owns what the table gives to this very stay of the member, and nothing else.
+    fn obey(
+        &mut self,
+        now: Now,
+        (settings, own, id): (&Arc<Settings>, &MemberId, JobId),
+        job: &Arc<Job>,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.source.handle_job(Arc::clone(job));
+        for (stage, assignment) in &job.stages {
+            let is_own = assignment.owner == *own;
+            let known = self.epoch(*stage);
+            let ended = self.ended.get(stage).is_some_and(|ended| *ended >= assignment.epoch);
+            match stage {
+                Stage::Partition(partition) if !is_own => {
+                    self.owners.remove(partition);
+                }
+                Stage::Sink if !is_own => self.sink = None,
+                _ if known == Some(assignment.epoch) || ended => {}
+                Stage::Partition(partition) => {
+                    let sums = Arc::clone(&self.sums);
+                    let place = (id, *partition);
+                    let settings = Arc::clone(settings);
+                    let job = Arc::clone(job);
+                    let owner = Owner::new(settings, sums, place, assignment.epoch, job);
+                    self.owners.insert(*partition, owner);
+                }
+                Stage::Sink => {
+                    self.sink = Some(Sink::new(Arc::clone(settings), id, assignment.epoch));
+                }
+            }
+        }
+        for owner in self.owners.values_mut() {
+            owner.handle_job(now, Arc::clone(job), out);
+        }
+    }
+}

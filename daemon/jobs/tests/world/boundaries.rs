@@ -1,0 +1,110 @@
+//! A short run without other faults, and a crash at each input and output of it: of the machine
+//! whose it is, of others with it, of the leader too; or all of these stop, and wake as zombies.
+//! However that goes, every line is counted once.
+//!
+//! `MEMBERD_SIM_SEEDS=1 cargo test -p memberd-jobs --test world boundary` takes every boundary; CI
+//! takes some.
+
+use super::faults::CrashAt;
+use super::setup::Setup;
+use super::sim::World;
+use super::story::{self, SECOND_US};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+/// How many boundaries CI takes of a run.
+const SOME: u64 = 100;
+
+fn world(crash_at: Option<CrashAt>) -> World {
+    let mut setup = Setup::draw(3);
+    setup.machines = 6;
+    setup.spec.partitions = 3;
+    setup.spec.every_ms = 700;
+    setup.spec.lateness_ms = 300;
+    setup.spec.retain_ms = 20_000;
+    (setup.losses, setup.doubles, setup.refusals) = (0.0, 0.0, 0.0);
+    setup.write_us = 150_000;
+    let mut world = World::new(setup);
+    world.crash_at = crash_at;
+    world
+}
+
+/// How many inputs and outputs the run has.
+fn boundaries() -> u64 {
+    let mut world = world(None);
+    world.run(4 * SECOND_US);
+    world.boundary
+}
+
+fn crash_everywhere(others: usize, leader: bool, zombies: bool) {
+    let all = boundaries();
+    let step = if super::number("MEMBERD_SIM_SEEDS").is_some() { 1 } else { all / SOME };
+    let mut runs = 0;
+    for boundary in (1..=all).step_by(step.max(1) as usize) {
+        let mut world = world(Some(CrashAt { boundary, others, leader, zombies, then: None }));
+        world.run(4 * SECOND_US);
+        assert!(world.crash_at.is_none(), "boundary {boundary} did not come");
+        story::end(&mut world);
+        if let Some(broken) = world.broken {
+            panic!("boundary {boundary} of {all}, {others} others, {leader}, {zombies}: {broken}");
+        }
+        runs += 1;
+    }
+    println!("{runs} of {all} boundaries, {others} others, leader {leader}, zombies {zombies}");
+}
+
+/// A second crash while the first is recovered from: one that never came is no failure.
+#[test]
+fn two_crashes_may_come_at_any_two_boundaries() {
+    let all = boundaries();
+    let rng = &mut SmallRng::seed_from_u64(1);
+    let (mut runs, mut second) = (0, 0);
+    for _ in 0..super::number("MEMBERD_SIM_SEEDS").unwrap_or(SOME) {
+        let draw = |rng: &mut SmallRng, boundary| CrashAt {
+            boundary,
+            others: rng.random_range(0..2),
+            leader: rng.random_bool(0.5),
+            zombies: rng.random_bool(0.3),
+            then: None,
+        };
+        let first = rng.random_range(1..=all);
+        let next = first + rng.random_range(1..400);
+        let then = Some(Box::new(draw(rng, next)));
+        let crash = CrashAt { then, ..draw(rng, first) };
+        let mut world = world(Some(crash.clone()));
+        world.run(5 * SECOND_US);
+        second += u64::from(world.crash_at.is_none());
+        story::end(&mut world);
+        if let Some(broken) = world.broken {
+            panic!("{crash:?} of {all}: {broken}");
+        }
+        runs += 1;
+    }
+    println!("{runs} pairs of {all} boundaries, of which {second} came");
+    assert!(2 * second > runs, "hardly any second crash");
+}
+
+#[test]
+fn one_worker_may_crash_at_any_boundary() {
+    crash_everywhere(0, false, false);
+}
+
+#[test]
+fn two_workers_may_crash_at_any_boundary() {
+    crash_everywhere(1, false, false);
+}
+
+#[test]
+fn three_workers_may_crash_at_any_boundary() {
+    crash_everywhere(2, false, false);
+}
+
+#[test]
+fn three_and_the_leader_may_crash_at_any_boundary() {
+    crash_everywhere(2, true, false);
+}
+
+#[test]
+fn three_and_the_leader_may_wake_as_zombies() {
+    crash_everywhere(2, true, true);
+}

@@ -1,0 +1,68 @@
+//! How a world is built: drawn from its seed. Plain values.
+
+use memberd_jobs::{JobSpec, Mutant, OnFailed, Settings};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+pub struct Setup {
+    pub seed: u64,
+    pub machines: usize,
+    pub settings: Settings,
+    pub spec: JobSpec,
+    /// The chance that a message or an answer is lost.
+    pub losses: f64,
+    /// The chance that it comes twice.
+    pub doubles: f64,
+    /// The chance that the file system does something else than it should.
+    pub refusals: f64,
+    /// The longest time between two lines of a machine, in microseconds.
+    pub write_us: u64,
+    /// Whether files rotate and are deleted before they are read.
+    pub loses_bytes: bool,
+}
+
+impl Setup {
+    pub fn draw(seed: u64) -> Setup {
+        let rng = &mut SmallRng::seed_from_u64(seed ^ 0x5e7);
+        let bad = rng.random_bool(0.7);
+        let settings = Settings {
+            look_ms: rng.random_range(50..200),
+            retry_ms: rng.random_range(300..800),
+            quiet_ms: rng.random_range(500..2_000),
+            beat_ms: 300,
+            settle_ms: rng.random_range(1_000..5_000),
+            range_bytes: rng.random_range(1_000..6_000),
+            rows: rng.random_range(3..60),
+            log_bytes: rng.random_range(500..8_000),
+            sums_bytes: 200_000,
+            ..Settings::default()
+        };
+        let spec = JobSpec {
+            name: "shop".to_owned(),
+            query: "count".to_owned(),
+            partitions: rng.random_range(1..6),
+            every_ms: rng.random_range(500..3_000),
+            lateness_ms: rng.random_range(200..2_500),
+            retain_ms: rng.random_range(1_000..40_000),
+            commit_ms: rng.random_range(50..400),
+            on_failed: [OnFailed::Exclude, OnFailed::Wait][rng.random_range(0..2)],
+            copies: 5,
+        };
+        Setup {
+            seed,
+            machines: rng.random_range(5..8),
+            settings,
+            spec,
+            losses: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
+            doubles: if bad { rng.random_range(0.0..0.05) } else { 0.0 },
+            refusals: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
+            write_us: rng.random_range(40_000..300_000),
+            loses_bytes: rng.random_bool(0.3),
+        }
+    }
+
+    pub fn with(mut self, mutant: Option<Mutant>) -> Setup {
+        self.settings.mutant = mutant;
+        self
+    }
+}

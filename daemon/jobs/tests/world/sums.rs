@@ -1,0 +1,109 @@
+//! The sums of the simulated jobs: a count and a total for each key. They do with integers what
+//! `memberd_streams` does, in little time; with floats they are a mutant.
+
+use super::lines::Line;
+use memberd_jobs::{JobSpec, Name, SumRow, Sums, SumsError};
+use std::collections::BTreeMap;
+
+/// What a key has. The total is in tenths; a mutant adds them as floats.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Group {
+    pub count: u64,
+    pub tenths: i64,
+    pub float: f64,
+}
+
+impl Group {
+    pub fn add(&mut self, other: Group) {
+        self.count += other.count;
+        self.tenths += other.tenths;
+        self.float += other.float;
+    }
+
+    pub fn of(line: &Line) -> Group {
+        Group { count: 1, tenths: line.tenths, float: line.tenths as f64 * 0.1 }
+    }
+}
+
+pub type Groups = BTreeMap<u8, Group>;
+
+/// How a job sums.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting {
+    pub floats: bool,
+}
+
+const SIZE: usize = 17;
+
+impl Counting {
+    pub fn make(spec: &JobSpec) -> Option<Counting> {
+        Some(Counting { floats: spec.query == "floats" })
+    }
+
+    pub fn encode(self, groups: &Groups) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (key, group) in groups {
+            bytes.push(*key);
+            bytes.extend_from_slice(&group.count.to_le_bytes());
+            let total = if self.floats { group.float.to_bits() } else { group.tenths as u64 };
+            bytes.extend_from_slice(&total.to_le_bytes());
+        }
+        bytes
+    }
+
+    pub fn decode(self, bytes: &[u8]) -> Groups {
+        let group = |bytes: &[u8]| {
+            let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+            let (count, total) = (number(1), number(9));
+            let group = match self.floats {
+                true => Group { count, float: f64::from_bits(total), tenths: 0 },
+                false => Group { count, tenths: total as i64, float: 0.0 },
+            };
+            (bytes[0], group)
+        };
+        bytes.chunks_exact(SIZE).map(group).collect()
+    }
+
+    pub fn row(self, key: u8, group: Group) -> SumRow {
+        let Group { count, tenths, float } = group;
+        let values = match self.floats {
+            true => format!("{count}\t{float:?}"),
+            false => format!("{count}\t{}.{}", tenths / 10, tenths % 10),
+        };
+        SumRow { key: format!("k{key}").into_bytes(), values: values.into_bytes() }
+    }
+}
+
+impl Sums for Counting {
+    type Table = Groups;
+
+    fn empty(&self) -> Groups {
+        Groups::new()
+    }
+
+    fn check(&self, _: &Name, _: i64, sums: &[u8]) -> Result<(), SumsError> {
+        match sums.len() % SIZE {
+            0 => Ok(()),
+            _ => Err(SumsError::Malformed("cut off".to_owned())),
+        }
+    }
+
+    fn add(&self, table: &mut Groups, sums: &[u8]) -> Result<(), SumsError> {
+        for (key, group) in self.decode(sums) {
+            table.entry(key).or_default().add(group);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, table: &Groups) -> Vec<Vec<u8>> {
+        vec![self.encode(table)]
+    }
+
+    fn rows(&self, _: i64, table: &Groups) -> Vec<SumRow> {
+        table.iter().map(|(key, group)| self.row(*key, *group)).collect()
+    }
+
+    fn weight(&self, table: &Groups) -> usize {
+        table.len() * 32
+    }
+}
