@@ -215,46 +215,30 @@ impl Config {
     /// of all others that differ: they need a restart.
     pub fn reload(&self, new: Config) -> (Config, Vec<&'static str>) {
         let asked = new.settings();
-        let Config {
-            tags,
-            introducers,
-            join_on_start,
-            log_files,
-            follow_links,
-            journal,
-            journal_namespaces,
-            log_level,
-            log_searches,
-            copies,
-            search,
-            key_file,
-            key_is_credential,
-            key_place,
-            files,
-            streams,
-            ..
-        } = new;
-        let Files { repair_after, webhdfs, webhdfs_may, webhdfs_shares, .. } = files;
-        let files =
-            Files { repair_after, webhdfs, webhdfs_may, webhdfs_shares, ..self.files.clone() };
-        let search = SearchSocket { restriction: search.restriction, ..self.search.clone() };
+        let files = Files {
+            repair_after: new.files.repair_after,
+            webhdfs: new.files.webhdfs,
+            webhdfs_may: new.files.webhdfs_may,
+            webhdfs_shares: new.files.webhdfs_shares,
+            ..self.files.clone()
+        };
         let new = Config {
-            tags,
-            introducers,
-            join_on_start,
-            log_files,
-            follow_links,
-            journal,
-            journal_namespaces,
-            log_level,
-            log_searches,
-            copies,
-            search,
-            key_file,
-            key_is_credential,
-            key_place,
+            tags: new.tags,
+            introducers: new.introducers,
+            join_on_start: new.join_on_start,
+            log_files: new.log_files,
+            follow_links: new.follow_links,
+            journal: new.journal,
+            journal_namespaces: new.journal_namespaces,
+            log_level: new.log_level,
+            log_searches: new.log_searches,
+            copies: new.copies,
+            search: SearchSocket { restriction: new.search.restriction, ..self.search.clone() },
+            key_file: new.key_file,
+            key_is_credential: new.key_is_credential,
+            key_place: new.key_place,
             files,
-            streams,
+            streams: new.streams,
             ..self.clone()
         };
         let kept = differences(new.settings(), asked).map(|(has, _)| has.key).collect();

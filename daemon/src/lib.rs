@@ -21,6 +21,7 @@ pub mod durable;
 pub mod exit;
 pub mod files;
 pub mod keys;
+mod links;
 pub mod lock;
 pub mod log;
 pub mod membership;

@@ -43,7 +43,7 @@ pub enum Wish {
         retry: bool,
     },
     /// To hand over, to this member or to the next.
-    HandOver(#[serde(with = "forms::optional_name")] Option<Name>),
+    HandOver(Option<Name>),
     /// To have a share of replicated files, or to have it no more.
     Share(ShareChange),
 }

@@ -35,7 +35,6 @@ pub struct Share {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keeper {
     /// The member. It is the same in another incarnation, since it has its disk.
-    #[serde(with = "forms::name")]
     pub name: Name,
     /// The view that has made it one.
     pub since: Epoch,
@@ -69,7 +68,6 @@ pub enum ShareChange {
         /// The share.
         name: ShareName,
         /// The keeper.
-        #[serde(with = "forms::name")]
         keeper: Name,
         /// Its [`Keeper::since`]: one that was replaced and came back is another one.
         since: Epoch,
@@ -79,7 +77,6 @@ pub enum ShareChange {
         /// The share.
         name: ShareName,
         /// The keeper.
-        #[serde(with = "forms::name")]
         keeper: Name,
         /// Its [`Keeper::since`].
         since: Epoch,

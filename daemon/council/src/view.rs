@@ -31,7 +31,6 @@ impl VoterId {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Voter {
     /// The machine.
-    #[serde(with = "forms::name")]
     pub name: Name,
     /// The life of its agreement file.
     pub id: VoterId,

@@ -2,10 +2,10 @@
 //! no state.
 
 use memberd_membership::Name;
-use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+pub(crate) use memberd_membership::wire::bounded;
+use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::marker::PhantomData;
 
 /// Bytes as a CBOR byte string of at most `N`.
 pub(crate) struct Bytes<const N: usize>(pub(crate) Vec<u8>);
@@ -74,30 +74,13 @@ pub(crate) mod hash {
     }
 }
 
-/// The name of a member, or none.
-pub(crate) mod optional_name {
-    use super::{Deserialize, Deserializer, Name, Serialize, Serializer};
-
-    // Its signature is serde's.
-    #[allow(clippy::ref_option)]
-    pub(crate) fn serialize<S: Serializer>(name: &Option<Name>, to: S) -> Result<S::Ok, S::Error> {
-        name.as_ref().map(Name::as_str).serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Name>, D::Error> {
-        Option::<Name>::deserialize(from)
-    }
-}
-
 /// Names of members, of which none comes twice: at most [`crate::HolderSet::MAX_MEMBERS`].
 pub(crate) mod names {
     use super::{Deserializer, Error, Name, Serializer, bounded};
     use crate::content::HolderSet;
 
     pub(crate) fn serialize<S: Serializer>(names: &[Name], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(names.iter().map(Name::as_str))
+        to.collect_seq(names)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
@@ -105,30 +88,6 @@ pub(crate) mod names {
         let twice = (1..names.len()).any(|at| names[..at].contains(&names[at]));
         if twice { Err(D::Error::custom("a member comes twice")) } else { Ok(names) }
     }
-}
-
-/// Reads a list of at most `N` elements.
-pub(crate) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>, const N: usize>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    struct AtMost<T, const N: usize>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for AtMost<T, N> {
-        type Value = Vec<T>;
-        fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-            write!(formatter, "at most {N} elements")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
-            let mut list = Vec::new();
-            while let Some(element) = elements.next_element()? {
-                if list.len() == N {
-                    return Err(A::Error::invalid_length(N + 1, &self));
-                }
-                list.push(element);
-            }
-            Ok(list)
-        }
-    }
-    deserializer.deserialize_seq(AtMost::<T, N>(PhantomData))
 }
 
 /// A value as CBOR.

@@ -133,7 +133,6 @@ fn verified<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<V
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyOrder {
     /// A holder that has it.
-    #[serde(with = "wire::name")]
     pub from: Name,
     /// The bytes to take. The coordinator sends what follows.
     pub upto: u64,

@@ -13,7 +13,7 @@ mod suspicions;
 use crate::settings::PROTOCOL_VERSION;
 
 pub use call::{CALL_TIMEOUT, CallReply, CallRequest, JoinRefusal, MAX_CALL};
-pub use cbor::{FromElements, decode_versioned, encode_versioned};
+pub use cbor::{FromElements, bounded, decode_versioned, encode_versioned};
 pub use datagram::{decode, encode};
 pub use ends::CarriesUpdates;
 

@@ -8,19 +8,16 @@
 //! refuses new ones. So a link says when that happens: see [`Sign`].
 
 use crate::backoff::Backoff;
+use crate::links::{LinkTable, Place, limit_unacknowledged, next_message};
 use crate::peer::AGREEMENT;
 use memberd_council::Name;
 use memberd_transport::{Caller, PeerStream, frame};
-use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -40,8 +37,7 @@ const MOST_BYTES_OF_OTHERS: usize = 36 << 20;
 /// How long a connection may take to open.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// A connection whose bytes are not acknowledged for this long is broken: tcp(7),
-/// `TCP_USER_TIMEOUT`. After a cut, the kernel would wait ever longer before it tries again.
+/// A connection whose bytes are not acknowledged for this long is broken.
 const UNACKNOWLEDGED: Duration = Duration::from_millis(1_500);
 
 /// How long a message may wait to be taken.
@@ -69,6 +65,14 @@ impl Keep {
         match self {
             Keep::Voter => IDLE,
             Keep::Other => IDLE_OF_OTHERS,
+        }
+    }
+
+    /// Voters take the places of others.
+    fn place(self) -> Place {
+        match self {
+            Keep::Voter => Place::Own,
+            Keep::Other => Place::Lent,
         }
     }
 }
@@ -108,27 +112,11 @@ pub(super) const STREAM_VERSION: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Links {
     caller: Caller,
-    links: BTreeMap<Name, Link>,
+    table: LinkTable<Name, Queued>,
     /// The bytes that wait in all queues.
     waiting: Arc<AtomicUsize>,
-    /// How many messages were dropped since a queue was full.
-    dropped: u64,
     /// What the links have noticed.
     signs: (mpsc::Sender<Sign>, mpsc::Receiver<Sign>),
-}
-
-#[derive(Debug)]
-struct Link {
-    to: SocketAddr,
-    keep: Keep,
-    queue: mpsc::Sender<Queued>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 /// A message that waits. Its bytes count until it is dropped.
@@ -149,7 +137,8 @@ impl Links {
     /// No connections yet.
     pub(super) fn new(caller: Caller) -> Self {
         let signs = mpsc::channel(MOST_SIGNS);
-        Links { caller, links: BTreeMap::new(), waiting: Arc::default(), dropped: 0, signs }
+        let table = LinkTable::new(MOST_LINKS, QUEUE);
+        Links { caller, table, waiting: Arc::default(), signs }
     }
 
     /// Sends a message to the member of this name, which is at this address. It never waits. A
@@ -163,67 +152,21 @@ impl Links {
     ) {
         let before = self.waiting.load(Ordering::Relaxed);
         let is_crowded = keep == Keep::Other && before > MOST_BYTES_OF_OTHERS;
-        if is_crowded || !self.has_room(name, to, keep) {
-            self.dropped += 1;
+        if is_crowded || !self.table.has_room(name, to, keep.place()) {
+            self.table.note_dropped();
             return;
         }
         let bytes = message();
         if before > 0 && before + bytes.len() > MOST_BYTES {
-            self.dropped += 1;
+            self.table.note_dropped();
             return;
         }
         self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         let queued = Queued { bytes, keep, waiting: Arc::clone(&self.waiting) };
-        let Some(queued) = self.queue(name, to, queued) else { return };
-        self.links.insert(name.clone(), self.open(name, to, keep));
-        if self.queue(name, to, queued).is_some() {
-            self.dropped += 1;
-        }
-    }
-
-    /// Whether there is room for a message at the connection of this member, or for a connection.
-    /// Voters take the places of others.
-    fn has_room(&mut self, name: &Name, to: SocketAddr, keep: Keep) -> bool {
-        if let Some(link) = self.links.get_mut(name).filter(|link| link.to == to) {
-            if keep == Keep::Voter {
-                link.keep = keep;
-            }
-            return link.queue.is_closed() || link.queue.capacity() > 0;
-        }
-        if self.links.len() < MOST_LINKS || self.links.contains_key(name) {
-            return true;
-        }
-        self.links.retain(|_, link| !link.task.is_finished());
-        if self.links.len() >= MOST_LINKS && keep == Keep::Voter {
-            let mut others = self.links.iter().filter(|(_, link)| link.keep == Keep::Other);
-            if let Some(other) = others.next().map(|(name, _)| name.clone()) {
-                self.links.remove(&other);
-            }
-        }
-        self.links.len() < MOST_LINKS
-    }
-
-    /// Queues a message at a connection that is there. It comes back if there is none.
-    fn queue(&mut self, name: &Name, to: SocketAddr, queued: Queued) -> Option<Queued> {
-        let Some(link) = self.links.get(name).filter(|link| link.to == to) else {
-            return Some(queued);
-        };
-        match link.queue.try_send(queued) {
-            Ok(()) => None,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.dropped += 1;
-                None
-            }
-            // It was idle, and is closed.
-            Err(mpsc::error::TrySendError::Closed(queued)) => Some(queued),
-        }
-    }
-
-    fn open(&self, name: &Name, to: SocketAddr, keep: Keep) -> Link {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        let end = End { name: name.clone(), to, signs: self.signs.0.clone(), tries: 0 };
-        let task = tokio::spawn(run(self.caller.clone(), end, keep.idle(), messages));
-        Link { to, keep, queue, task }
+        self.table.send(name, to, keep.place(), queued, |messages| {
+            let end = End { name: name.clone(), to, signs: self.signs.0.clone(), tries: 0 };
+            run(self.caller.clone(), end, keep.idle(), messages)
+        });
     }
 
     /// The next sign.
@@ -233,12 +176,12 @@ impl Links {
 
     /// How many members there are connections to, or attempts.
     pub(super) fn count(&self) -> usize {
-        self.links.values().filter(|link| !link.task.is_finished()).count()
+        self.table.count()
     }
 
     /// How many messages were dropped since a queue was full.
     pub(super) fn dropped(&self) -> u64 {
-        self.dropped
+        self.table.dropped()
     }
 }
 
@@ -322,26 +265,17 @@ async fn send_all(
     messages: &mut mpsc::Receiver<Queued>,
     tries: &mut u8,
 ) -> io::Result<()> {
-    let limit = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
-    setsockopt(&stream, TcpUserTimeout, &limit)?;
+    limit_unacknowledged(&stream, UNACKNOWLEDGED)?;
     let mut next = first;
-    let mut byte = [0];
     loop {
         if let Some(message) = next.take() {
             timeout(WRITE_LIMIT, frame::write(&mut stream, &[&message.bytes])).await??;
             *tries = if message.keep == Keep::Voter { TRIES } else { 0 };
         }
-        tokio::select! {
-            message = timeout(idle, messages.recv()) => match message {
-                Ok(Some(message)) => next = Some(message),
-                Ok(None) | Err(_) => return Ok(()),
-            },
-            // The other side says nothing on this connection, so this is its end.
-            read = stream.read(&mut byte) => {
-                read?;
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-        }
+        next = match next_message(&mut stream, idle, messages).await? {
+            Some(message) => Some(message),
+            None => return Ok(()),
+        };
     }
 }
 

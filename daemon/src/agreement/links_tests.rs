@@ -7,9 +7,11 @@ use memberd_control::keyring::Keyring;
 use memberd_council::{Body, Lineage, Message, Term, Voter, VoterId};
 use memberd_transport::{PeerServer, PeerServices, Seal, SealingKeys, listen};
 use std::time::Instant;
+use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -3,7 +3,7 @@
 
 use super::file::AgreementFile;
 use crate::lock::lock;
-use crate::metrics::histogram::Histogram;
+use crate::metrics::histogram::{DISK_BOUNDS, Histogram};
 use memberd_council::{Durable, WriteId};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,20 +14,6 @@ use tracing::{error, info};
 
 /// The first pause after a write that failed, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// The bounds of the histogram of writes.
-const WRITE_BOUNDS: &[Duration] = &[
-    Duration::from_millis(1),
-    Duration::from_millis(2),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
 
 /// Which council of this daemon asked for a write. There is a new one when a lineage is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -74,7 +60,7 @@ impl Writer {
     /// # Errors
     /// When it cannot be created.
     pub(super) fn start(file: AgreementFile) -> io::Result<Self> {
-        let told = Told { times: Histogram::new(WRITE_BOUNDS), failures: 0, trouble: None };
+        let told = Told { times: Histogram::new(DISK_BOUNDS), failures: 0, trouble: None };
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             changed: Condvar::new(),
@@ -289,7 +275,7 @@ mod tests {
         let file = file(&directory);
         file.save(&durable(1)).unwrap();
         fs::create_dir(directory.path().join("agreement.cbor.new")).unwrap();
-        let told = Told { times: Histogram::new(WRITE_BOUNDS), failures: 0, trouble: None };
+        let told = Told { times: Histogram::new(DISK_BOUNDS), failures: 0, trouble: None };
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             changed: Condvar::new(),

@@ -1,5 +1,8 @@
 //! Tests the settings, from the text of a file to the exact text of its errors. It owns no state.
 
+mod reload;
+mod wrong;
+
 use super::machine::{Family, System};
 use super::parse::parse;
 use super::*;
@@ -57,154 +60,6 @@ fn a_long_list_of_files_for_the_search_socket_is_refused() {
     );
 }
 
-/// Invalid settings, and the error text of each.
-const WRONG: [(&str, &str); 24] = [
-    (
-        "[group]\nfailure_timeout = '1.75'",
-        "m.toml:2: group.failure_timeout: \"1.75\" has no unit: write \"1.75s\"",
-    ),
-    (
-        "[node]\nname = 'a b'",
-        "m.toml:2: node.name: \"a b\" is not a member name: 1 to 64 letters, digits, '.', '_' \
-        or '-', starting with a letter, digit or '_'",
-    ),
-    (
-        "[node]\naddress = '0.0.0.0'",
-        "m.toml:2: node.address: other members cannot reach an unspecified address: give one \
-        they can reach",
-    ),
-    (
-        "[node]\n\naddress = 'vm 3'",
-        "m.toml:3: node.address: \"vm 3\" is not an IPv4 or IPv6 address, and not a host name",
-    ),
-    ("[node]\nport = 0", "m.toml:2: node.port: 0 is not a port: other members must know the port"),
-    (
-        "[group]\nintroducers = ['vm1']",
-        "m.toml:2: group.introducers: \"vm1\" is not host:port (IPv6 addresses in brackets)",
-    ),
-    (
-        "[group]\nmax_simultaneous_failures = 0",
-        "m.toml:2: group.max_simultaneous_failures: 0 is not between 1 and 16",
-    ),
-    (
-        "[group]\nheartbeat_interval = '1s'",
-        "m.toml:2: group.failure_timeout: 1.75s is not between twice the heartbeat interval \
-        (2s) and 60s",
-    ),
-    (
-        "[logs]\nlevel = 'loud'",
-        "m.toml:2: logs.level: \"loud\" is not one of error, warn, info, debug, trace",
-    ),
-    ("[paths]\nstate_dir = 'state'", "m.toml:2: paths.state_dir: \"state\" is not absolute"),
-    (
-        "[paths]\nlog_dir = '/var/../log'",
-        "m.toml:2: paths.log_dir: \"/var/../log\": write the path without . or ..",
-    ),
-    (
-        "[paths]\nlog_dir = \"/a\\u0000\"",
-        "m.toml:2: paths.log_dir: \"/a\\0\" has a NUL byte, which a path cannot contain",
-    ),
-    (
-        "[group]\nintroducers = [\n  'vm1:8946',\n  'vm2',\n]",
-        "m.toml:4: group.introducers: \"vm2\" is not host:port (IPv6 addresses in brackets)",
-    ),
-    (
-        "[logs]\nfiles = ['/a',\n'b']",
-        "m.toml:3: logs.files: b: not an absolute path: begin it with /",
-    ),
-    (
-        "[logs]\nfollow_links = ['/a',\n'/']",
-        "m.toml:3: logs.follow_links: /: write an absolute path below /, without . or ..",
-    ),
-    ("[search]\nsocket = 'run'", "m.toml:2: search.socket: \"run\" is not absolute"),
-    (
-        "[search]\nsocket = '/run/memberd/control-read.sock'",
-        "m.toml:2: search.socket: another control socket has this path: set one of its own",
-    ),
-    (
-        "[search]\nfiles = ['/a',\n'log/b']",
-        "m.toml:3: search.files: \"log/b\" matches no path: begin it with / or **/",
-    ),
-    (
-        "[search]\ntags = ['role=web', '=']",
-        "m.toml:2: search.tags: \"=\": write KEY=VALUE, or KEY alone for any value",
-    ),
-    ("[search]\ngroup = ''", "m.toml:2: search.group: is empty: name a group"),
-    (
-        "[group]\nforget_after = '999d'",
-        "m.toml:2: group.forget_after: \"999d\" is not between 60s and 365d; sooner, late \
-        updates would bring members back",
-    ),
-    (
-        "[node]\naddress = '192.0.2.13'",
-        "m.toml:2: node.address: 192.0.2.13 is not a loopback address, and without a key \
-        nothing is sealed: put the group's key into /etc/memberd/group.key, or for a closed \
-        test network set security.allow_plaintext = true",
-    ),
-    (
-        "[metrics]\nlisten = '9946'",
-        "m.toml:2: metrics.listen: \"9946\" is not ADDRESS:PORT, such as \"127.0.0.1:9946\" \
-        (IPv6 addresses in brackets)",
-    ),
-    (
-        "[node]\naddress = 'fe80::1'",
-        "m.toml:2: node.address: a link-local address has another meaning on each machine",
-    ),
-];
-
-#[test]
-fn an_invalid_setting_is_reported_with_file_line_and_key() {
-    for (text, message) in WRONG {
-        assert_eq!(bad(text), message);
-    }
-}
-
-#[test]
-fn errors_of_keys_types_and_syntax_name_line_and_key() {
-    for (text, message) in [
-        ("[node]\nname = 'a'\nnmae = 'b'", "m.toml:3: node.nmae: unknown key: did you mean name?"),
-        (
-            "node.colour = 1",
-            "m.toml:1: node.colour: unknown key: known keys are name, machine, address, bind, \
-             port, tags",
-        ),
-        ("[nodes]\nname = 'a'", "m.toml:1: nodes: unknown key: did you mean node?"),
-        (
-            "verbose = true",
-            "m.toml:1: verbose: unknown key: known keys are node, group, paths, logs, limits, \
-            control, search, security, metrics, \
-         agreement, files, streams",
-        ),
-        ("node = 3", "m.toml:1: node: invalid type: integer `3`, expected a section"),
-        (
-            "[node]\nport = 'x'",
-            "m.toml:2: node.port: invalid type: string \"x\", expected a whole number up to 65535",
-        ),
-        (
-            "[node]\nport = 65536",
-            "m.toml:2: node.port: invalid value: integer `65536`, expected a whole number up to \
-            65535",
-        ),
-        ("[node]\nmachine = 1.5", "m.toml:2: node.machine: expected a whole number or a string"),
-        (
-            "[group]\nintroducers = 'vm1:1'",
-            "m.toml:2: group.introducers: invalid type: string \"vm1:1\", expected a list",
-        ),
-        (
-            "[group]\nintroducers = [\n1]",
-            "m.toml:3: group.introducers: invalid type: integer `1`, expected a string",
-        ),
-        (
-            "[paths]\nlog_dir = 1",
-            "m.toml:2: paths.log_dir: invalid type: integer `1`, expected a string",
-        ),
-        ("[node]\nname = 'x'\nname = 'y'", "m.toml:3: duplicate key"),
-        ("[node]\nport", "m.toml:2: key with no value, expected `=`"),
-    ] {
-        assert_eq!(bad(text), message);
-    }
-}
-
 #[test]
 fn valid_globs_can_be_exposed() {
     let longest = format!("/{}", "*".repeat(1_023));
@@ -219,11 +74,6 @@ fn valid_globs_can_be_exposed() {
         bad(&most(1_024)),
         "m.toml:2: logs.files: with the daemon's own log, more than 1024 globs: give fewer"
     );
-}
-
-#[test]
-fn every_problem_is_reported_at_once() {
-    assert_eq!(bad("[node]\nport = 0\nname = ''\n[logs]\nlevel = 'x'").lines().count(), 3);
 }
 
 #[test]
@@ -316,17 +166,6 @@ fn the_default_address_is_of_the_family_of_the_introducers() {
     assert_eq!(parse("m.toml", &text(""), &both).unwrap().address.to_string(), "192.0.2.5:8946");
 }
 
-/// A reload, which logrotate requests too, must not fail because a cable is out.
-#[test]
-fn a_reload_without_a_default_route_keeps_the_address() {
-    let text = "[security]\nkey_file = '/x'";
-    let last_address = Some([192, 0, 2, 5].into());
-    let offline = System { default_address: |_| None, last_address, ..SYSTEM };
-    assert_eq!(parse("m.toml", text, &offline).unwrap().address.to_string(), "192.0.2.5:8946");
-    let online = System { last_address, ..SYSTEM };
-    assert_eq!(parse("m.toml", text, &online).unwrap().address.to_string(), "127.0.0.1:8946");
-}
-
 #[test]
 fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
     let key_file = |text: &str, system: &System| parse("m.toml", text, system).unwrap().key_file;
@@ -365,111 +204,6 @@ fn the_key_file_is_set_or_a_credential_or_the_usual_one() {
             "security.key_file: cannot tell whether there is a key in /etc/memberd/group.key"
         ),
         "{error}"
-    );
-}
-
-#[test]
-fn a_reload_takes_what_can_change_and_names_what_cannot() {
-    let old = good("[node]\nname = 'a'");
-    let new = good(
-        "[node]\nname = 'b'\nport = 1\n[logs]\nlevel = 'debug'\nfiles = ['/var/log/x']\n\
-         follow_links = ['/a']",
-    );
-    let (now, kept) = old.reload(new);
-    assert_eq!(kept, ["node.name", "node.machine", "node.port"]);
-    assert_eq!((now.name.as_str(), now.log_level, now.log_files.len()), ("a", Level::Debug, 1));
-    assert_eq!(now.follow_links, ["/a"]);
-}
-
-/// Whichever key differs, the reload takes its value, or names it. With another detector there are
-/// other keys.
-#[test]
-fn a_reload_forgets_no_key() {
-    let old = good("[node]\nname = 'a'\n[group]\njoin_on_start = true");
-    let new = good(
-        "[node]\nname = 'b'\nmachine = 9\naddress = '127.0.0.9'\nbind = '127.0.0.8'\nport = 1\n\
-         tags = { role = 'db' }\n\
-         [group]\nintroducers = ['127.0.0.1:8946']\njoin_on_start = false\n\
-         max_simultaneous_failures = 3\nheartbeat_interval = '500ms'\nfailure_timeout = '1600ms'\n\
-         forget_after = '48h'\n\
-         [paths]\nstate_dir = '/s'\nlog_dir = '/l'\n\
-         [logs]\nfiles = ['/a']\nfollow_links = ['/b']\njournal = true\n\
-         journal_namespaces = ['x']\nlevel = 'debug'\nsearches = false\n\
-         copies = 1\nno_copies = ['x']\ncopies_space = '64MiB'\ncopies_total = '1GiB'\n\
-         copies_age = '2d'\ncopies_rate = '1MiB'\n\
-         [limits]\nsearches = 9\nsearch_threads = 1\nsearch_time = '2h'\nsearch_output = '1GiB'\n\
-         search_memory = '200MiB'\ngreps = 9\n\
-         [control]\nsocket = '/c.sock'\n\
-         [search]\nsocket = '/s.sock'\ngroup = 'x'\nfiles = ['/a']\ntags = ['role=db']\n\
-         journal = true\n\
-         [security]\nkey_file = '/k'\nallow_plaintext = true\n\
-         [metrics]\nlisten = '127.0.0.1:9946'\n\
-         [agreement]\nenabled = true\ninitial_council = ['x']\ncouncil = 5\nlease = '2s'\n\
-         vote = false\n\
-         [files]\nenabled = true\nspace = '1GiB'\nrepair_after = '1min'\n\
-         webhdfs = '127.0.0.1:9870'\nwebhdfs_may = 'write'\nwebhdfs_shares = ['a']\n\
-         [streams]\nenabled = false\nworker = '/w.sock'\n",
-    );
-    let (before, asked) = (old.settings(), new.settings());
-    let (now, kept) = old.reload(new);
-    for ((before, asked), now) in before.iter().zip(&asked).zip(now.settings()) {
-        assert_eq!(before == asked, now.key == "group.detector", "{}", now.key);
-        let expected = if kept.contains(&now.key) { before } else { asked };
-        assert_eq!(&now, expected);
-    }
-    let is_taken = |key: &&str| !kept.contains(key) && *key != "group.detector";
-    let taken: Vec<_> = asked.iter().map(|asked| asked.key).filter(is_taken).collect();
-    assert_eq!(
-        taken,
-        [
-            "node.tags",
-            "group.introducers",
-            "group.join_on_start",
-            "logs.files",
-            "logs.follow_links",
-            "logs.journal",
-            "logs.journal_namespaces",
-            "logs.level",
-            "logs.searches",
-            "logs.copies",
-            "logs.no_copies",
-            "logs.copies_space",
-            "logs.copies_total",
-            "logs.copies_age",
-            "logs.copies_rate",
-            "search.files",
-            "search.tags",
-            "search.journal",
-            "security.key_file",
-            "files.repair_after",
-            "files.webhdfs",
-            "files.webhdfs_may",
-            "files.webhdfs_shares",
-            "streams.enabled",
-            "streams.worker",
-        ]
-    );
-}
-
-#[test]
-fn tags_are_checked_and_change_with_a_reload() {
-    let old = good("[node]\nname = 'a'\ntags = { role = 'web', zone = 'a' }");
-    assert_eq!(old.tags.to_string(), "role=web zone=a");
-    let (now, kept) = old.reload(good("[node]\nname = 'a'\ntags = { role = 'db' }"));
-    assert_eq!((now.tags.to_string().as_str(), kept), ("role=db", Vec::new()));
-    let error = bad("[node]\ntags = { Role = 'web' }");
-    assert_eq!(
-        error,
-        "m.toml:2: node.tags: \"Role\" is not a tag's key: 1 to 32 of a-z, 0-9, '.', '_', '-'"
-    );
-    assert!(
-        bad(&format!("[node]\ntags = {{ role = '{}' }}", "x".repeat(65)))
-            .contains("is not a tag's value: at most 64 bytes")
-    );
-    let many: Vec<String> = (0..17).map(|i| format!("k{i} = ''")).collect();
-    assert_eq!(
-        bad(&format!("[node]\ntags = {{ {} }}", many.join(", "))),
-        "m.toml:2: node.tags: more than 16 tags"
     );
 }
 
@@ -521,19 +255,6 @@ fn the_shipped_settings_name_every_key_and_are_good() {
         all.extend(keys.iter().map(|key| format!("{section}.{key}")));
     }
     assert_eq!(shown, all);
-}
-
-#[test]
-fn an_unreadable_file_is_reported_with_path_and_cause() {
-    let directory = tempfile::tempdir().unwrap();
-    let absent = directory.path().join("none.toml");
-    let error = Config::load(&absent).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        format!("{}: cannot be read: No such file or directory (os error 2)", absent.display())
-    );
-    let endless = Config::load(Path::new("/dev/zero")).unwrap_err().to_string();
-    assert_eq!(endless, "/dev/zero: cannot be read: longer than 1048576 bytes");
 }
 
 proptest::proptest! {

@@ -5,7 +5,7 @@
 //! others repair what was here.
 
 use crate::lock::lock;
-use crate::metrics::histogram::Histogram;
+use crate::metrics::histogram::{DISK_BOUNDS, Histogram};
 use memberd_files::store::{
     Done, Job, JobId, OpenError, RealDisk, Refused, Store, StoreSettings, StoreState, StoreStatus,
 };
@@ -31,20 +31,6 @@ const EVENTS: usize = 64;
 
 /// The pause between idle steps.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// The bounds of the histogram of commits.
-const COMMIT_BOUNDS: &[Duration] = &[
-    Duration::from_millis(1),
-    Duration::from_millis(2),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
 
 /// What the thread says.
 #[derive(Debug)]
@@ -101,7 +87,7 @@ impl DiskThread {
         let (orders, received) = channel();
         let (sender, events) = mpsc::channel(EVENTS);
         let queued = Arc::new(Queued::default());
-        let commits = Histogram::new(COMMIT_BOUNDS);
+        let commits = Histogram::new(DISK_BOUNDS);
         let figures = Arc::new(Mutex::new(DiskFigures { store: None, failure: None, commits }));
         let end = ThreadEnd {
             orders: received,

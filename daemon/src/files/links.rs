@@ -5,20 +5,17 @@
 //! is lost: those who wait for an answer ask again.
 
 use crate::backoff::Backoff;
+use crate::links::{LinkTable, Place, limit_unacknowledged, next_message};
 use crate::peer::REPLICATED_FILES;
 use memberd_files::FilesMessage;
 use memberd_membership::Name;
 use memberd_transport::{Caller, PeerStream, frame};
-use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
-use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -43,8 +40,7 @@ const MOST_BYTES: usize = 24 << 20;
 /// How long a connection may take to open.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
-/// A connection whose bytes are not acknowledged for this long is broken: tcp(7),
-/// `TCP_USER_TIMEOUT`.
+/// A connection whose bytes are not acknowledged for this long is broken.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// How long a message may wait to be taken.
@@ -88,9 +84,8 @@ impl Channel {
 pub(super) struct Links {
     caller: Caller,
     own: Name,
-    links: BTreeMap<(Name, Channel), Link>,
+    table: LinkTable<(Name, Channel), Queued>,
     waiting: Arc<Waiting>,
-    dropped: u64,
 }
 
 /// What waits in all queues.
@@ -99,19 +94,6 @@ struct Waiting {
     bytes: AtomicUsize,
     /// Told when it falls below [`BUSY_BYTES`].
     eased: Notify,
-}
-
-#[derive(Debug)]
-struct Link {
-    to: SocketAddr,
-    queue: mpsc::Sender<Queued>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 /// A message that waits. Its bytes count until it is dropped.
@@ -133,7 +115,8 @@ impl Drop for Queued {
 impl Links {
     /// No connections yet.
     pub(super) fn new(caller: Caller, own: Name) -> Links {
-        Links { caller, own, links: BTreeMap::new(), waiting: Arc::default(), dropped: 0 }
+        let table = LinkTable::new(MOST_LINKS, QUEUE);
+        Links { caller, own, table, waiting: Arc::default() }
     }
 
     /// Sends a message to the member of this name, which is at this address. It never waits.
@@ -144,54 +127,18 @@ impl Links {
             Channel::Bulk => MOST_BULK_BYTES,
             Channel::Control => MOST_BYTES,
         };
-        if before >= most || !self.has_room(name, to, channel) {
-            self.dropped += 1;
+        let key = (name.clone(), channel);
+        if before >= most || !self.table.has_room(&key, to, Place::Own) {
+            self.table.note_dropped();
             return;
         }
         let bytes = message.encode();
         self.waiting.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         let queued = Queued { bytes, waiting: Arc::clone(&self.waiting) };
-        let key = (name.clone(), channel);
-        let Some(queued) = self.queue(&key, to, queued) else { return };
-        self.links.insert(key.clone(), self.open(to, channel));
-        if self.queue(&key, to, queued).is_some() {
-            self.dropped += 1;
-        }
-    }
-
-    /// Whether there is room for a message at this connection, or for another connection.
-    fn has_room(&mut self, name: &Name, to: SocketAddr, channel: Channel) -> bool {
-        let key = (name.clone(), channel);
-        if let Some(link) = self.links.get(&key).filter(|link| link.to == to) {
-            return link.queue.is_closed() || link.queue.capacity() > 0;
-        }
-        if self.links.len() >= MOST_LINKS && !self.links.contains_key(&key) {
-            self.links.retain(|_, link| !link.task.is_finished());
-        }
-        self.links.len() < MOST_LINKS || self.links.contains_key(&key)
-    }
-
-    /// Queues a message at a connection that is there. It comes back if there is none.
-    fn queue(&mut self, key: &(Name, Channel), to: SocketAddr, queued: Queued) -> Option<Queued> {
-        let Some(link) = self.links.get(key).filter(|link| link.to == to) else {
-            return Some(queued);
-        };
-        match link.queue.try_send(queued) {
-            Ok(()) => None,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.dropped += 1;
-                None
-            }
-            // It was idle, and is closed.
-            Err(mpsc::error::TrySendError::Closed(queued)) => Some(queued),
-        }
-    }
-
-    fn open(&self, to: SocketAddr, channel: Channel) -> Link {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        let begin = [&[channel.byte()], self.own.as_str().as_bytes()].concat();
-        let task = tokio::spawn(run(self.caller.clone(), to, begin, messages));
-        Link { to, queue, task }
+        self.table.send(&key, to, Place::Own, queued, |messages| {
+            let begin = [&[channel.byte()], self.own.as_str().as_bytes()].concat();
+            run(self.caller.clone(), to, begin, messages)
+        });
     }
 
     /// Whether so much waits that clients wait with what they write.
@@ -206,12 +153,12 @@ impl Links {
 
     /// How many connections there are, or attempts.
     pub(super) fn count(&self) -> usize {
-        self.links.values().filter(|link| !link.task.is_finished()).count()
+        self.table.count()
     }
 
     /// How many messages were dropped since a queue was full.
     pub(super) fn dropped(&self) -> u64 {
-        self.dropped
+        self.table.dropped()
     }
 }
 
@@ -248,25 +195,16 @@ async fn send_all(
     first: Queued,
     messages: &mut mpsc::Receiver<Queued>,
 ) -> io::Result<()> {
-    let limit = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
-    setsockopt(&stream, TcpUserTimeout, &limit)?;
+    limit_unacknowledged(&stream, UNACKNOWLEDGED)?;
     timeout(WRITE_LIMIT, frame::write(&mut stream, &[begin])).await??;
     let mut next = Some(first);
-    let mut byte = [0];
     loop {
         if let Some(message) = next.take() {
             timeout(WRITE_LIMIT, frame::write(&mut stream, &[&message.bytes])).await??;
         }
-        tokio::select! {
-            message = timeout(IDLE, messages.recv()) => match message {
-                Ok(Some(message)) => next = Some(message),
-                Ok(None) | Err(_) => return Ok(()),
-            },
-            // The other side says nothing on this connection, so this is its end.
-            read = stream.read(&mut byte) => {
-                read?;
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-        }
+        next = match next_message(&mut stream, IDLE, messages).await? {
+            Some(message) => Some(message),
+            None => return Ok(()),
+        };
     }
 }

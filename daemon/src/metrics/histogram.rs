@@ -2,6 +2,20 @@
 
 use std::time::Duration;
 
+/// Upper bounds for what waits for a disk.
+pub const DISK_BOUNDS: &[Duration] = &[
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
 /// Counts of durations for each upper bound, and their sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {

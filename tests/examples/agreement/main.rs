@@ -7,14 +7,7 @@
 //! A server names its leader in its log, which this process reads from a pipe. The time of a line
 //! is when it was read. The time of a crash is just before kill(2).
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a measurement prints, and reports a row that fails"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a measurement reports a row that fails")]
 
 mod gateway;
 mod group;
@@ -33,7 +26,6 @@ use options::{Options, Row};
 use results::{Results, Subject};
 use rows::Stage;
 use std::process::ExitCode;
-use std::time::Duration;
 use system::System;
 
 /// The options of the measurement, and the results so far.
@@ -52,8 +44,8 @@ impl Benchmark for Options {
         &self.run
     }
 
-    fn limit(&self) -> Option<Duration> {
-        Some(self.time_limit())
+    fn minutes(&self) -> Option<u64> {
+        Some(self.minutes)
     }
 
     fn missing_tools(&self) -> Result<(), String> {

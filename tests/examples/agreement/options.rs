@@ -28,7 +28,7 @@ pub(crate) struct Options {
     rest_seconds: u64,
     /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 90)]
-    minutes: u64,
+    pub(crate) minutes: u64,
     #[command(flatten)]
     pub(crate) run: RunOptions<Row>,
 }
@@ -57,9 +57,5 @@ impl bench::Row for Row {
 impl Options {
     pub(crate) fn rest_span(&self) -> Duration {
         Duration::from_secs(self.rest_seconds)
-    }
-
-    pub(crate) fn time_limit(&self) -> Duration {
-        Duration::from_secs(60 * self.minutes)
     }
 }

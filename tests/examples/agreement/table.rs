@@ -42,8 +42,7 @@ pub(crate) fn section(results: &Results) -> String {
     if results.runs.is_empty() {
         return String::new();
     }
-    let conditions = results.conditions(is_busy);
-    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
+    let mut text = results.described(&METHOD, is_busy).join("\n") + "\n";
     let busy = results.telling_runs().into_iter().any(is_busy);
     let busy = if busy { "on a busy machine; " } else { "" };
     text += &format!(

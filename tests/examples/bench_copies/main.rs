@@ -5,10 +5,8 @@
 //! is a short run. `--help` lists all options.
 
 #![allow(
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::panic,
     reason = "a measurement prints, and reports a row that fails"
 )]

@@ -29,8 +29,7 @@ pub(crate) fn section(results: &Results) -> String {
     if results.runs.is_empty() {
         return String::new();
     }
-    let conditions = results.conditions(|_| false);
-    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
+    let mut text = results.described(&METHOD, |_| false).join("\n") + "\n";
     rest(results, &mut text);
     shipping(results, &mut text);
     sizes(results, &mut text);

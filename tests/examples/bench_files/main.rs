@@ -6,9 +6,7 @@
 
 #![allow(
     clippy::print_stdout,
-    clippy::print_stderr,
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::panic,
     reason = "a measurement prints, and reports a row that fails"
 )]
@@ -31,7 +29,6 @@ use memberd_tests::section::Section;
 use options::{Options, Row};
 use results::{Results, Subject};
 use std::process::ExitCode;
-use std::time::Duration;
 use system::System;
 
 /// The options of the measurement, and the results so far.
@@ -50,8 +47,8 @@ impl Benchmark for Options {
         &self.run
     }
 
-    fn limit(&self) -> Option<Duration> {
-        Some(self.time_limit())
+    fn minutes(&self) -> Option<u64> {
+        Some(self.minutes)
     }
 
     fn missing_tools(&self) -> Result<(), String> {

@@ -26,7 +26,7 @@ pub(crate) struct Options {
     watch_seconds: u64,
     /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 120)]
-    minutes: u64,
+    pub(crate) minutes: u64,
     #[command(flatten)]
     pub(crate) run: RunOptions<Row>,
 }
@@ -68,9 +68,5 @@ impl Options {
 
     pub(crate) fn watch_span(&self) -> Duration {
         Duration::from_secs(self.watch_seconds)
-    }
-
-    pub(crate) fn time_limit(&self) -> Duration {
-        Duration::from_secs(60 * self.minutes)
     }
 }

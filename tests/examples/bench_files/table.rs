@@ -39,11 +39,10 @@ const METHOD: [&str; 8] = [
 
 /// The text of the section; empty if nothing was measured yet.
 pub(crate) fn section(results: &Results) -> String {
-    let conditions = results.conditions(is_busy);
-    if conditions.is_empty() {
+    if results.telling_runs().is_empty() {
         return String::new();
     }
-    let mut text = format!("{}\n{}\n", METHOD.join("\n"), conditions.join("\n"));
+    let mut text = results.described(&METHOD, is_busy).join("\n") + "\n";
     let moment = |row: Row| quick::ROWS.contains(&row) || row == Row::Syncs;
     let ways = |of: &dyn Fn(System) -> bool| -> Vec<String> {
         let systems = System::ALL.into_iter().filter(|system| of(*system));

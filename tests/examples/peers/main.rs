@@ -11,9 +11,7 @@
 
 #![allow(
     clippy::print_stdout,
-    clippy::print_stderr,
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::panic,
     reason = "a measurement prints, and reports a row that fails"
 )]
@@ -39,7 +37,6 @@ use results::{Results, Subject};
 use stage::Stage;
 use std::fs;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// The options of the measurement, and the results so far.
 type Bench = bench::Bench<Options>;
@@ -57,8 +54,8 @@ impl Benchmark for Options {
         &self.run
     }
 
-    fn limit(&self) -> Option<Duration> {
-        Some(self.time_limit())
+    fn minutes(&self) -> Option<u64> {
+        Some(self.minutes)
     }
 
     fn missing_tools(&self) -> Result<(), String> {

@@ -57,7 +57,7 @@ pub(crate) struct Options {
     pub(crate) log_megabytes: usize,
     /// Time after which no round begins, in minutes; a running round is finished
     #[arg(long, default_value_t = 100)]
-    minutes: u64,
+    pub(crate) minutes: u64,
     #[command(flatten)]
     pub(crate) run: RunOptions<Row>,
 }
@@ -148,10 +148,6 @@ impl Options {
 
     pub(crate) fn rest_span(&self) -> Duration {
         Duration::from_secs(self.rest_seconds)
-    }
-
-    pub(crate) fn time_limit(&self) -> Duration {
-        Duration::from_secs(60 * self.minutes)
     }
 
     /// Describes what will be measured, and estimates the time.

@@ -43,8 +43,7 @@ pub(crate) fn all(results: &Results) -> String {
 
 /// The method and the conditions of each run, one sentence each.
 pub(crate) fn conditions(results: &Results) -> Vec<String> {
-    let method = METHOD.iter().map(|sentence| (*sentence).to_owned());
-    method.chain(results.conditions(|_| false)).collect()
+    results.described(&METHOD, |_| false)
 }
 
 /// The table of the records that `wanted` selects, with a column for each program.

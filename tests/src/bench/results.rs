@@ -232,8 +232,9 @@ impl<S: Subject> Results<S> {
         self.runs.iter().filter(tells).collect()
     }
 
-    /// The conditions of each run, one sentence each. It says which ones were on a busy machine.
-    pub fn conditions(&self, is_busy: impl Fn(&Run) -> bool) -> Vec<String> {
+    /// The method and the conditions of each run, one sentence each. It says which runs were on a
+    /// busy machine.
+    pub fn described(&self, method: &[&str], is_busy: impl Fn(&Run) -> bool) -> Vec<String> {
         let runs = self.telling_runs();
         let head = |index: usize| {
             if runs.len() > 1 { format!("Run {}, ", index + 1) } else { String::new() }
@@ -246,7 +247,8 @@ impl<S: Subject> Results<S> {
             };
             format!("{}{}: {}{busy}.", head(index), run.began, run.conditions.join("; "))
         };
-        runs.iter().enumerate().map(sentence).collect()
+        let method = method.iter().map(|sentence| (*sentence).to_owned());
+        method.chain(runs.iter().enumerate().map(sentence)).collect()
     }
 
     /// The rows that could not be measured, as paragraphs.

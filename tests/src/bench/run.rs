@@ -24,8 +24,8 @@ pub trait Benchmark: Parser {
     /// The options that every benchmark has.
     fn run_options(&self) -> &RunOptions<RowOf<Self>>;
 
-    /// The time after which nothing more is begun; none without a limit.
-    fn limit(&self) -> Option<Duration> {
+    /// After how many minutes nothing more is begun; none without a limit.
+    fn minutes(&self) -> Option<u64> {
         None
     }
 
@@ -105,7 +105,8 @@ pub fn check_page<B: Benchmark>() -> (B, Results<B::Subject>) {
 
 impl<B: Benchmark> Bench<B> {
     fn new(options: B) -> Self {
-        let ends = options.limit().map(|limit| Instant::now() + limit);
+        let limit = options.minutes().map(|minutes| Duration::from_secs(60 * minutes));
+        let ends = limit.map(|limit| Instant::now() + limit);
         let of = options.run_options();
         let stored = if of.anew { None } else { Results::stored(&of.directory) };
         let results = stored.unwrap_or_default().with_run(options.begin(), |row| of.wants(row));

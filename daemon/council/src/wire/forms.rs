@@ -1,8 +1,9 @@
-//! The forms of values that have none of their own: names, identities and bytes. It owns no state.
+//! The forms of values that have none of their own: identities and bytes. It owns no state.
 
 use crate::view::{Lineage, Term, ViewHash, ViewNumber, VoterId};
+pub(crate) use memberd_membership::wire::bounded;
 use memberd_membership::{Identity, Incarnation, Name};
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -99,41 +100,6 @@ impl<'de> Deserialize<'de> for ViewNumber {
     }
 }
 
-/// A name as text. Reading it, membership's own rules hold.
-pub(crate) mod name {
-    use super::{Deserialize, Deserializer, Name, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
-        name.as_str().serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Name, D::Error> {
-        Name::deserialize(deserializer)
-    }
-}
-
-/// A name as text, or none.
-pub(crate) mod optional_name {
-    use super::{Deserialize, Deserializer, Name, Serialize, Serializer};
-
-    // Its signature is serde's.
-    #[allow(clippy::ref_option)]
-    pub(crate) fn serialize<S: Serializer>(
-        name: &Option<Name>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        name.as_ref().map(Name::as_str).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Name>, D::Error> {
-        Option::<Name>::deserialize(deserializer)
-    }
-}
-
 /// An identity as an array of name, address and incarnation.
 struct Form(Identity);
 
@@ -223,28 +189,4 @@ pub(crate) mod members {
         let forms: Vec<Form> = bounded::<_, _, { View::MAX_MEMBERS }>(deserializer)?;
         Ok(forms.into_iter().map(|Form(identity)| identity).collect())
     }
-}
-
-/// Reads a list of at most `N` elements.
-pub(crate) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>, const N: usize>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    struct AtMost<T, const N: usize>(std::marker::PhantomData<T>);
-    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for AtMost<T, N> {
-        type Value = Vec<T>;
-        fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-            write!(formatter, "at most {N} elements")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
-            let mut list = Vec::new();
-            while let Some(element) = elements.next_element()? {
-                if list.len() == N {
-                    return Err(A::Error::invalid_length(N + 1, &self));
-                }
-                list.push(element);
-            }
-            Ok(list)
-        }
-    }
-    deserializer.deserialize_seq(AtMost::<T, N>(std::marker::PhantomData))
 }

@@ -1,7 +1,6 @@
 //! What a keeper hands to its owner: [`Output`]. Plain values.
 
 use crate::catalog::{Answer, Found};
-use crate::forms;
 use crate::keeper::message::Message;
 use crate::keeper::record::Record;
 use memberd_membership::Name;
@@ -68,7 +67,8 @@ pub enum Reply {
     /// This keeper is not primary, or not yet.
     NotPrimary {
         /// Who may be.
-        #[serde(with = "forms::optional_name")]
+        // With this, the field cannot be left out.
+        #[serde(deserialize_with = "Option::deserialize")]
         primary: Option<Name>,
     },
     /// The mutation may happen, have happened, or not: ask again under the same operation id.

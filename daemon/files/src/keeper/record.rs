@@ -16,7 +16,8 @@ pub struct Mark {
     /// The newest ballot that it has promised. It refuses what is of an older one.
     pub promised: Ballot,
     /// Whose that is.
-    #[serde(with = "forms::optional_name")]
+    // With this, the field cannot be left out.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub primary: Option<Name>,
     /// The newest ballot whose primary has brought its log level. None: its log counts for nothing.
     pub level: Ballot,

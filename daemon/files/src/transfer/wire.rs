@@ -93,20 +93,6 @@ pub(super) mod read {
     }
 }
 
-/// For `#[serde(with = "wire::name")]`.
-pub(super) mod name {
-    use super::{Deserialize, Deserializer, Name, Serialize, Serializer};
-    use serde::de::Error;
-
-    pub(crate) fn serialize<S: Serializer>(name: &Name, to: S) -> Result<S::Ok, S::Error> {
-        name.as_str().serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
-        Name::new(&String::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
 /// For `#[serde(deserialize_with = "wire::hint")]`.
 pub(super) fn hint<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
     let hint = String::deserialize(from)?;

@@ -125,6 +125,39 @@ pub(super) fn end<'de, A: SeqAccess<'de>>(elements: &mut A) -> Result<(), A::Err
     }
 }
 
+/// Reads a list of at most `N` elements, for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// Those of the deserializer, and when the list is longer.
+pub fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>, const N: usize>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct AtMost<T, const N: usize>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for AtMost<T, N> {
+        type Value = Vec<T>;
+        fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+            write!(formatter, "at most {N} elements")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = elements.next_element()? {
+                if list.len() == N {
+                    return Err(A::Error::invalid_length(N + 1, &self));
+                }
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(AtMost::<T, N>(std::marker::PhantomData))
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_str().serialize(serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

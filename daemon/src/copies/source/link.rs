@@ -3,6 +3,7 @@
 //! The source queues whole messages, and bounds what is under way by what the keeper has
 //! acknowledged. So the queue is never full, unless the keeper misbehaves.
 
+use crate::links::limit_unacknowledged;
 use crate::peer::COPIES;
 use memberd_control::frame::{FrameDecoder, Part};
 use memberd_copies::store::Refused;
@@ -11,7 +12,6 @@ use memberd_copies::wire::{
 };
 use memberd_membership::Name;
 use memberd_transport::{Caller, PeerStream, frame};
-use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,8 +28,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a message may wait to be taken, and a begun one to arrive.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
 
-/// A connection whose bytes are not acknowledged for this long is broken: tcp(7),
-/// `TCP_USER_TIMEOUT`.
+/// A connection whose bytes are not acknowledged for this long is broken.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// The memory that is reserved for a message before its bytes have come.
@@ -137,8 +136,7 @@ impl Talk {
         mut messages: mpsc::Receiver<Vec<u8>>,
     ) -> io::Result<()> {
         let mut stream = caller.open(to, COPIES, &[VERSION], CONNECT_LIMIT).await?;
-        let limit = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
-        setsockopt(&stream, TcpUserTimeout, &limit)?;
+        limit_unacknowledged(&stream, UNACKNOWLEDGED)?;
         let begin = wire::encode(&ToKeeper::Begin { source }).map_err(io::Error::other)?;
         write(&mut stream, &begin).await?;
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
