@@ -198,7 +198,10 @@ impl Leader {
                     self.table = Arc::new(table);
                     self.tell(&Message::Table(Arc::clone(&self.table)), out);
                 }
-                Err(_) => self.log.reopen(now.boot_ms + 60_000, &self.settings),
+                Err(error) => {
+                    out.push_back(Output::Note(Note::TableUnreadable(error.to_string())));
+                    self.log.reopen(now.boot_ms + 60_000, &self.settings);
+                }
             },
             Heard::Written => {
                 if let Some(table) = self.writing.take() {
@@ -207,8 +210,8 @@ impl Leader {
                 }
             }
             Heard::Doubt => self.writing = None,
-            // The first leader of all makes it.
-            Heard::Lost => out.push_back(Output::Note(Note::LogLost(JobId(0), Stage::Sink))),
+            // No leader makes it: it would take a table that is lost for one without jobs.
+            Heard::Lost => out.push_back(Output::Note(Note::TableLost)),
         }
     }
 

@@ -68,6 +68,10 @@ pub enum Note {
     LogLost(JobId, Stage),
     /// A stage's log cannot be read: this is why.
     LogUnreadable(JobId, Stage, String),
+    /// There is no job table. It is made once, empty, when a group begins to have jobs.
+    TableLost,
+    /// The job table cannot be read: this is why.
+    TableUnreadable(String),
     /// The sink has other bytes than were written there.
     SinkDamaged(JobId),
     /// A member sent sums that cannot be read: this is why. They are not counted.

@@ -4,6 +4,8 @@
 mod commit;
 mod pending;
 mod taking;
+#[cfg(test)]
+mod tests;
 
 use crate::cursor::Cursor;
 use crate::ids::{Epoch, FileId, JobId, Now, Partition, Stage};

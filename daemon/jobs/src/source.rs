@@ -274,7 +274,7 @@ impl Source {
                 }
             }
         }
-        self.send_queued(now, out);
+        self.send_queued(now, false, out);
         self.work(now, out);
     }
 
@@ -290,10 +290,7 @@ impl Source {
             self.speak_at_ms = now.boot_ms + self.settings.retry_ms / 2;
         }
         self.queue_without_sums(now, speaks);
-        self.send_queued(now, out);
-        if speaks {
-            self.send_presences(out);
-        }
+        self.send_queued(now, speaks, out);
         self.ask_for_sums(now, out);
     }
 

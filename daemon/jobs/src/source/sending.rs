@@ -62,25 +62,18 @@ impl Source {
         }
     }
 
-    pub(super) fn send_queued(&mut self, now: Now, out: &mut VecDeque<Output>) {
+    /// Sends what is queued. Who `speaks` also tells each partition that nothing is queued for how
+    /// far event time is.
+    pub(super) fn send_queued(&mut self, now: Now, speaks: bool, out: &mut VecDeque<Output>) {
         for part in 0..self.routes.len() {
             let deltas = std::mem::take(&mut self.routes[part].queued);
-            if deltas.is_empty() {
+            if deltas.is_empty() && !(speaks && self.routes[part].is_heard) {
                 continue;
             }
             for delta in &deltas {
                 self.routes[part].sent(delta, now.boot_ms);
             }
             self.send(part, deltas, out);
-        }
-    }
-
-    /// Tells partitions how far event time is for files that they do not know.
-    pub(super) fn send_presences(&mut self, out: &mut VecDeque<Output>) {
-        for part in 0..self.routes.len() {
-            if self.routes[part].is_heard {
-                self.send(part, Vec::new(), out);
-            }
         }
     }
 

@@ -405,6 +405,8 @@ fn kind(note: &Note) -> &'static str {
         Note::Deposed(..) => "deposed",
         Note::LogLost(..) => "log lost",
         Note::LogUnreadable(..) => "log unreadable",
+        Note::TableLost => "table lost",
+        Note::TableUnreadable(_) => "table unreadable",
         Note::SinkDamaged(_) => "sink damaged",
         Note::BadSums(..) => "bad sums",
         Note::Full(..) => "full",
