@@ -130,11 +130,20 @@ impl Table {
     }
 
     fn check(&self) -> Result<(), Full> {
+        let is_full = self.bytes() > self.limits.bytes;
+        if is_full { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
+    }
+
+    fn bytes(&self) -> usize {
         let ends = self.ends.capacity() * size_of::<usize>();
         let states: usize = self.states.iter().map(States::bytes).sum();
-        let bytes = self.keys.capacity() + ends + states + self.index.allocation_size();
-        let bytes = bytes + self.owned;
-        if bytes > self.limits.bytes { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
+        self.keys.capacity() + ends + states + self.index.allocation_size() + self.owned
+    }
+
+    /// Whether the next list that grows may reach a limit.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let Limits { groups, bytes } = self.limits;
+        self.groups() > groups / 2 || self.bytes() > bytes / 2
     }
 
     /// Adds a state to one of a group's.
@@ -153,11 +162,14 @@ impl Table {
             std::mem::swap(self, &mut other);
             self.limits = other.limits;
         }
-        for theirs in 0..other.groups() {
-            let group = self.group(other.key(theirs))?;
-            for (at, states) in other.states.iter().enumerate() {
-                self.merge_state(group, at, &states.state(theirs))?;
-            }
+        (0..other.groups()).try_for_each(|theirs| self.take(other.key(theirs), &other, theirs))
+    }
+
+    /// Adds the states of a group of a table of the same plan to the group of this key.
+    pub(crate) fn take(&mut self, key: &[u8], other: &Self, theirs: usize) -> Result<(), Full> {
+        let group = self.group(key)?;
+        for (at, states) in other.states.iter().enumerate() {
+            self.merge_state(group, at, &states.state(theirs))?;
         }
         Ok(())
     }
