@@ -159,6 +159,7 @@ fn plain() -> StatsRequest {
         query: TIMEOUTS.to_owned(),
         groups: 1_000_000,
         bytes: 256 << 20,
+        every_ms: None,
     }
 }
 

@@ -59,7 +59,7 @@ impl LocalSearcher {
     }
 
     fn question(&self, question: &StatsQuestion, request: &GrepRequest) -> Question {
-        let StatsQuestion { query, groups, bytes } = question.clone();
+        let StatsQuestion { query, groups, bytes, .. } = question.clone();
         Question {
             member: self.machine().to_owned(),
             query,
@@ -146,7 +146,7 @@ mod tests {
     /// The replies to a question for this pattern, the last one at the end.
     fn replies(searcher: &LocalSearcher, pattern: &str) -> Vec<PeerReply> {
         let query = format!("{pattern} | count");
-        let question = StatsQuestion { query, groups: 1, bytes: 0 };
+        let question = StatsQuestion { query, groups: 1, ..StatsQuestion::default() };
         let mut request = GrepRequest { stats: Some(question), ..GrepRequest::default() };
         request.pattern.patterns = vec![pattern.into()];
         let (queue, mut replies) = tokio::sync::mpsc::channel(100);
