@@ -49,6 +49,7 @@ const LINES: [(&str, &str); 28] = [
     ("memberctl run --lea", "<memberctl><run><--leader>"),
     ("memberctl stats --on w", "<memberctl><stats><--on><web1>"),
     ("memberctl stats --head", "<memberctl><stats><--header>"),
+    ("memberctl stats --fol", "<memberctl><stats><--follow>"),
 ];
 
 struct Shop {

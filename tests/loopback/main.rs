@@ -62,6 +62,7 @@ mod stalls;
 mod startup;
 mod state;
 mod stats;
+mod stats_follow;
 mod stats_language;
 mod tags;
 mod top;
