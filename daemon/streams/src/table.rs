@@ -40,6 +40,8 @@ pub(crate) struct Table {
     last: usize,
     /// Bytes that sketches and sets have of their own.
     owned: usize,
+    /// Bytes in all, as of the last time that they became more.
+    bytes: usize,
     limits: Limits,
 }
 
@@ -54,6 +56,7 @@ impl Table {
             states: kinds.iter().map(|kind| States::new(*kind)).collect(),
             last: 0,
             owned: 0,
+            bytes: 0,
             limits,
         }
     }
@@ -129,21 +132,18 @@ impl Table {
         if after > before { self.check() } else { Ok(()) }
     }
 
-    fn check(&self) -> Result<(), Full> {
-        let is_full = self.bytes() > self.limits.bytes;
-        if is_full { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
-    }
-
-    fn bytes(&self) -> usize {
-        let ends = self.ends.capacity() * size_of::<usize>();
-        let states: usize = self.states.iter().map(States::bytes).sum();
-        self.keys.capacity() + ends + states + self.index.allocation_size() + self.owned
-    }
-
-    /// Whether the next list that grows may reach a limit.
+    /// Whether half of the bytes or groups are taken. One more group mostly fits then.
     pub(crate) fn is_half_full(&self) -> bool {
         let Limits { groups, bytes } = self.limits;
-        self.groups() > groups / 2 || self.bytes() > bytes / 2
+        self.groups() > groups / 2 || self.bytes > bytes / 2
+    }
+
+    fn check(&mut self) -> Result<(), Full> {
+        let ends = self.ends.capacity() * size_of::<usize>();
+        let states: usize = self.states.iter().map(States::bytes).sum();
+        let bytes = self.keys.capacity() + ends + states + self.index.allocation_size();
+        self.bytes = bytes + self.owned;
+        if self.bytes > self.limits.bytes { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
     }
 
     /// Adds a state to one of a group's.
