@@ -177,8 +177,9 @@ impl Following {
     /// Shows what has grown. However long that takes, members are listened to as long in turn.
     fn show(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
-        self.gathering.forget(self.keep, format::now());
         self.view.show(&mut self.gathering)?;
+        // Afterwards, so that the last rows of a window were shown.
+        self.gathering.forget(self.keep, format::now());
         self.has_grown = false;
         self.due = (begun + self.every).max(Instant::now() + begun.elapsed());
         Ok(())
