@@ -308,10 +308,8 @@ fn a_terminal_shows_a_table_until_it_is_interrupted() {
         "stty cols 60 rows 8; exec {} stats --follow --every 100ms '| logfmt | count by k'",
         binaries::memberctl().display()
     );
-    let mut terminal = Terminal::run(
-        &line,
-        &[("MEMBERCTL_SOCKET", socket.as_path()), ("NO_COLOR", Path::new("1"))],
-    );
+    let environment = [("MEMBERCTL_SOCKET", socket.as_path()), ("NO_COLOR", Path::new("1"))];
+    let mut terminal = Terminal::run(&line, &environment);
     terminal.wait_until_shown("following 1 member");
     wait_until("the table is shown", SOON, || {
         append(&log(&fleet[1]), "k=key0\n");
@@ -330,4 +328,15 @@ fn a_terminal_shows_a_table_until_it_is_interrupted() {
     let seen = terminal.seen();
     let last = seen.rsplit("\u{1b}[7A").next().unwrap();
     assert!(last.contains("key3") && last.contains("following 1 member"), "{seen:?}");
+    // One that cannot move its cursor gets changed rows.
+    let mut dumb = Terminal::run(&format!("export TERM=dumb; {line}"), &environment);
+    dumb.wait_until_shown("k\tcount\r\n");
+    wait_until("changes are shown", SOON, || {
+        append(&log(&fleet[1]), "k=key0\n");
+        let seen = dumb.seen();
+        holds(seen.contains("key0\t"), || seen)
+    });
+    dumb.type_keys("\u{3}");
+    dumb.wait();
+    assert!(!dumb.seen().contains('\u{1b}'), "{:?}", dumb.seen());
 }

@@ -54,8 +54,11 @@ fn changed_rows_are_printed_and_the_last_ones_are_exact() {
 
 #[test]
 fn json_has_changed_rows_and_then_what_was_counted() {
-    let ended = follow(rounds(BY_MEMBER), &["--json", BY_MEMBER]);
-    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    let whole = follow(rounds(BY_MEMBER), &["--json", BY_MEMBER]);
+    assert_eq!((whole.status, whole.stderr.as_str()), (Some(0), ""), "{whole:?}");
+    // A round without lines is no news, but the first one says that lines are followed.
+    let empty = [vec![ended("vm1", true); 3], rounds(BY_MEMBER), vec![ended("vm2", true)]];
+    let more = follow(empty.concat(), &["--json", BY_MEMBER]);
     let row = |member: &str, count: u64| {
         format!(r#"{{"schema":1,"type":"row","row":{{"member":"{member}","count":{count}}}}}"#)
     };
@@ -63,8 +66,10 @@ fn json_has_changed_rows_and_then_what_was_counted() {
         format!(r#"{{"schema":1,"type":"counts","lines":{lines},"unparsed":0,"without_time":0,"#)
             + r#""not_numbers":0,"late":0}"#
     };
-    let lines: Vec<&str> = ended.stdout.lines().collect();
+    let lines: Vec<&str> = whole.stdout.lines().collect();
     assert_eq!(lines, [row("vm1", 1), counts(1), row("vm1", 3), row("vm2", 3), counts(6)]);
+    let lines: Vec<&str> = more.stdout.lines().collect();
+    assert_eq!(lines, [counts(0), row("vm1", 3), row("vm2", 3), counts(6)]);
 }
 
 #[test]

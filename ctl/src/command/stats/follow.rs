@@ -47,6 +47,11 @@ pub(super) struct Follow {
     keep: Option<Duration>,
 }
 
+/// Whether a table can be drawn in place on a terminal.
+fn can_draw() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| !terminal.is_empty() && terminal != "dumb")
+}
+
 /// A time that members may be asked to wait between two rounds.
 fn every(text: &str) -> Result<Duration, String> {
     let time = arguments::duration(text)?;
@@ -78,6 +83,10 @@ impl Follow {
         plan: Arc<Plan>,
         (limits, form): (Limits, Form),
     ) -> Result<Status, Failure> {
+        let form = match form {
+            Form::Table if !can_draw() => Form::Tabs { header: true },
+            form => form,
+        };
         let view = View::new(form, Arc::clone(&plan))?;
         let connection = Connection::ask(daemon, request, ReplyTimeout::Never)?;
         connection.block_never()?;

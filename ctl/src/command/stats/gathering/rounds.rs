@@ -12,10 +12,10 @@ use crate::exit::Failure;
 /// What became of a member's round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::command::stats) enum RoundEnd {
-    /// Its sums count.
+    /// Its sums count, and may have changed a row.
     Counted,
-    /// It was thrown away: the member sends its lines again, or does not count any more.
-    ThrownAway,
+    /// It changes nothing: it has no lines, or was thrown away.
+    Nothing,
     /// Its sums do not count from now on, for this reason.
     Lost(String),
 }
@@ -38,19 +38,21 @@ impl Gathering {
         is_whole: bool,
     ) -> Result<RoundEnd, Failure> {
         if self.kept.get(member).is_some_and(|kept| kept.is_told) {
-            return Ok(RoundEnd::ThrownAway);
+            return Ok(RoundEnd::Nothing);
         }
         let Kept { parts, refused, .. } = self.taken(member);
         if refused.is_none() && !is_whole {
-            return Ok(RoundEnd::ThrownAway);
+            return Ok(RoundEnd::Nothing);
         }
         if let Some(why) = refused.or_else(|| self.fault(member, &parts)) {
             let refused = Kept { refused: Some(why.clone()), is_told: true, ..Kept::default() };
             self.kept.insert(member.to_owned(), refused);
             return Ok(RoundEnd::Lost(why));
         }
+        // The first one says that there are members who count.
+        let is_news = !parts.is_empty() || !self.searched;
         self.add(member, &parts)?;
-        Ok(RoundEnd::Counted)
+        Ok(if is_news { RoundEnd::Counted } else { RoundEnd::Nothing })
     }
 
     /// Forgets the windows that had ended this long before the newest line, of those that are not
