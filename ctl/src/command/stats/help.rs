@@ -40,8 +40,9 @@ not_numbers and late. Each line counts once, also if a member's memberd or worke
 back: its sums come in rounds that count wholly or not at all, and go on from where they were. \
 While a member is gone, its lines are missing, and standard error says so. A window leaves once \
 --keep has passed since its end, by the time of the newest line that is not of the future. Lines \
-that come for it later are counted as late. Without windows, rows are sums since the start. \
-Interrupt it to end it; the last table stays.
+that come for it later are counted as late. Without windows, rows are sums since the start. To \
+know which rows have changed takes up to 100 bytes a row beside --memory. Interrupt it to end it; \
+the last table stays.
 
 Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, a file that cannot \
 be read, memberd not reachable, a limit), or a member is missing in the sums.
