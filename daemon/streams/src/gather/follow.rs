@@ -54,8 +54,9 @@ impl Follow {
 
     /// Forgets the windows of `over` that had ended by this time. One begins every `every`.
     pub(super) fn forget_before(&mut self, time: i64, every: i64, over: i64) {
-        let Some(ended) = time.checked_sub(over) else { return };
-        let Some(floor) = (ended - ended.rem_euclid(every)).checked_add(every) else { return };
+        let last = |ended: i64| ended.checked_sub(ended.rem_euclid(every))?.checked_add(every);
+        // There are no windows at the end of time.
+        let Some(floor) = time.checked_sub(over).and_then(last) else { return };
         if self.floor.is_some_and(|before| floor <= before) {
             return;
         }

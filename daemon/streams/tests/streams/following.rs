@@ -163,7 +163,7 @@ fn the_newest_window_has_begun() {
     assert_eq!(gather.newest(i64::MAX), Some(1_900_000_000_000));
     assert_eq!(gather.rows().unwrap().rows.len(), 2);
     // Ends of time are no trouble.
-    for time in [i64::MIN, 30_000, 20_000, i64::MAX] {
+    for time in [i64::MIN, i64::MIN + 10_000, i64::MIN + 10_001, 30_000, 20_000, i64::MAX] {
         gather.forget_before(time);
     }
     assert_eq!(gather.rows().unwrap().rows.len(), 0);
