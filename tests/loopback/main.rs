@@ -69,3 +69,4 @@ mod top;
 mod versions;
 mod webhdfs;
 mod worker;
+mod worker_follow;

@@ -67,9 +67,11 @@ impl StatsRequest {
             return Err("stats follows what is written from now on, whatever its time");
         }
         let no_messages = grep.printing.no_messages;
+        // A follow does not count what copies have.
+        let copies = grep.copies && !grep.files.follow;
         let printing = GrepPrinting { no_messages, ..GrepPrinting::default() };
         let (output_file, order, stats) = (None, GrepOrder::Found, Some(question));
-        Ok(GrepRequest { printing, output_file, order, stats, ..grep })
+        Ok(GrepRequest { printing, output_file, order, copies, stats, ..grep })
     }
 }
 

@@ -53,8 +53,9 @@ pub trait Output {
         Ok(())
     }
 
-    /// While files are followed: all files were looked at, and what they had is searched. It is told
-    /// about ten times a second, if [`Selection::tells_looks`](crate::Selection::tells_looks).
+    /// While files are followed: all files were looked at, and what they had is searched. It is
+    /// told about ten times a second, if
+    /// [`Selection::tells_looks`](crate::Selection::tells_looks).
     fn looked(&mut self) -> Result<(), Stopped> {
         Ok(())
     }

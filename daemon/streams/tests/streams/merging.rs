@@ -229,7 +229,7 @@ fn many_groups_become_many_partials() {
 /// Sums that are taken whenever the table is half full are those of a table with more room. One
 /// more line always fits, whatever a group takes.
 #[test]
-fn a_table_that_is_emptied_when_half_full_takes_any_number_of_groups() {
+fn a_table_emptied_when_half_full_takes_any_number_of_groups() {
     let plan = plan("| logfmt | count, sum(v), p50(v), distinct(v) by k, member, file");
     let lines: Vec<String> =
         (0..20_000).map(|number| format!("k={} v={number}", number % 7_000)).collect();
