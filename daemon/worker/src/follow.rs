@@ -1,4 +1,5 @@
-//! Answers a question that follows files: it counts lines as memberd finds them. It owns their sums.
+//! Answers a question that follows files: it counts lines as memberd finds them. It owns their
+//! sums.
 //!
 //! Nothing is said but in answer to memberd, so neither side ever waits for the other to read.
 
