@@ -61,8 +61,9 @@ impl Asked {
     fn start(daemon: &Daemon, arguments: &[&str]) -> Asked {
         let path = |name: &str| daemon.directory().join(name);
         let (output, errors) = (path("rows"), path("errors"));
-        let mut command =
-            daemon.memberctl(&[&["stats", "--follow", "--every=100ms"], arguments].concat());
+        // The daemons write logs of their own.
+        let (options, files) = (["stats", "--follow", "--every=100ms"], ["app.log*"]);
+        let mut command = daemon.memberctl(&[&options[..], arguments, &files].concat());
         command.env("TZ", "UTC").stdin(Stdio::null());
         command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
         Asked { running: Running::start(&mut command), output, errors }
@@ -172,7 +173,7 @@ fn lines_count_once_while_files_are_rotated() {
                 // what nobody has read by then.
                 10 => {
                     asked.wait_until_exact(&written);
-                    std::fs::copy(&log, log.with_extension("log.copy")).unwrap();
+                    std::fs::copy(&log, log.with_extension("log.10")).unwrap();
                     File::create(&log).unwrap();
                 }
                 _ => {}
@@ -305,7 +306,7 @@ fn a_terminal_shows_a_table_until_it_is_interrupted() {
     let fleet = fleet(1);
     let socket = fleet[1].settings.socket.clone();
     let line = format!(
-        "stty cols 60 rows 8; exec {} stats --follow --every 100ms '| logfmt | count by k'",
+        "stty cols 60 rows 8; exec {} stats --follow --every 100ms '| logfmt | count by k' app.log",
         binaries::memberctl().display()
     );
     let environment = [("MEMBERCTL_SOCKET", socket.as_path()), ("NO_COLOR", Path::new("1"))];

@@ -149,7 +149,7 @@ impl Screen {
 
 /// Sequences of ECMA-48: CUP and ED; EL to the end of the line; ED to the end of the screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
-const TO_NEXT_LINE: &str = "\x1b[K\r\n";
+const TO_NEXT_LINE: &str = "\x1b[K\n";
 const CLEAR_BELOW: &str = "\x1b[J";
 
 /// The sequence to the first of the lines above (CUU).
