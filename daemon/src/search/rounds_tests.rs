@@ -98,6 +98,8 @@ pub(in crate::search) fn request(from: GrepFollow) -> GrepRequest {
 fn pass_on(between: &UnixListener, worker: &Path, kept: &Mutex<Vec<UnixStream>>) {
     while let Ok((here, _)) = between.accept() {
         let there = UnixStream::connect(worker).unwrap();
+        let both = [&here, &there].map(|stream| stream.try_clone().unwrap());
+        kept.lock().unwrap().extend(both);
         for (from, to) in [(&here, &there), (&there, &here)] {
             let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             std::thread::spawn(move || {
@@ -106,7 +108,6 @@ fn pass_on(between: &UnixListener, worker: &Path, kept: &Mutex<Vec<UnixStream>>)
                 let _ = to.shutdown(Shutdown::Both);
             });
         }
-        kept.lock().unwrap().extend([here, there]);
     }
 }
 
