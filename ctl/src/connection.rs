@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memberd_control::frame::{FrameError, FrameReader, Message, decode, write_frame};
 use memberd_control::message::{Hello, PROTOCOL_VERSION, Reply, Request};
@@ -172,6 +172,23 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::reply_while_read`], but none if no whole reply has arrived at `until`, if
+    /// that is given. It needs [`Connection::block_never`].
+    pub(crate) fn reply_until(&mut self, until: Option<Instant>) -> Result<Option<Reply>, Failure> {
+        loop {
+            if let Some(reply) = self.reply_if_any()? {
+                return Ok(Some(reply));
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            // Rounded up, so that it does not wake just before.
+            let left = left.map(|left| u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX));
+            self.poll_either_end(left.map_or(PollTimeout::NONE, PollTimeout::from))?;
+        }
+    }
+
     /// As [`Connection::reply`], but ends with [`Failure::OutputClosed`] as soon as the reader of
     /// standard output goes away. `| head` and `| less` need this while no reply arrives.
     pub(crate) fn reply_while_read(&mut self) -> Result<Reply, Failure> {
@@ -249,6 +266,11 @@ impl Connection {
         if self.frames.has_begun() {
             return Ok(());
         }
+        self.poll_either_end(PollTimeout::NONE)
+    }
+
+    /// The same for at most this long, whatever was read before.
+    fn poll_either_end(&self, limit: PollTimeout) -> Result<(), Failure> {
         let stdout = std::io::stdout();
         let ended = PollFlags::POLLERR | PollFlags::POLLHUP;
         let mut ends = [
@@ -256,7 +278,7 @@ impl Connection {
             PollFd::new(stdout.as_fd(), PollFlags::empty()),
         ];
         loop {
-            match poll(&mut ends, PollTimeout::NONE) {
+            match poll(&mut ends, limit) {
                 Err(Errno::EINTR) => {}
                 Err(error) => return Err(describe_frame_error(FrameError::Io(error.into()))),
                 Ok(_) => break,

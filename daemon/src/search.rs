@@ -5,8 +5,8 @@
 //! (`member_choice`). `distributed` asks each of them; a `reply_source` is either a connection or
 //! this machine's own search (`serve`, `local`). `answer_check` refuses what cannot
 //! be the member's own. `kept` finds who keeps the logs of members that are gone, and searches
-//! those that are kept here. `stats` has the worker count in place of a search. `ordered`,
-//! `line_relay`, `merge` or `follow` passes the replies on.
+//! those that are kept here. `stats` has the worker count in place of a search, and `rounds` has it
+//! count what is followed. `ordered`, `line_relay`, `merge` or `follow` passes the replies on.
 
 mod answer_check;
 mod answer_fault;
@@ -40,6 +40,8 @@ pub mod reply;
 mod reply_sink;
 mod reply_source;
 mod restriction;
+mod round_relay;
+mod rounds;
 pub mod serve;
 mod service;
 mod stand;

@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 28] = [
+const LINES: [(&str, &str); 29] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -49,6 +49,7 @@ const LINES: [(&str, &str); 28] = [
     ("memberctl run --lea", "<memberctl><run><--leader>"),
     ("memberctl stats --on w", "<memberctl><stats><--on><web1>"),
     ("memberctl stats --head", "<memberctl><stats><--header>"),
+    ("memberctl stats --fol", "<memberctl><stats><--follow>"),
 ];
 
 struct Shop {

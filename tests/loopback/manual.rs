@@ -160,7 +160,8 @@ fn every_example_of_the_helps_works() {
         // They do not touch this machine's Prometheus or its other hosts. A follower is ended after
         // a moment.
         let here = line.replace("/etc/prometheus/", "").replace("ssh", "./ssh");
-        let follows = line.starts_with("memberctl events") && !line.contains("--until");
+        let is_endless = line.starts_with("memberctl events") && !line.contains("--until");
+        let follows = is_endless || line.contains("--follow");
         let output = run(
             &fleet[2],
             directory.path(),

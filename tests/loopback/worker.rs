@@ -26,7 +26,7 @@ fn request() -> StatsRequest {
     let mut grep = GrepRequest { pattern, ..GrepRequest::default() };
     grep.files.globs = vec!["app.log".to_owned()];
     let (query, groups) = (QUERY.to_owned(), LIMITS.groups as u64);
-    StatsRequest { grep, query, groups, bytes: LIMITS.bytes as u64 }
+    StatsRequest { grep, query, groups, bytes: LIMITS.bytes as u64, every_ms: None }
 }
 
 fn ask(daemon: &Daemon, request: &StatsRequest) -> UnixStream {

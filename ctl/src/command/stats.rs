@@ -2,11 +2,16 @@
 //! prints the sums.
 
 mod cells;
+mod follow;
 mod gathering;
 mod help;
 mod options;
 mod print;
+mod screen;
+mod view;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,6 +20,7 @@ use memberd_control::message::{Reply, Request};
 use memberd_streams::{Limits, Plan, Query, QueryError, Rows};
 use serde::Serialize;
 
+use self::follow::Follow;
 use self::gathering::Gathering;
 use self::help::DETAILS;
 use self::options::{Choice, GROUPS, MEMORY};
@@ -45,6 +51,9 @@ pub(crate) struct Stats {
 
     #[command(flatten)]
     choice: Choice,
+
+    #[command(flatten)]
+    follow: Follow,
 
     /// Print one JSON object for each row, and a last one with totals
     #[arg(long, conflicts_with = "header")]
@@ -107,13 +116,20 @@ impl Stats {
     /// Asks and prints, in this form or in that of the options.
     fn answered(&self, daemon: &Daemon, form: Option<Form>) -> Result<Status, Failure> {
         let (query, plan) = planned(&self.query).map_err(|error| self.wrong(&error))?;
-        let request = self.choice.request(&self.query, &query, &self.files, self.limits())?;
+        let mut request = self.choice.request(&self.query, &query, &self.files, self.limits())?;
+        request.every_ms = self.follow.every_ms();
+        request.grep.files.follow = request.every_ms.is_some();
         let mut tally = Tally::new(request.grep.files.globs.clone());
         let plan = Arc::new(plan);
+        let follows = request.grep.files.follow;
         let asked = Request::Stats(Box::new(request));
+        if follows {
+            let how = (self.limits(), form.unwrap_or_else(|| self.form()));
+            return self.follow.run(daemon, &asked, tally, plan, how);
+        }
         let rows = self.ask(daemon, &asked, Arc::clone(&plan), &mut tally)?;
         self.print(&rows, &tally, form)?;
-        let left_out = print::left_out(&rows, plan.reader());
+        let left_out = print::left_out(rows.counts, &rows.columns, plan.reader());
         left_out.iter().for_each(|line| print_message(line));
         Ok(match &rows {
             _ if !tally.is_whole() => Status::Trouble,
@@ -176,15 +192,19 @@ impl Stats {
         gathering.finish()
     }
 
-    /// Prints the rows.
-    fn print(&self, rows: &Rows, tally: &Tally, form: Option<Form>) -> Result<(), Failure> {
-        let mut output = Output::new();
-        let usual = match (self.json, output.is_terminal()) {
+    /// How rows are printed as the options have it.
+    fn form(&self) -> Form {
+        match (self.json, std::io::stdout().is_terminal()) {
             (true, _) => Form::Json,
             (false, true) => Form::Table,
             (false, false) => Form::Tabs { header: self.header },
-        };
-        print::rows(&mut output, form.unwrap_or(usual), rows)?;
+        }
+    }
+
+    /// Prints the rows.
+    fn print(&self, rows: &Rows, tally: &Tally, form: Option<Form>) -> Result<(), Failure> {
+        let mut output = Output::new();
+        print::rows(&mut output, form.unwrap_or_else(|| self.form()), rows)?;
         if self.json {
             let more = Counted::of(rows);
             let last = totals::object(tally.members(), tally.copies(), Some(&more))?;
@@ -194,10 +214,12 @@ impl Stats {
     }
 }
 
-/// Parses and compiles a query.
+/// Parses and compiles a query. Its tables hash with a seed of this run, so that nobody who writes
+/// logs can choose keys that collide.
 fn planned(text: &str) -> Result<(Query, Plan), QueryError> {
     let query = Query::parse(text)?;
-    let plan = Plan::new(&query)?;
+    let seed = RandomState::new().build_hasher().finish();
+    let plan = Plan::new(&query)?.with_seed(seed);
     Ok((query, plan))
 }
 
@@ -219,5 +241,17 @@ impl Counted {
             without_time: counts.without_time,
             not_numbers: counts.not_numbers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a plan, two runs have all but the seed in common.
+    #[test]
+    fn each_run_hashes_with_a_seed_of_its_own() {
+        let shown = || format!("{:?}", planned("| logfmt | count by k").unwrap().1);
+        assert_ne!(shown(), shown());
     }
 }

@@ -17,5 +17,6 @@ mod list;
 mod records;
 mod run;
 mod stats;
+mod stats_follow;
 mod status;
 mod view;

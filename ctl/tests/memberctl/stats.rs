@@ -12,19 +12,21 @@ use memberd_streams::{Fold, Limits, LineTime, Plan, Query};
 
 use crate::fake::{Daemon, ended_in_silence, memberctl, run, run_without_stdout};
 
-struct NoTime;
+/// The time of a line is its first word, in milliseconds. Others have none.
+struct FirstWord;
 
-impl LineTime for NoTime {
-    fn milliseconds(&mut self, _: &[u8]) -> Option<i64> {
-        None
+impl LineTime for FirstWord {
+    fn milliseconds(&mut self, line: &[u8]) -> Option<i64> {
+        let word = line.split(|byte| *byte == b' ').next()?;
+        std::str::from_utf8(word).ok()?.parse().ok()
     }
 }
 
 /// What a member sends that has these lines.
-fn sums(member: &str, query: &str, lines: &[&str]) -> Vec<Reply> {
+pub(crate) fn sums(member: &str, query: &str, lines: &[&str]) -> Vec<Reply> {
     let plan = Arc::new(Plan::new(&Query::parse(query).unwrap()).unwrap());
     let mut fold = Fold::new(plan, member, Limits { groups: 1_000, bytes: 1 << 20 });
-    lines.iter().for_each(|line| fold.line(line.as_bytes(), &mut NoTime).unwrap());
+    lines.iter().for_each(|line| fold.line(line.as_bytes(), &mut FirstWord).unwrap());
     let part = |bytes| Reply::StatsPartial { member: member.to_owned(), bytes };
     fold.into_partials().map(part).collect()
 }
@@ -38,7 +40,7 @@ fn searched(member: &str, lines: u64, errors: u64) -> Reply {
     ended(member, GrepOutcome::Searched(totals))
 }
 
-fn lost(member: &str) -> Reply {
+pub(crate) fn lost(member: &str) -> Reply {
     ended(member, GrepOutcome::Lost("no route to host".to_owned()))
 }
 
@@ -50,9 +52,9 @@ fn two_members(query: &str) -> Vec<Reply> {
     replies
 }
 
-const BY_MEMBER: &str = "| count by member";
+pub(crate) const BY_MEMBER: &str = "| count by member";
 
-fn answering(mut replies: Vec<Reply>) -> Daemon {
+pub(crate) fn answering(mut replies: Vec<Reply>) -> Daemon {
     replies.push(Reply::Done);
     Daemon::answering(replies)
 }
@@ -134,7 +136,7 @@ fn a_wrong_query_is_shown_with_the_place() {
 }
 
 /// What the daemon is asked for.
-fn asked(line: &[&str]) -> StatsRequest {
+pub(crate) fn asked(line: &[&str]) -> StatsRequest {
     let daemon = answering(Vec::new());
     daemon.run(&[&["stats"], line].concat());
     let request = match daemon.request() {
@@ -144,10 +146,10 @@ fn asked(line: &[&str]) -> StatsRequest {
     request.unwrap()
 }
 
-const TIMEOUTS: &str = "timeout | count by member";
+pub(crate) const TIMEOUTS: &str = "timeout | count by member";
 
 /// What is asked without an option.
-fn plain() -> StatsRequest {
+pub(crate) fn plain() -> StatsRequest {
     let patterns = vec![b"timeout".to_vec()];
     StatsRequest {
         grep: GrepRequest {
@@ -159,6 +161,7 @@ fn plain() -> StatsRequest {
         query: TIMEOUTS.to_owned(),
         groups: 1_000_000,
         bytes: 256 << 20,
+        every_ms: None,
     }
 }
 
@@ -241,7 +244,7 @@ fn limits_are_named_when_they_are_reached() {
 }
 
 /// A part of sums that no member with this program sends.
-fn part(member: &str, bytes: Vec<u8>) -> Reply {
+pub(crate) fn part(member: &str, bytes: Vec<u8>) -> Reply {
     Reply::StatsPartial { member: member.to_owned(), bytes }
 }
 

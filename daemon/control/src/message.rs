@@ -155,7 +155,8 @@ pub enum Reply {
     /// An answer about replicated files, streamed or final as it says.
     File(FileReply),
     /// Streamed: a part of one member's sums. They count only once the member's
-    /// [`Reply::GrepMember`] says that it searched all. Only [`Request::Stats`] gets it.
+    /// [`Reply::GrepMember`] says that it searched all; while it follows, once its
+    /// [`Reply::StatsRound`] says so. Only [`Request::Stats`] gets it.
     StatsPartial {
         /// The member's name.
         member: String,
@@ -163,6 +164,16 @@ pub enum Reply {
         /// [`MAX_PARTIAL_BYTES`](crate::stats::MAX_PARTIAL_BYTES).
         #[serde(with = "crate::bytes")]
         bytes: Vec<u8>,
+    },
+    /// Streamed: one member's parts since its last round belong together. Each line that it follows
+    /// counts in one whole round. Only [`Request::Stats`] with
+    /// [`StatsRequest::every_ms`](crate::stats::StatsRequest::every_ms) gets it.
+    StatsRound {
+        /// The member's name.
+        member: String,
+        /// They count now. If not, they must be thrown away, since the member was asked anew: its
+        /// later parts have those lines again.
+        is_whole: bool,
     },
 }
 

@@ -34,8 +34,8 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Events),
         grep_request().prop_map(|request| Request::Grep(Box::new(request))),
         (grep_request(), question()).prop_map(|(grep, question)| {
-            let StatsQuestion { query, groups, bytes } = question;
-            Request::Stats(Box::new(StatsRequest { grep, query, groups, bytes }))
+            let StatsQuestion { query, groups, bytes, every_ms } = question;
+            Request::Stats(Box::new(StatsRequest { grep, query, groups, bytes, every_ms }))
         }),
         follow().prop_map(Request::Follow),
         option::of(any::<String>()).prop_map(|filter| Request::Log { filter }),
@@ -172,10 +172,8 @@ prop_compose! {
 }
 
 fn question() -> impl Strategy<Value = StatsQuestion> {
-    any::<(String, u64, u64)>().prop_map(|(query, groups, bytes)| StatsQuestion {
-        query,
-        groups,
-        bytes,
+    any::<(String, u64, u64, Option<u64>)>().prop_map(|(query, groups, bytes, every_ms)| {
+        StatsQuestion { query, groups, bytes, every_ms }
     })
 }
 
@@ -335,6 +333,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         any::<(String, String)>().prop_map(|(member, text)| Reply::GrepMessage { member, text }),
         (any::<String>(), vec(any::<u8>(), 0..20_000))
             .prop_map(|(member, bytes)| Reply::StatsPartial { member, bytes }),
+        any::<(String, bool)>()
+            .prop_map(|(member, is_whole)| Reply::StatsRound { member, is_whole }),
         any::<[u64; 3]>().prop_map(|[asked, answered, bytes]| Reply::GrepProgress {
             asked,
             answered,

@@ -80,12 +80,27 @@ fn ask(input: &[u8]) {
     assert_eq!(rows(&plan, forward.iter()), rows(&plan, backward.iter().rev()));
 }
 
+/// The same sums twice in an answer that grows, of which all windows leave that have ended.
+fn follow(plan: &Arc<Plan>, partial: &[u8]) {
+    let mut gather = Gather::following(plan.clone(), LIMITS);
+    if gather.partial("vm1", partial).is_err() {
+        return;
+    }
+    let changed = gather.changed().map(|rows| rows.rows.len());
+    assert_eq!(gather.rows().map(|rows| rows.rows.len()), changed);
+    gather.forget_before(gather.newest(i64::MAX).unwrap_or_default());
+    // A full table is an answer.
+    let _ = gather.partial("vm1", partial);
+    let _ = gather.rows();
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else { return };
     let Some(known) = usize::from(*kind).checked_sub(1) else { return ask(bytes) };
     let (plan, head) = &KNOWN[known % KNOWN.len()];
     let mut gather = Gather::new(plan.clone(), LIMITS);
     let partial = [head.as_slice(), bytes].concat();
+    follow(plan, &partial);
     let read = gather.partial("vm1", &partial);
     let again = read.is_ok().then(|| gather.partial("vm1", &partial));
     assert_ne!(again.map(|again| again.is_ok()), Some(false), "it is read once more");

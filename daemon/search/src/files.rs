@@ -35,5 +35,5 @@ pub use glob_error::GlobError;
 pub use handed::HandedFile;
 pub use never::{NeverFiles, NeverPlace};
 pub use open::{ExposedFile, FileIdentity, ReadableFile};
-pub(crate) use open::{Opened, reason};
+pub(crate) use open::{Opened, milliseconds, reason};
 pub(crate) use rotated::rotated_from;

@@ -53,8 +53,16 @@ pub trait Output {
         Ok(())
     }
 
+    /// While files are followed: all files were looked at, and what they had is searched. It is
+    /// told about ten times a second, if
+    /// [`Selection::tells_looks`](crate::Selection::tells_looks).
+    fn looked(&mut self) -> Result<(), Stopped> {
+        Ok(())
+    }
+
     /// From here on, lines are of this file, which was last written then, in milliseconds since the
-    /// Unix epoch. Only an [`ApartSearch`](crate::ApartSearch) tells it.
+    /// Unix epoch. Only an [`ApartSearch`](crate::ApartSearch) tells it, and a follow that tells
+    /// its looks.
     fn begin_file(&mut self, path: &Path, modified: i64) {
         let _ = (path, modified);
     }

@@ -85,7 +85,13 @@ fn follow(query: &Query, before: &[(&str, &str)], test: impl FnOnce(&Followed)) 
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let filter = &FileFilter::default();
-            let selection = Selection { exposed: &exposed, filter, output_file: None, from: None };
+            let selection = Selection {
+                exposed: &exposed,
+                filter,
+                output_file: None,
+                from: None,
+                tells_looks: false,
+            };
             search.follow("m", selection, &mut Sent(sender), &cancel)
         });
         // The search ends with the test, also when that fails.

@@ -100,7 +100,13 @@ fn follow(directory: &Path, told: &Told, count: usize, during: impl FnOnce()) ->
         let (search, exposed, from, cancel) = (&search, &exposed, &from, &cancel);
         scope.spawn(move || {
             let filter = &FileFilter::default();
-            let selection = Selection { exposed, filter, output_file: None, from: Some(from) };
+            let selection = Selection {
+                exposed,
+                filter,
+                output_file: None,
+                from: Some(from),
+                tells_looks: false,
+            };
             search.follow("m", selection, &mut output, cancel)
         });
         let wait_for = |what: &dyn Fn(&Told) -> bool| {

@@ -153,7 +153,7 @@ impl AuditedSearch {
                 self.note_totals(totals);
                 self.note_end("done");
             }
-            PeerReply::Refused(reason) => self.note_end(reason),
+            PeerReply::Refused(reason) | PeerReply::Broken(reason) => self.note_end(reason),
             _ => {}
         }
     }

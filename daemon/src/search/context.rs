@@ -96,6 +96,11 @@ impl QueryContext {
         }
     }
 
+    /// Whether sums are asked for in place of lines.
+    pub(super) fn is_question(&self) -> bool {
+        self.request.stats.is_some()
+    }
+
     /// Whether copies are searched of what members had that are followed no more.
     pub(super) fn wants_copies(&self) -> bool {
         self.request.copies

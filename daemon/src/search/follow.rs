@@ -4,6 +4,7 @@
 use super::kept::Target;
 use super::line_relay::LineRelay;
 use super::member_choice::{MemberChoice, Missed};
+use super::round_relay::relay_rounds;
 use super::stand::Stand;
 use crate::backoff::Backoff;
 use crate::membership::{ChangeKind, Command, Handle, Liveness, Member};
@@ -177,10 +178,11 @@ impl Following {
             }
             Liveness::Failed(_) | Liveness::Left if followed == Some(&member.identity) => {
                 let how = if member.liveness == Liveness::Left { "left" } else { "failed" };
-                self.relay
-                    .context
-                    .notify(format!("{name} {how}: its logs are not followed any more"))
-                    .await;
+                let context = &self.relay.context;
+                let copies =
+                    if context.is_question() { ", and its copies are not counted" } else { "" };
+                let text = format!("{name} {how}: its logs are not followed any more{copies}");
+                context.notify(text).await;
                 self.lose(member);
             }
             // This is a late change of an earlier incarnation.
@@ -329,19 +331,22 @@ async fn follow(relay: &LineRelay, member: &Identity, stand: &Stand) {
     loop {
         let again = backoff.is_some();
         let mut is_connected = false;
-        let ended = relay
-            .try_relay(&target, Some(stand), async || {
-                is_connected = true;
-                if again {
-                    let from = match stand.is_known() {
-                        true => "where they were left".to_owned(),
-                        false => format!("here on{}", gap(lost)),
-                    };
-                    let text = format!("{name} answers again: its logs are followed from {from}");
-                    context.notify(text).await;
-                }
-            })
-            .await;
+        let connected = async || {
+            is_connected = true;
+            if again {
+                let from = match stand.is_known() {
+                    true => "where they were left".to_owned(),
+                    false => format!("here on{}", gap(lost)),
+                };
+                let text = format!("{name} answers again: its logs are followed from {from}");
+                context.notify(text).await;
+            }
+        };
+        let ended = if context.is_question() {
+            relay_rounds(context, &target, stand, connected).await
+        } else {
+            relay.try_relay(&target, Some(stand), connected).await
+        };
         match ended {
             Ok(outcome) => return context.report(name, outcome).await,
             Err(error) if is_connected || !again => {

@@ -89,7 +89,10 @@ impl LineRelay {
                     with_next = positions;
                 }
                 Ok(
-                    PeerReply::Timed(_) | PeerReply::TimedPart(..) | PeerReply::Positions { .. },
+                    PeerReply::Timed(_)
+                    | PeerReply::TimedPart(..)
+                    | PeerReply::Positions { .. }
+                    | PeerReply::Broken(_),
                 ) => {
                     return Ok(self.context.outcome(&AnswerFault::Unasked.into()));
                 }

@@ -220,10 +220,17 @@ impl LocalSearcher {
         cancel: &AtomicBool,
     ) -> PeerReply {
         let searched = match &request.stats {
-            Some(question) => self.count_lines(question, request, &mut output, cancel),
+            Some(question) if request.files.follow => {
+                let memory = compiled.map_or_else(|memory| memory, |it| it.search.memory().clone());
+                self.count_followed(question, request, &memory, &mut output, cancel)
+            }
+            Some(question) => {
+                self.count_lines(question, request, &mut output, cancel).map_err(PeerReply::Refused)
+            }
             None => compiled
                 .or_else(|memory| self.compile_in(request, &memory))
-                .and_then(|compiled| self.run(request, compiled, &mut output, cancel)),
+                .and_then(|compiled| self.run(request, compiled, &mut output, cancel))
+                .map_err(PeerReply::Refused),
         };
         if let Ok((totals, _)) = &searched {
             self.finished.fetch_add(1, Ordering::Relaxed);
@@ -251,7 +258,7 @@ impl LocalSearcher {
                     .flush()
                     .map_or(PeerReply::Done(GrepTotals::default()), |()| PeerReply::Done(totals))
             }
-            Err(reason) => PeerReply::Refused(reason),
+            Err(last) => last,
         }
     }
 
@@ -282,7 +289,8 @@ impl LocalSearcher {
         if request.files.follow {
             let exposed = &self.offer();
             let (output_file, from) = (output_file(request), request.follow_from.as_ref());
-            let selection = Selection { exposed, filter: narrow, output_file, from };
+            let (filter, tells_looks) = (narrow, false);
+            let selection = Selection { exposed, filter, output_file, from, tells_looks };
             let totals = search.follow(&self.machine, selection, output, cancel);
             return Ok((totals, Vec::new()));
         }

@@ -80,7 +80,7 @@ async fn read(
             }
             PeerReply::Done(totals) => return Ok(GrepOutcome::Searched(totals)),
             PeerReply::Refused(reason) => return Ok(GrepOutcome::Lost(reason)),
-            PeerReply::Positions { .. } | PeerReply::Partial(_) => {
+            PeerReply::Positions { .. } | PeerReply::Partial(_) | PeerReply::Broken(_) => {
                 return Err(AnswerFault::Unasked.into());
             }
             frame => frames.send(frame).await.map_err(|_| lost())?,

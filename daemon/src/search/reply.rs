@@ -25,6 +25,7 @@ const DONE: u8 = 6;
 const REFUSED: u8 = 7;
 const POSITIONS: u8 = 8;
 const PARTIAL: u8 = 9;
+const BROKEN: u8 = 10;
 
 /// One frame of the answer to a grep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +47,11 @@ pub enum PeerReply {
     Done(GrepTotals),
     /// The search was refused or stopped, for this reason.
     Refused(String),
+    /// A question that follows files has ended, for this reason. It may be asked again from the
+    /// last positions.
+    Broken(String),
     /// What was sent so far is all that these files have up to these positions. Only who asks for
-    /// positions gets them.
+    /// positions gets them. Sums that came before count from now on.
     Positions {
         /// The positions.
         positions: Vec<GrepPosition>,
@@ -81,6 +85,7 @@ impl PeerReply {
                 (DONE, bytes.into())
             }
             PeerReply::Refused(reason) => (REFUSED, reason.as_bytes().into()),
+            PeerReply::Broken(reason) => (BROKEN, reason.as_bytes().into()),
             PeerReply::Positions { positions, with_next } => {
                 let mut bytes = Vec::new();
                 ciborium::into_writer(&(with_next, positions), &mut bytes)
@@ -110,6 +115,7 @@ impl PeerReply {
                 ciborium::from_reader(body.as_slice()).map(PeerReply::Done).map_err(|_| malformed())
             }
             REFUSED => Ok(PeerReply::Refused(String::from_utf8_lossy(&body).into_owned())),
+            BROKEN => Ok(PeerReply::Broken(String::from_utf8_lossy(&body).into_owned())),
             POSITIONS => ciborium::from_reader(body.as_slice())
                 .map(|(with_next, positions)| PeerReply::Positions { positions, with_next })
                 .map_err(|_| malformed()),
@@ -172,6 +178,7 @@ mod tests {
                 PeerReply::Done(GrepTotals { files, bytes, lines, ..GrepTotals::default() })
             }),
             any::<String>().prop_map(PeerReply::Refused),
+            any::<String>().prop_map(PeerReply::Broken),
             any::<([u64; 3], Option<u64>, bool)>().prop_map(
                 |([device, inode, offset], sum, with_next)| {
                     let (head, before) = (sum, sum);
@@ -203,7 +210,7 @@ mod tests {
         #[test]
         fn no_bytes_make_reading_panic(
             bytes in proptest::collection::vec(any::<u8>(), 0..80),
-            kind in 0_u8..11,
+            kind in 0_u8..12,
         ) {
             runtime().block_on(async {
                 let _ = Replies::new(bytes.as_slice()).next().await;

@@ -338,8 +338,11 @@ async fn run(
     if let Err(full) = entered {
         return PeerReply::Refused(full.to_string());
     }
-    let output = ReplySink::new(queue, searcher.limits.search_output, searched)
-        .with_positions(request.follow_from.is_some());
+    // What sends sums for as long as it runs has no end at which it would have sent too much.
+    let is_endless = request.stats.is_some() && request.files.follow;
+    let limit = if is_endless { u64::MAX } else { searcher.limits.search_output };
+    let output =
+        ReplySink::new(queue, limit, searched).with_positions(request.follow_from.is_some());
     let ended = run_low_priority(move || {
         let compiled = compiled.ok_or_else(|| place.memory().clone());
         let reply = searcher.search(&request, compiled, output, &cancel);

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What is said where questions are switched off.
-const OFF: &str = "streams are off there: set streams.enabled";
+pub(super) const OFF: &str = "streams are off there: set streams.enabled";
 
 impl LocalSearcher {
     /// Counts the lines of the files that the request selects. It also returns the globs that
@@ -31,8 +31,9 @@ impl LocalSearcher {
     ) -> Result<(Totals, Vec<String>), String> {
         let began = Instant::now();
         let interrupted = || (Totals { interrupted: true, ..Totals::default() }, Vec::new());
-        if request.files.journal.is_some() || request.files.follow || request.kept_of.is_some() {
-            return Err("only files are counted, and only once".to_owned());
+        check(request)?;
+        if question.every_ms.is_some() {
+            return Err("sums are sent at an interval only if files are followed".to_owned());
         }
         let worker = self.worker().ok_or(OFF)?;
         let found = self.offer().files_unless(cancel, &narrow(request)?);
@@ -58,8 +59,8 @@ impl LocalSearcher {
         }
     }
 
-    fn question(&self, question: &StatsQuestion, request: &GrepRequest) -> Question {
-        let StatsQuestion { query, groups, bytes } = question.clone();
+    pub(super) fn question(&self, question: &StatsQuestion, request: &GrepRequest) -> Question {
+        let StatsQuestion { query, groups, bytes, .. } = question.clone();
         Question {
             member: self.machine().to_owned(),
             query,
@@ -70,7 +71,16 @@ impl LocalSearcher {
             bytes,
             threads: u16::try_from(self.limits.search_threads.get()).unwrap_or(u16::MAX),
             no_messages: request.printing.no_messages,
+            follows: false,
         }
+    }
+}
+
+/// Refuses what is never counted.
+pub(super) fn check(request: &GrepRequest) -> Result<(), String> {
+    match request.files.journal.is_some() || request.kept_of.is_some() {
+        true => Err("only files are counted, and no copies of them".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -145,7 +155,7 @@ mod tests {
     /// The replies to a question for this pattern, the last one at the end.
     fn replies(searcher: &LocalSearcher, pattern: &str) -> Vec<PeerReply> {
         let query = format!("{pattern} | count");
-        let question = StatsQuestion { query, groups: 1, bytes: 0 };
+        let question = StatsQuestion { query, groups: 1, ..StatsQuestion::default() };
         let mut request = GrepRequest { stats: Some(question), ..GrepRequest::default() };
         request.pattern.patterns = vec![pattern.into()];
         let (queue, mut replies) = tokio::sync::mpsc::channel(100);

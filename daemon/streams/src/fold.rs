@@ -50,8 +50,12 @@ pub struct Fold {
 impl Fold {
     /// An empty table. `member` is the name of the member whose lines these are.
     pub fn new(plan: Arc<Plan>, member: &str, limits: Limits) -> Self {
+        Self::begin(plan, member.as_bytes().to_vec(), limits)
+    }
+
+    fn begin(plan: Arc<Plan>, member: Vec<u8>, limits: Limits) -> Self {
         Self {
-            member: member.as_bytes().to_vec(),
+            member,
             file: Vec::new(),
             counts: Counts::default(),
             table: Table::new(plan.seed(), plan.state_kinds(), limits),
@@ -95,6 +99,21 @@ impl Fold {
         };
         counts.without_time += u64::from(context.clock.missing);
         summed
+    }
+
+    /// Whether the table has half of the bytes or groups that it may have. Whoever then takes the
+    /// sums has room for one more line, unless that is very long.
+    pub fn is_half_full(&self) -> bool {
+        self.table.is_half_full()
+    }
+
+    /// Takes the sums until now. What follows is summed anew.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let file = self.file.clone();
+        let member = std::mem::take(&mut self.member);
+        let empty = Self::begin(Arc::clone(&self.plan), member, self.table.limits());
+        std::mem::replace(self, Self { file, ..empty })
     }
 
     /// Adds what another thread of the same member summed by the same plan.

@@ -1,29 +1,40 @@
 //! What the asker has of all members.
 
+mod follow;
+
 use super::aggregate::State;
 use super::error::{Full, PartialError};
 use super::fold::Limits;
 use super::key::Parts;
 use super::partial::{Partials, Read, Sink, read};
 use super::plan::Plan;
-use super::report::report;
+use super::report::{Groups, Report};
 use super::rows::{Counts, Rows, Value};
 use super::table::Table;
+use follow::Follow;
 use std::sync::Arc;
 
-/// The merged sums of all members. It owns its table.
+/// The merged sums of all members. It owns its table, and of an answer that grows what was shown.
 #[derive(Debug)]
 pub struct Gather {
     plan: Arc<Plan>,
     counts: Counts,
     table: Table,
+    /// None if there is one answer, at the end.
+    follow: Option<Follow>,
 }
 
 impl Gather {
     /// An empty table.
     pub fn new(plan: Arc<Plan>, limits: Limits) -> Self {
         let table = Table::new(plan.seed(), plan.state_kinds(), limits);
-        Self { plan, counts: Counts::default(), table }
+        Self { plan, counts: Counts::default(), table, follow: None }
+    }
+
+    /// An empty table for sums that come without end. Its rows may be asked for at any time, and
+    /// its old windows can be forgotten.
+    pub fn following(plan: Arc<Plan>, limits: Limits) -> Self {
+        Self { follow: Some(Follow::default()), ..Self::new(plan, limits) }
     }
 
     /// Whether a partial sum that came from `member` can be read. Nothing of it is added, so all of
@@ -37,8 +48,19 @@ impl Gather {
     /// of it is added, unless the table is full.
     pub fn partial(&mut self, member: &str, bytes: &[u8]) -> Result<(), PartialError> {
         self.check(member, bytes)?;
-        let counts = read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
-        self.counts.add(counts);
+        if let Some(follow) = &mut self.follow {
+            follow.make_room(&self.plan, &mut self.table)?;
+        }
+        let mut merge = Merge {
+            plan: &self.plan,
+            table: &mut self.table,
+            follow: self.follow.as_mut(),
+            group: None,
+            late: 0,
+        };
+        let counts = read(&self.plan, bytes, &mut merge)?;
+        let late = merge.late;
+        self.counts.add(Counts { late, ..counts });
         Ok(())
     }
 
@@ -60,9 +82,51 @@ impl Gather {
         self.counts
     }
 
+    /// When the newest window begins that has begun by `now`. Both are in milliseconds since the
+    /// Unix epoch. Lines of the future say nothing of what is old.
+    pub fn newest(&self, now: i64) -> Option<i64> {
+        self.follow.as_ref()?.newest(now)
+    }
+
+    /// Forgets the windows that had ended at this time, in milliseconds since the Unix epoch. Lines
+    /// of them that come from now on are only counted, as late. What is forgotten stays so. Without
+    /// windows, and if there is one answer at the end, nothing is old.
+    pub fn forget_before(&mut self, time: i64) {
+        if let (Some(follow), Some((every, over))) = (&mut self.follow, self.plan.over()) {
+            follow.forget_before(time, every, over);
+        }
+    }
+
+    /// The rows as they are now: those of all windows that are not forgotten. Windows that overlap
+    /// may need more groups than there may be.
+    pub fn rows(&self) -> Result<Rows, Full> {
+        let groups = Groups { floor: self.floor(), chosen: None };
+        let report = Report::new(&self.plan, &self.table, groups)?;
+        Ok(report.answer(self.counts))
+    }
+
+    /// The rows that are new, or have another value in some column, since this was asked last. A
+    /// row that is in the answer no longer is not told.
+    pub fn changed(&mut self) -> Result<Rows, Full> {
+        let floor = self.floor();
+        let chosen = self.follow.as_ref().and_then(|follow| follow.touched(&self.plan));
+        let report = Report::new(&self.plan, &self.table, Groups { floor, chosen })?;
+        let Some(follow) = &mut self.follow else { return Ok(report.answer(self.counts)) };
+        follow.untouch();
+        Ok(report.answer_of(self.counts, |row| follow.show(row)))
+    }
+
     /// The answer. Windows that overlap may need more groups than there may be.
     pub fn finish(self) -> Result<Rows, Full> {
-        report(&self.plan, self.table, self.counts)
+        let groups = Groups { floor: self.floor(), chosen: None };
+        let report = Report::new(&self.plan, &self.table, groups)?;
+        drop(self.table);
+        Ok(report.answer(self.counts))
+    }
+
+    /// When the first window begins that is not forgotten.
+    fn floor(&self) -> Option<i64> {
+        self.follow.as_ref().and_then(Follow::floor)
     }
 }
 
@@ -93,18 +157,36 @@ impl Sink for Check<'_> {
 
 /// Adds groups to a table.
 struct Merge<'a> {
+    plan: &'a Plan,
     table: &'a mut Table,
-    /// The group whose states come.
-    group: usize,
+    follow: Option<&'a mut Follow>,
+    /// The group whose states come. None if its window is forgotten.
+    group: Option<usize>,
+    /// Lines of windows that are forgotten.
+    late: u64,
 }
 
 impl Sink for Merge<'_> {
     fn group(&mut self, key: &[u8]) -> Read<()> {
-        self.group = self.table.group(key)?;
+        let window = self.plan.every().and_then(|_| Parts(key).window());
+        if self.follow.as_ref().is_some_and(|follow| follow.is_forgotten(window)) {
+            self.group = None;
+            return Ok(());
+        }
+        let group = self.table.group(key)?;
+        self.group = Some(group);
+        if let Some(follow) = &mut self.follow {
+            follow.touch(group, window);
+        }
         Ok(())
     }
 
     fn state(&mut self, at: usize, state: &State) -> Read<()> {
-        Ok(self.table.merge_state(self.group, at, state)?)
+        match (self.group, state) {
+            (Some(group), _) => self.table.merge_state(group, at, state)?,
+            (None, State::Count(lines)) => self.late = self.late.saturating_add(*lines),
+            (None, _) => {}
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 //! reads lines has a [`Fold`], which becomes partial sums: opaque bytes of at most
 //! [`MAX_PARTIAL`]. The asker merges those of all members in a [`Gather`], and gets [`Rows`].
 //! These are the same however lines were divided over folds, and in whatever order partial sums
-//! came.
+//! came. Sums may also come without end: then the rows, or those that changed, are shown between.
 
 mod aggregate;
 mod cells;

@@ -251,6 +251,8 @@ pub(crate) fn read(plan: &Plan, bytes: &[u8], sink: &mut dyn Sink) -> Read<Count
         unparsed: reader.count()?,
         without_time: reader.count()?,
         not_numbers: reader.count()?,
+        // Only who gathers knows which windows it has forgotten.
+        late: 0,
     };
     while !reader.rest.is_empty() {
         let length = reader.length()?;

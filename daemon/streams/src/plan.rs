@@ -162,6 +162,20 @@ impl Plan {
         readers.next().is_none().then_some(reader)
     }
 
+    /// Whether rows are in the order of their windows, the newest last. False without windows, and
+    /// if the query sorts its rows otherwise.
+    pub fn is_by_window(&self) -> bool {
+        let sorts = |stage: &After| matches!(stage, After::Sort(_));
+        self.every().is_some() && !self.after.iter().any(sorts)
+    }
+
+    /// Whether a row depends on the lines of its own group alone.
+    pub(crate) fn has_lone_rows(&self) -> bool {
+        let chooses = |stage: &After| matches!(stage, After::Top(..));
+        let overlaps = self.over().is_some_and(|(every, over)| over > every);
+        !overlaps && !self.after.iter().any(chooses)
+    }
+
     /// The columns of the answer.
     pub fn columns(&self) -> &[Column] {
         &self.columns

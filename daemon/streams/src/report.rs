@@ -1,23 +1,18 @@
-//! From merged sums to rows: windows that overlap, figures, and the stages behind the aggregate.
+//! From rows of groups to those of the answer: their order, and the stages behind the aggregate.
 
-use super::aggregate::State;
+mod wide;
+
 use super::cells::{Cell, Cells, Clock, Context};
 use super::decimal::Decimal;
 use super::error::Full;
 use super::expression::Expression;
-use super::key::{Parts, push_window};
-use super::plan::{After, Figure, Plan};
+use super::plan::{After, Plan};
 use super::rows::{Counts, Row, Rows, Value};
 use super::table::Table;
 use std::borrow::Cow;
 use std::cmp::Ordering;
-
-/// A row with all values that stages may ask for, not only those of the columns.
-struct Wide {
-    /// When its window begins, if there are windows.
-    window: Option<i64>,
-    values: Vec<Value>,
-}
+pub(crate) use wide::{Groups, Shown};
+use wide::{Wide, wide_rows};
 
 /// How values are ordered: what is missing, then numbers, then texts. A text that says a number is
 /// among the numbers.
@@ -64,93 +59,8 @@ impl<'a> OrderKey<'a> {
     }
 }
 
-/// The answer.
-pub(crate) fn report(plan: &Plan, table: Table, counts: Counts) -> Result<Rows, Full> {
-    let mut table = match plan.over() {
-        Some((every, over)) if over > every => overlapping(plan, &table, every, over)?,
-        _ => table,
-    };
-    if plan.is_one_row() && table.groups() == 0 {
-        table.group(&[])?;
-    }
-    let rows = (0..table.groups()).map(|group| wide(plan, &table, group)).collect();
-    drop(table);
-    let mut report = Report { plan, rows, cells: Cells::new(plan.row_slots()) };
-    let mut stages = plan.after().iter();
-    match plan.after().first() {
-        // The most frequent of very many need not wait until all are in order.
-        Some(After::Top(count, by)) if plan.every().is_none() => {
-            report.top_of_unordered(*count, by);
-            stages.next();
-        }
-        _ => report.order(),
-    }
-    for stage in stages {
-        report.apply(stage);
-    }
-    Ok(Rows { columns: plan.columns().to_vec(), rows: report.visible(), counts })
-}
-
-/// A table of windows of `over`, made of one of windows of `every`.
-fn overlapping(plan: &Plan, panes: &Table, every: i64, over: i64) -> Result<Table, Full> {
-    let mut table = Table::new(plan.seed(), plan.state_kinds(), panes.limits());
-    let mut key = Vec::new();
-    for pane in 0..panes.groups() {
-        let mut parts = Parts(panes.key(pane));
-        let start = parts.window().unwrap_or_default();
-        for step in 0..over / every {
-            key.clear();
-            push_window(&mut key, start.saturating_sub(step * every));
-            key.extend_from_slice(parts.0);
-            let group = table.group(&key)?;
-            for (at, states) in panes.states.iter().enumerate() {
-                table.merge_state(group, at, &states.state(pane))?;
-            }
-        }
-    }
-    Ok(table)
-}
-
-/// The row of a group.
-fn wide(plan: &Plan, table: &Table, group: usize) -> Wide {
-    let mut parts = Parts(table.key(group));
-    let window = plan.every().and_then(|_| parts.window());
-    let mut values: Vec<Value> = window.map(Value::Time).into_iter().collect();
-    values.extend(plan.keys().iter().map(|_| parts.value()));
-    for figure in plan.figures() {
-        values.push(figure_value(figure, &table.states[figure.state].state(group)));
-    }
-    values.resize(plan.row_slots(), Value::Missing);
-    Wide { window, values }
-}
-
-fn figure_value(figure: &Figure, state: &State) -> Value {
-    use super::syntax::Function;
-    let number = match state {
-        State::Count(count) => Some(Decimal::from(*count)),
-        State::Sum(sum) if figure.function == Function::Average => sum.average(),
-        State::Sum(sum) => Some(sum.total()),
-        State::Least(number) | State::Most(number) => *number,
-        State::Sketch(sketch) => match figure.function {
-            Function::Percentile(hundredths) => sketch.percentile(hundredths),
-            _ => None,
-        },
-        State::Distinct(set) => match set.count() {
-            (count, true) => Some(Decimal::from(count)),
-            (count, false) => return Value::Estimate(count),
-        },
-    };
-    match number {
-        None => Value::Missing,
-        Some(number) if figure.is_time => {
-            i64::try_from(number.parts().0).map_or(Value::Missing, Value::Time)
-        }
-        Some(number) => Value::Number(number),
-    }
-}
-
 /// The rows, while stages change them.
-struct Report<'a> {
+pub(crate) struct Report<'a> {
     plan: &'a Plan,
     rows: Vec<Wide>,
     /// The values of the row that is looked at.
@@ -191,7 +101,47 @@ fn value_of(cell: Cell, context: &Context) -> Value {
     }
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// Begins with a row for each of these groups. Nothing of the table is needed any more.
+    pub(crate) fn new(plan: &'a Plan, table: &Table, groups: Groups) -> Result<Self, Full> {
+        let rows = wide_rows(plan, table, groups)?;
+        Ok(Self { plan, rows, cells: Cells::new(plan.row_slots()) })
+    }
+
+    /// The answer.
+    pub(crate) fn answer(self, counts: Counts) -> Rows {
+        let plan = self.plan;
+        Rows { columns: plan.columns().to_vec(), rows: self.staged().visible(), counts }
+    }
+
+    /// The rows of the answer that `is_wanted`.
+    pub(crate) fn answer_of(
+        self,
+        counts: Counts,
+        mut is_wanted: impl FnMut(&Shown) -> bool,
+    ) -> Rows {
+        let plan = self.plan;
+        let mut report = self.staged();
+        let keys = report.key_columns();
+        report.rows.retain(|row| is_wanted(&Shown::of(row, keys, plan.visible())));
+        Rows { columns: plan.columns().to_vec(), rows: report.visible(), counts }
+    }
+
+    /// The rows behind all stages.
+    fn staged(mut self) -> Self {
+        let mut stages = self.plan.after().iter();
+        match self.plan.after().first() {
+            // The most frequent of very many need not wait until all are in order.
+            Some(After::Top(count, by)) if self.plan.every().is_none() => {
+                self.top_of_unordered(*count, by);
+                stages.next();
+            }
+            _ => self.order(),
+        }
+        stages.for_each(|stage| self.apply(stage));
+        self
+    }
+
     /// Orders rows by their windows and keys.
     fn order(&mut self) {
         let keys = self.key_columns();

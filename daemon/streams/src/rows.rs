@@ -95,6 +95,9 @@ pub struct Counts {
     /// Values that are there but are no numbers, where sums, averages, extremes or percentiles
     /// need numbers. They are left out. Empty ones and `-` are not counted here.
     pub not_numbers: u64,
+    /// Lines of windows that a [`Gather`](crate::Gather) had forgotten when they came. They are in
+    /// no row.
+    pub late: u64,
 }
 
 impl Counts {
@@ -103,6 +106,7 @@ impl Counts {
         self.unparsed = self.unparsed.saturating_add(other.unparsed);
         self.without_time = self.without_time.saturating_add(other.without_time);
         self.not_numbers = self.not_numbers.saturating_add(other.not_numbers);
+        self.late = self.late.saturating_add(other.late);
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Table {
     last: usize,
     /// Bytes that sketches and sets have of their own.
     owned: usize,
+    /// Bytes in all, as of the last time that they became more.
+    bytes: usize,
     limits: Limits,
 }
 
@@ -54,6 +56,7 @@ impl Table {
             states: kinds.iter().map(|kind| States::new(*kind)).collect(),
             last: 0,
             owned: 0,
+            bytes: 0,
             limits,
         }
     }
@@ -129,12 +132,18 @@ impl Table {
         if after > before { self.check() } else { Ok(()) }
     }
 
-    fn check(&self) -> Result<(), Full> {
+    /// Whether half of the bytes or groups are taken. One more group mostly fits then.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let Limits { groups, bytes } = self.limits;
+        self.groups() > groups / 2 || self.bytes > bytes / 2
+    }
+
+    fn check(&mut self) -> Result<(), Full> {
         let ends = self.ends.capacity() * size_of::<usize>();
         let states: usize = self.states.iter().map(States::bytes).sum();
         let bytes = self.keys.capacity() + ends + states + self.index.allocation_size();
-        let bytes = bytes + self.owned;
-        if bytes > self.limits.bytes { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
+        self.bytes = bytes + self.owned;
+        if self.bytes > self.limits.bytes { Err(Full::Bytes(self.limits.bytes)) } else { Ok(()) }
     }
 
     /// Adds a state to one of a group's.
@@ -153,11 +162,14 @@ impl Table {
             std::mem::swap(self, &mut other);
             self.limits = other.limits;
         }
-        for theirs in 0..other.groups() {
-            let group = self.group(other.key(theirs))?;
-            for (at, states) in other.states.iter().enumerate() {
-                self.merge_state(group, at, &states.state(theirs))?;
-            }
+        (0..other.groups()).try_for_each(|theirs| self.take(other.key(theirs), &other, theirs))
+    }
+
+    /// Adds the states of a group of a table of the same plan to the group of this key.
+    pub(crate) fn take(&mut self, key: &[u8], other: &Self, theirs: usize) -> Result<(), Full> {
+        let group = self.group(key)?;
+        for (at, states) in other.states.iter().enumerate() {
+            self.merge_state(group, at, &states.state(theirs))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::descriptors;
 use crate::protocol::{Answer, Batch, Counts, MAX_BATCH, Question};
 use memberd_control::frame::{FrameError, FrameReader, Message as _, decode, write_frame};
 use memberd_search::Stopped;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -106,7 +107,7 @@ pub fn ask(
 
 /// Asks, and waits for the first answer. A worker that has had no question for a while may end just
 /// now. Then it says nothing, and systemd starts another one.
-fn begin(
+pub(crate) fn begin(
     socket: &Path,
     question: &Question,
     cancel: &AtomicBool,
@@ -133,7 +134,7 @@ fn hand_over(stream: &mut UnixStream, files: &[OpenFile]) -> Result<(), FrameErr
     descriptors::send(stream, &descriptors).map_err(FrameError::Io)
 }
 
-struct Connection {
+pub(crate) struct Connection {
     frames: FrameReader<UnixStream>,
     heard: Instant,
 }
@@ -152,13 +153,21 @@ impl Connection {
         Ok(Connection { frames: FrameReader::new(stream), heard: Instant::now() })
     }
 
+    /// Whether the worker has ended, as far as the system knows.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let mut ends = [PollFd::new(self.frames.get_mut(), PollFlags::RDHUP)];
+        let now = Timespec::default();
+        // Without an answer, the next frame tells.
+        poll(&mut ends, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
     fn ask(&mut self, question: &Question, cancel: &AtomicBool) -> Result<Answer, AskError> {
         self.write(|stream| write_frame(stream, question))?;
         self.next(cancel)
     }
 
     /// Writes, unless the worker has ended. What it said before that is read all the same.
-    fn write(
+    pub(crate) fn write(
         &mut self,
         write: impl FnOnce(&mut UnixStream) -> Result<(), FrameError>,
     ) -> Result<(), AskError> {
@@ -171,7 +180,7 @@ impl Connection {
         }
     }
 
-    fn next(&mut self, cancel: &AtomicBool) -> Result<Answer, AskError> {
+    pub(crate) fn next(&mut self, cancel: &AtomicBool) -> Result<Answer, AskError> {
         loop {
             if cancel.load(Ordering::Relaxed) {
                 return Err(AskError::Stopped);

@@ -5,7 +5,8 @@
 //! read a log. [`ask`] is memberd's side: it sends a [`Question`], then files that it has opened,
 //! as descriptors, and gets sums. [`serve`] is the worker's. Both block.
 //!
-//! One connection carries one question. Its frames are those of the control socket:
+//! One connection carries one question. Its frames are those of the control socket. Files are read
+//! once like this:
 //!
 //! ```text
 //! memberd                               memberd-worker
@@ -16,9 +17,23 @@
 //!   | <-- Partial (1 or more) ----------- |
 //!   | <-- Done, or Refused at any time -- |
 //! ```
+//!
+//! A question that follows files lasts. memberd reads the files, since it has the follower that
+//! grep has, and a [`Feed`] sends the lines that it selects:
+//!
+//! ```text
+//! memberd                               memberd-worker
+//!   | -- Question ----------------------> |
+//!   | <-- More -------------------------- |   again and again:
+//!   | -- Lines, or RoundEnd ------------> |
+//!   | <-- Message (any), Partial -------- |   after a round's end, or if a table is half full
+//!   | <-- Refused at any time ----------- |
+//! ```
 
 mod client;
 mod descriptors;
+mod feed;
+mod follow;
 mod output;
 mod protocol;
 mod question;
@@ -27,5 +42,6 @@ mod tables;
 mod teller;
 
 pub use client::{AskError, OpenFile, Told, ask};
+pub use feed::Feed;
 pub use protocol::{Counts, MAX_BATCH, Question};
 pub use serve::{Settings, bind, serve};

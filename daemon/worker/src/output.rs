@@ -1,6 +1,7 @@
 //! Takes the lines that one thread of a search has found, and counts them. It owns that thread's
 //! sums.
 
+use crate::protocol::Answer;
 use crate::teller::Teller;
 use memberd_search::{Output, Stopped, Times, Zone};
 use memberd_streams::{Fold, Full, LineTime};
@@ -24,6 +25,8 @@ pub(crate) struct FoldOutput<'z> {
     /// The lines that were passed over.
     too_long: u64,
     full: Option<Full>,
+    /// Whether sums are sent when the table is half full, so that it always has room.
+    sends_early: bool,
     teller: &'z Teller,
 }
 
@@ -48,8 +51,28 @@ impl<'z> FoldOutput<'z> {
             passes_over: false,
             too_long: 0,
             full: None,
+            sends_early: false,
             teller,
         }
+    }
+
+    /// Sends sums early, rather than have no room for them.
+    pub(crate) fn sending_early(self) -> Self {
+        FoldOutput { sends_early: true, ..self }
+    }
+
+    /// Sends the sums until now. What follows is summed anew.
+    pub(crate) fn send_sums(&mut self) -> Result<(), Stopped> {
+        let mut parts = self.fold.take().into_partials();
+        parts.try_for_each(|part| self.teller.tell(&Answer::Partial(part)))
+    }
+
+    /// Takes bytes of the file's lines. They may end within one.
+    pub(crate) fn written(&mut self, mut bytes: Vec<u8>) -> Result<(), Stopped> {
+        let end = memchr::memrchr(self.line_end, &bytes).map_or(0, |end| end + 1);
+        let begun = bytes.split_off(end);
+        self.lines(bytes)?;
+        if begun.is_empty() { Ok(()) } else { self.line_part(begun) }
     }
 
     /// Why no more can be counted, if so.
@@ -73,7 +96,8 @@ impl<'z> FoldOutput<'z> {
             self.full = Some(full);
             self.teller.end();
             Stopped
-        })
+        })?;
+        if self.sends_early && self.fold.is_half_full() { self.send_sums() } else { Ok(()) }
     }
 
     /// A long line ends with these bytes.
@@ -95,11 +119,11 @@ impl Output for FoldOutput<'_> {
     fn begin_file(&mut self, path: &Path, modified: i64) {
         self.begun.clear();
         self.passes_over = false;
+        self.times = LineTimes(Times::new(self.zone, modified));
         if self.file != path {
             self.file = path.to_owned();
             self.fold.set_file(path.as_os_str().as_bytes());
         }
-        self.times = LineTimes(Times::new(self.zone, modified));
     }
 
     fn lines(&mut self, bytes: Vec<u8>) -> Result<(), Stopped> {

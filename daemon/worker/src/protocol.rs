@@ -14,6 +14,10 @@ pub const MAX_BATCH: usize = 64;
 /// The longest path of a file (PATH_MAX of limits.h), in bytes.
 const MAX_PATH_BYTES: usize = 4096;
 
+/// The most bytes of lines that are handed over at once. The socket has room for them, so whoever
+/// sends them does not wait.
+pub(crate) const MAX_WRITTEN_BYTES: usize = 64 * 1024;
+
 /// The longest message of a search, in bytes. A longer one is cut.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
@@ -44,6 +48,9 @@ pub struct Question {
     pub threads: u16,
     /// No messages about files that cannot be read.
     pub no_messages: bool,
+    /// Lines come in place of files, as memberd finds them in files that it follows. Of the pattern
+    /// only the end of a line counts, and neither times, groups, bytes nor threads do.
+    pub follows: bool,
 }
 
 impl Message for Question {
@@ -78,10 +85,32 @@ impl Batch {
     }
 }
 
+/// What memberd has found in the files that it follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Written {
+    /// Lines that were written to a file. The last one may go on in the next frame.
+    Lines {
+        /// The path of the file. Empty if both it and the time are those of the frame before.
+        #[serde(with = "memberd_control::bytes")]
+        path: Vec<u8>,
+        /// When it was last written, in milliseconds since the Unix epoch.
+        modified: i64,
+        /// At most [`MAX_WRITTEN_BYTES`].
+        #[serde(with = "memberd_control::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// The sums of all lines until now are wanted. Others begin.
+    RoundEnd,
+}
+
+impl Message for Written {
+    const CAP: usize = MAX_WRITTEN_BYTES + MAX_PATH_BYTES + 64;
+}
+
 /// What the worker says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// It waits for the next batch.
+    /// It waits for the next batch, or for what was written.
     More,
     /// A part of the sums.
     Partial(#[serde(with = "memberd_control::bytes")] Vec<u8>),

@@ -1,6 +1,7 @@
 //! Answers one question. It owns the sums of each thread.
 
 use crate::descriptors;
+use crate::follow::follow;
 use crate::output::FoldOutput;
 use crate::protocol::{Answer, Batch, Counts, Question};
 use crate::tables::{NoTable, TableLease, Tables};
@@ -23,12 +24,21 @@ const MEMORY_LIMIT: Duration = Duration::from_secs(5);
 const MAX_THREADS: u16 = 8;
 
 /// What all questions share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Resources {
     /// The memory of searches.
     pub(crate) memory: MemoryBudget,
     /// The memory of sums.
     pub(crate) tables: Tables,
+    /// The memory of sums of what is followed.
+    pub(crate) follows: Tables,
+}
+
+impl Default for Resources {
+    fn default() -> Resources {
+        let (memory, tables) = (MemoryBudget::default(), Tables::default());
+        Resources { memory, tables, follows: Tables::of_follows() }
+    }
 }
 
 /// Why there are no sums.
@@ -55,7 +65,11 @@ pub(crate) fn answer(
     teller: &Teller,
     resources: &Resources,
 ) {
-    let last = teller.while_at_work(|| count(question, stream, teller, resources));
+    let last = if question.follows {
+        follow(&question, stream, teller, &resources.follows).map(|never| match never {})
+    } else {
+        teller.while_at_work(|| count(question, stream, teller, resources))
+    };
     // Whoever has gone hears nothing.
     let _ = match last {
         Ok(counts) => teller.tell(&Answer::Done(counts)),
@@ -134,7 +148,7 @@ fn sums(outputs: Vec<FoldOutput<'_>>) -> Result<impl Iterator<Item = Vec<u8>>, F
 }
 
 /// What is said of groups that do not fit. `is_all` says that there was no more memory for them.
-fn too_large(full: Full, is_all: bool) -> Unanswered {
+pub(crate) fn too_large(full: Full, is_all: bool) -> Unanswered {
     Unanswered::Refused(match full {
         Full::Bytes(bytes) if is_all => format!(
             "the groups need more than {bytes} bytes, which is all that its worker has for this \
@@ -152,7 +166,7 @@ fn add(counts: &mut Counts, totals: &Totals) {
 }
 
 /// Compiles the query.
-fn plan(query: &str) -> Result<memberd_streams::Plan, String> {
+pub(crate) fn plan(query: &str) -> Result<memberd_streams::Plan, String> {
     let query = memberd_streams::Query::parse(query).map_err(|error| error.to_string())?;
     let plan = memberd_streams::Plan::new(&query).map_err(|error| error.to_string())?;
     // The keys of a new hasher are drawn.

@@ -16,8 +16,11 @@ use std::time::{Duration, Instant};
 /// The most questions at once.
 pub(crate) const MAX_QUESTIONS: usize = 4;
 
+/// The most questions at once that follow files. They last, so the others have places of their own.
+pub(crate) const MAX_FOLLOWS: usize = 16;
+
 /// The most connections at once. Beyond the questions they only hear that there are too many.
-const MAX_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = MAX_QUESTIONS + MAX_FOLLOWS + 4;
 
 /// How long who has connected may take to ask.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -58,17 +61,18 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 pub fn serve(listener: &UnixListener, settings: &Settings) -> io::Result<()> {
     // Who has gone meanwhile is not waited for.
     listener.set_nonblocking(true)?;
-    let (resources, places) = (Resources::default(), Places::default());
+    let (resources, connections, places) =
+        (Resources::default(), Count::default(), Places::default());
     let mut last = Instant::now();
     loop {
-        if places.connections() > 0 {
+        if connections.number() > 0 {
             last = Instant::now();
         }
         if settings.idle.is_some_and(|idle| last.elapsed() >= idle) {
             return Ok(());
         }
-        if places.connections() >= MAX_CONNECTIONS || !is_asked(listener)? {
-            if places.connections() >= MAX_CONNECTIONS {
+        if connections.number() >= MAX_CONNECTIONS || !is_asked(listener)? {
+            if connections.number() >= MAX_CONNECTIONS {
                 std::thread::sleep(LOOK_EVERY);
             }
             continue;
@@ -79,10 +83,12 @@ pub fn serve(listener: &UnixListener, settings: &Settings) -> io::Result<()> {
             Err(error) => return Err(error),
         };
         last = Instant::now();
-        let (place, resources, users) = (places.enter(), resources.clone(), settings.users.clone());
+        let (entry, places) = (connections.enter(), places.clone());
+        let (resources, users) = (resources.clone(), settings.users.clone());
         // Without a thread, the connection ends, and memberd says so.
         let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
-            connection(&stream, &users, &resources, &place);
+            let _entry = entry;
+            connection(&stream, &users, &resources, &places);
         });
     }
 }
@@ -105,7 +111,7 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// Answers the one question of a connection.
-fn connection(stream: &UnixStream, users: &[u32], resources: &Resources, place: &Place) {
+fn connection(stream: &UnixStream, users: &[u32], resources: &Resources, places: &Places) {
     let Ok(sending) = stream.try_clone() else { return };
     let ready =
         stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(ASK_LIMIT)));
@@ -119,18 +125,17 @@ fn connection(stream: &UnixStream, users: &[u32], resources: &Resources, place: 
         let _ = teller.tell(&Answer::Refused("its worker answers memberd alone".to_owned()));
         return;
     }
-    match question {
-        Ok(_) if place.number() > MAX_QUESTIONS => {
-            let words = format!("{MAX_QUESTIONS} questions run there already: try again later");
-            let _ = teller.tell(&Answer::Refused(words));
-        }
-        // memberd opens files before it sends them, which may take long on a slow disk.
-        Ok(question) if stream.set_read_timeout(None).is_ok() => {
+    let entered = question
+        .map_err(|error| format!("its worker is not of its memberd's version: {error}"))
+        .and_then(|question| Ok((places.enter(question.follows)?, question)));
+    match entered {
+        // memberd opens files before it sends them, which may take long on a slow disk. And what it
+        // follows may not be written to for long.
+        Ok((_place, question)) if stream.set_read_timeout(None).is_ok() => {
             answer(question, stream, &teller, resources);
         }
         Ok(_) => {}
-        Err(error) => {
-            let words = format!("its worker is not of its memberd's version: {error}");
+        Err(words) => {
             let _ = teller.tell(&Answer::Refused(words));
         }
     }
@@ -142,38 +147,50 @@ fn may_ask(stream: &UnixStream, users: &[u32]) -> bool {
         .is_ok_and(|peer| users.contains(&peer.uid.as_raw()))
 }
 
-/// Counts the connections.
+/// The questions that are answered now.
 #[derive(Debug, Clone, Default)]
-struct Places(Arc<AtomicUsize>);
-
-/// One connection.
-#[derive(Debug)]
-struct Place {
-    places: Places,
-    number: usize,
+struct Places {
+    questions: Count,
+    follows: Count,
 }
 
 impl Places {
-    fn connections(&self) -> usize {
+    /// The place of one question, or why there is none: one line.
+    fn enter(&self, follows: bool) -> Result<Entry, String> {
+        let (count, most, what) = match follows {
+            true => (&self.follows, MAX_FOLLOWS, "questions follow"),
+            false => (&self.questions, MAX_QUESTIONS, "questions run"),
+        };
+        let entry = count.enter();
+        if count.number() > most {
+            return Err(format!("{most} {what} there already: try again later"));
+        }
+        Ok(entry)
+    }
+}
+
+/// Counts what is there now.
+#[derive(Debug, Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+/// One that is counted, until it is dropped.
+#[derive(Debug)]
+struct Entry(Count);
+
+impl Count {
+    fn number(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn enter(&self) -> Place {
-        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        Place { places: self.clone(), number }
+    fn enter(&self) -> Entry {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entry(self.clone())
     }
 }
 
-impl Place {
-    /// How many connections there were when it came, itself included.
-    fn number(&self) -> usize {
-        self.number
-    }
-}
-
-impl Drop for Place {
+impl Drop for Entry {
     fn drop(&mut self) {
-        self.places.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

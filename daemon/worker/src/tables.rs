@@ -3,9 +3,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The bytes of all tables. With the memory of the searches themselves it stays below the 512 MiB
-/// of the packaged unit.
+/// The bytes of all tables. With the memory of the searches themselves and of what is followed it
+/// stays below the 576 MiB of the packaged unit.
 const TABLE_BYTES: usize = 256 << 20;
+
+/// The bytes of the tables of all questions that follow files. These last, and never keep others
+/// from theirs.
+const FOLLOW_BYTES: usize = 64 << 20;
 
 /// A question is refused if there is less for it, in bytes.
 const LEAST_BYTES: usize = 4 << 20;
@@ -35,6 +39,21 @@ impl Default for Tables {
 }
 
 impl Tables {
+    /// The memory of questions that follow files.
+    pub(crate) fn of_follows() -> Tables {
+        Tables { free: Arc::new(Mutex::new(FOLLOW_BYTES)) }
+    }
+
+    /// Takes exactly so many bytes.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub(crate) fn take_exactly(&self, bytes: usize) -> Result<TableLease, NoTable> {
+        let mut free = self.free();
+        *free = free.checked_sub(bytes).ok_or(NoTable)?;
+        Ok(TableLease { tables: self.clone(), bytes })
+    }
+
     /// Takes as many bytes as are wanted, if they are there. Nobody gets more than half of what is
     /// left, so that each of the four questions finds some.
     ///
@@ -71,7 +90,18 @@ impl Drop for TableLease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::MAX_QUESTIONS;
+    use crate::follow::TABLE_BYTES as FOLLOW_TABLE_BYTES;
+    use crate::serve::{MAX_FOLLOWS, MAX_QUESTIONS};
+
+    #[test]
+    fn each_question_that_follows_has_its_table() {
+        let tables = Tables::of_follows();
+        let take = || tables.take_exactly(FOLLOW_TABLE_BYTES);
+        let leases: Vec<TableLease> = (0..MAX_FOLLOWS).map(|_| take().unwrap()).collect();
+        assert_eq!(take().map(drop), Err(NoTable));
+        drop(leases);
+        assert_eq!(tables.take_exactly(FOLLOW_BYTES).unwrap().bytes(), FOLLOW_BYTES);
+    }
 
     #[test]
     fn each_question_gets_a_part_of_what_is_left() {

@@ -86,7 +86,8 @@ fn line(asked: u64, answered: u64, bytes: u64) -> String {
     )
 }
 
-fn following(members: u64, bytes: u64) -> String {
+/// How many members are followed, and what was searched.
+pub(in crate::command) fn following(members: u64, bytes: u64) -> String {
     format!("following {}, {} searched", format::count(members, "member"), format::size(bytes))
 }
 

@@ -1,6 +1,10 @@
 //! Adds up the members' sums. It owns the parts of members that have not ended, so that a member
 //! counts wholly or not at all.
 
+mod rounds;
+
+pub(super) use rounds::RoundEnd;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -35,6 +39,8 @@ struct Kept {
     bytes: usize,
     /// It has sent too much, so it does not count. This says why.
     refused: Option<String>,
+    /// The user knows that.
+    is_told: bool,
 }
 
 impl Gathering {
@@ -92,15 +98,25 @@ impl Gathering {
         if !matches!(outcome, GrepOutcome::Searched(_)) {
             return Ok(outcome);
         }
-        // All are looked at before the first is added, since none can be taken back.
-        let wrong = || parts.iter().find_map(|part| self.sums.check(member, part).err());
-        let refused = refused.or_else(|| wrong().map(|error| not_counted(&error)));
+        let refused = refused.or_else(|| self.fault(member, &parts));
         if let Some(why) = refused {
             return Ok(GrepOutcome::Lost(why));
         }
+        self.add(member, &parts)?;
+        Ok(outcome)
+    }
+
+    /// Why these parts do not count, if they do not. All are looked at before the first is added,
+    /// since none can be taken back.
+    fn fault(&self, member: &str, parts: &[Vec<u8>]) -> Option<String> {
+        let error = parts.iter().find_map(|part| self.sums.check(member, part).err());
+        error.map(|error| not_counted(&error))
+    }
+
+    fn add(&mut self, member: &str, parts: &[Vec<u8>]) -> Result<(), Failure> {
         self.searched = true;
         for part in parts {
-            match self.sums.partial(member, &part) {
+            match self.sums.partial(member, part) {
                 Ok(()) => {}
                 Err(PartialError::Full(limit)) => return Err(full(&limit)),
                 Err(error) => {
@@ -109,7 +125,7 @@ impl Gathering {
                 }
             }
         }
-        Ok(outcome)
+        Ok(())
     }
 
     fn taken(&mut self, member: &str) -> Kept {

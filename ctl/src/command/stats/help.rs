@@ -29,9 +29,25 @@ are not counted yet. So is one whose sums cannot be read, name another member, o
 for the table of all members, and sums that wait for their member's end may take up to four times \
 as much, or 256 MiB.
 
+With --follow, lines count that are written from then on, as grep --follow finds them: through \
+rotation, in new files, and on members that join. On a terminal the table is drawn anew in place; \
+if not all rows fit, those of the newest windows are shown, or the first ones without windows, \
+and a line says how many are out of sight. Elsewhere, and with --json, each row is printed that \
+is new or has changed since it was printed last: the last line of a key is exact, and no line \
+says that a row has left the answer, such as one that is no longer in top. An object of type \
+counts follows the rows of each interval of --json, with lines, unparsed, without_time, \
+not_numbers and late. Each line counts once, also if a member's memberd or worker ends and comes \
+back: its sums come in rounds that count wholly or not at all, and go on from where they were. \
+While a member is gone, its lines are missing, and standard error says so. A window leaves once \
+--keep has passed since its end, by the time of the newest line that is not of the future. Lines \
+that come for it later are counted as late. Without windows, rows are sums since the start. To \
+know which rows have changed takes up to 100 bytes a row beside --memory. Interrupt it to end it; \
+the last table stays.
+
 Exit status: 0 there is a row, 1 there is none, 2 an error occurred (bad query, a file that cannot \
 be read, memberd not reachable, a limit), or a member is missing in the sums.
 
 Examples:
   memberctl stats --on vm1,vm2 'member joined | count by member'  joins that each saw
-  memberctl stats --on vm1 --since 1h '| count by file'  how many lines each log got";
+  memberctl stats --on vm1 --since 1h '| count by file'  how many lines each log got
+  memberctl stats --follow '| count by member every 10s'  how many each gets, live";

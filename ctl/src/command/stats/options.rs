@@ -138,6 +138,7 @@ impl Choice {
             query: text.to_owned(),
             groups: groups as u64,
             bytes: bytes as u64,
+            every_ms: None,
         })
     }
 

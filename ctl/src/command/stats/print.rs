@@ -32,9 +32,12 @@ pub(super) enum Form {
 /// Prints all rows. If there is none, a table has no names of columns either.
 pub(super) fn rows(output: &mut Output, form: Form, rows: &Rows) -> Result<(), Failure> {
     let zone = TimeZone::system();
-    let bold = |line: &str| output.styled(Style::Bold, line);
     let lines: Box<dyn Iterator<Item = Result<String, Failure>> + '_> = match form {
-        Form::Table => Box::new(table(rows, &zone, bold).into_iter().map(Ok)),
+        Form::Table => {
+            let mut lines = table(&rows.columns, &rows.rows, &zone);
+            lines.iter_mut().take(1).for_each(|head| *head = output.styled(Style::Bold, head));
+            Box::new(lines.into_iter().map(Ok))
+        }
         Form::Tabs { header } => {
             let names = header.then(|| tabs(rows.columns.iter().map(name)));
             let each = rows
@@ -59,8 +62,8 @@ pub(super) fn rows(output: &mut Output, form: Form, rows: &Rows) -> Result<(), F
 
 /// Sentences about lines and values that are in no row. `reader` is the stage that reads lines, if
 /// there is one.
-pub(super) fn left_out(rows: &Rows, reader: Option<&str>) -> Vec<String> {
-    let Counts { lines, unparsed, without_time, not_numbers } = rows.counts;
+pub(super) fn left_out(counts: Counts, columns: &[Column], reader: Option<&str>) -> Vec<String> {
+    let Counts { lines, unparsed, without_time, not_numbers, late } = counts;
     let of = |number: u64, one: &str, many: &str| {
         let verb = if number == 1 { one } else { many };
         let all = format::count(lines, "line");
@@ -69,7 +72,7 @@ pub(super) fn left_out(rows: &Rows, reader: Option<&str>) -> Vec<String> {
     let reader = reader.unwrap_or("the query");
     let parsed = of(unparsed, "was", "were")
         .map(|some| format!("{some} not understood by {reader}, and {}", are_in(unparsed, "row")));
-    let has_windows = rows.columns.iter().any(|column| column.kind == ColumnKind::Window);
+    let has_windows = columns.iter().any(|column| column.kind == ColumnKind::Window);
     let timed = of(without_time, "has", "have").map(|some| match has_windows {
         true => {
             let nowhere = are_in(without_time, "window");
@@ -83,7 +86,10 @@ pub(super) fn left_out(rows: &Rows, reader: Option<&str>) -> Vec<String> {
         1 => Some("1 value that is no number was left out".to_owned()),
         many => Some(format!("{many} values that are no numbers were left out")),
     };
-    parsed.into_iter().chain(timed).chain(numbers).collect()
+    let late = of(late, "was", "were").map(|some| {
+        format!("{some} too late for a window that --keep has left, and {}", are_in(late, "row"))
+    });
+    parsed.into_iter().chain(timed).chain(numbers).chain(late).collect()
 }
 
 fn are_in(number: u64, nowhere: &str) -> String {
@@ -98,15 +104,16 @@ fn tabs(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<Vec<_>>().join("\t")
 }
 
-/// The lines of a table. Figures are aligned to the right, and so are their names.
-fn table(rows: &Rows, zone: &TimeZone, bold: impl Fn(&str) -> String) -> Vec<String> {
-    if rows.rows.is_empty() {
+/// The lines of a table: the names of the columns, and each row. Figures are aligned to the right,
+/// and so are their names. Of no row, there are no names either.
+pub(super) fn table(columns: &[Column], rows: &[Row], zone: &TimeZone) -> Vec<String> {
+    if rows.is_empty() {
         return Vec::new();
     }
     let cell = |value: &Value| cells::text(value, NOTHING, zone);
-    let names: Vec<String> = rows.columns.iter().map(name).collect();
+    let names: Vec<String> = columns.iter().map(name).collect();
     let cells: Vec<Vec<String>> =
-        rows.rows.iter().map(|row| row.values.iter().map(cell).collect()).collect();
+        rows.iter().map(|row| row.values.iter().map(cell).collect()).collect();
     let width = |column: usize| {
         let own = cells.iter().chain([&names]).filter_map(|row| row.get(column));
         own.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -116,7 +123,7 @@ fn table(rows: &Rows, zone: &TimeZone, bold: impl Fn(&str) -> String) -> Vec<Str
         let aligned: Vec<String> = cells
             .iter()
             .zip(&widths)
-            .zip(&rows.columns)
+            .zip(columns)
             .map(|((cell, width), column)| match column.kind {
                 ColumnKind::Figure => format!("{cell:>width$}"),
                 ColumnKind::Window | ColumnKind::Key => format!("{cell:width$}"),
@@ -124,8 +131,7 @@ fn table(rows: &Rows, zone: &TimeZone, bold: impl Fn(&str) -> String) -> Vec<Str
             .collect();
         aligned.join("  ").trim_end().to_owned()
     };
-    let head = bold(&line(&names));
-    std::iter::once(head).chain(cells.iter().map(|row| line(row))).collect()
+    std::iter::once(line(&names)).chain(cells.iter().map(|row| line(row))).collect()
 }
 
 /// A row as a JSON object on one line. Users rely on its shape.
@@ -177,16 +183,16 @@ mod tests {
 
     #[test]
     fn figures_are_aligned_to_the_right() {
+        let Rows { columns, rows, .. } = example();
         assert_eq!(
-            table(&example(), &TimeZone::UTC, |line| format!("<{line}>")),
+            table(&columns, &rows, &TimeZone::UTC),
             [
-                "<window                     path       count  distinct(user)>",
+                "window                     path       count  distinct(user)",
                 "2026-11-21T01:20:30+00:00  /a             7          ~12000",
                 "2026-11-21T01:20:40+00:00  /a\\tb\\xff   1200               -",
             ]
         );
-        let nothing = Rows { rows: Vec::new(), ..example() };
-        assert!(table(&nothing, &TimeZone::UTC, str::to_owned).is_empty());
+        assert!(table(&columns, &[], &TimeZone::UTC).is_empty());
     }
 
     #[test]
@@ -210,18 +216,19 @@ mod tests {
 
     fn told(counts: Counts, kind: ColumnKind, reader: Option<&str>) -> Vec<String> {
         let columns = vec![column("first", kind), column("count", ColumnKind::Figure)];
-        left_out(&Rows { columns, rows: Vec::new(), counts }, reader)
+        left_out(counts, &columns, reader)
     }
 
     #[test]
     fn what_is_in_no_row_is_told() {
-        let counts = Counts { lines: 100, unparsed: 4, without_time: 3, not_numbers: 2 };
+        let counts = Counts { lines: 100, unparsed: 4, without_time: 3, not_numbers: 2, late: 9 };
         assert_eq!(
             told(counts, ColumnKind::Window, Some("nginx")),
             [
                 "4 of 100 lines were not understood by nginx, and are in no row",
                 "3 of 100 lines have no time that is understood, and are in no window",
                 "2 values that are no numbers were left out",
+                "9 of 100 lines were too late for a window that --keep has left, and are in no row",
             ]
         );
         assert!(told(Counts { lines: 100, ..Counts::default() }, ColumnKind::Key, None).is_empty());
@@ -232,13 +239,14 @@ mod tests {
 
     #[test]
     fn one_line_and_one_value_are_told_as_one() {
-        let counts = Counts { lines: 1, unparsed: 1, without_time: 1, not_numbers: 1 };
+        let counts = Counts { lines: 1, unparsed: 1, without_time: 1, not_numbers: 1, late: 1 };
         assert_eq!(
             told(counts, ColumnKind::Window, Some("nginx")),
             [
                 "1 of 1 line was not understood by nginx, and is in no row",
                 "1 of 1 line has no time that is understood, and is in no window",
                 "1 value that is no number was left out",
+                "1 of 1 line was too late for a window that --keep has left, and is in no row",
             ]
         );
     }

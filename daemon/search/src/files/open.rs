@@ -276,7 +276,7 @@ impl ExposedFile {
 }
 
 /// A time of a file, in milliseconds since the Unix epoch.
-pub(super) fn milliseconds(seconds: i64, nanoseconds: i64) -> i64 {
+pub(crate) fn milliseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Followed {
     memory: Memory,
     /// Its size at the last look.
     size: u64,
+    /// When it was last written as of the last look, in milliseconds since the Unix epoch.
+    pub(super) modified: i64,
     /// The last look has left whole lines to the next one.
     pub(super) has_unread: bool,
     /// What the last look has seen. None if the next one must read it in any case.
@@ -97,6 +99,7 @@ impl Followed {
             file: file.clone(),
             path: file.path().to_owned(),
             memory: Memory::of(&opened.file, position)?,
+            modified: opened.modified,
             opened,
             size: position,
             has_unread: false,
@@ -135,6 +138,7 @@ impl Followed {
             return Ok(());
         }
         let size = stamp.size;
+        self.modified = stamp.modified();
         // With the same size, too: `date >file` writes as many bytes each time.
         if size < self.memory.position() || !self.memory.is_unchanged(&self.opened.file)? {
             self.start_again();

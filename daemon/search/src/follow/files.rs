@@ -60,6 +60,9 @@ pub struct Selection<'s> {
     pub output_file: Option<FileIdentity>,
     /// From where they are followed. Positions are told only if it is given.
     pub from: Option<&'s GrepFollow>,
+    /// Whether each look is told, and the file of the lines that follow: see [`Output::looked`] and
+    /// [`Output::begin_file`].
+    pub tells_looks: bool,
 }
 
 /// Follows the selected files until the search is cancelled or stopped.
@@ -99,6 +102,15 @@ impl Output for EventOutput<'_> {
     fn positions(&mut self, positions: Vec<GrepPosition>, has_lines: bool) -> Result<(), Stopped> {
         self.0.send(Event::Positions(positions, has_lines)).map_err(|_| Stopped)
     }
+
+    fn begin_file(&mut self, path: &Path, modified: i64) {
+        // Who has gone takes no lines of it either.
+        let _ = self.0.send(Event::File(path.to_owned(), modified));
+    }
+
+    fn looked(&mut self) -> Result<(), Stopped> {
+        self.0.send(Event::Looked).map_err(|_| Stopped)
+    }
 }
 
 struct Follow<'f> {
@@ -132,6 +144,9 @@ impl Follow<'_> {
                 self.job.check()?;
                 sleep(EVERY);
                 self.look()?;
+                if self.selection.tells_looks {
+                    self.scanner.printer().out().looked()?;
+                }
             }
             self.list(false)?;
             if self.told_at.elapsed() >= TELL_EVERY {
@@ -391,6 +406,9 @@ impl Follow<'_> {
             self.job.search.name(self.job.machine, SearchedFile::Exposed(file)),
             u64::MAX,
         );
+        if self.selection.tells_looks {
+            self.scanner.printer().out().begin_file(file.path(), followed.modified)?;
+        }
         // The search has no end, so that each look may take the whole time.
         self.job.budget.renew();
         if self.printed != Some(identity) {

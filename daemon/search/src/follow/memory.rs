@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use memberd_control::grep::GrepPosition;
 
-use crate::files::{FileIdentity, Opened};
+use crate::files::{FileIdentity, Opened, milliseconds};
 
 /// How many bytes at the beginning are remembered.
 const HEAD_BYTES: usize = GrepPosition::HEAD_BYTES;
@@ -147,6 +147,11 @@ impl Stamp {
             written: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// When the file was last written, in milliseconds since the Unix epoch.
+    pub(super) fn modified(&self) -> i64 {
+        milliseconds(self.written.0, self.written.1)
     }
 
     /// Whether a change from `now` on would get another time.

@@ -1,6 +1,7 @@
 //! Collects whole lines for the output. It hands them on when they are many, when a file ends, or
 //! when they have waited. The first lines of a search do not wait.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use memberd_control::grep::GrepPosition;
@@ -173,6 +174,20 @@ impl<'o> OutputBuffer<'o> {
     ) -> Result<(), Stopped> {
         self.flush()?;
         let result = self.output.positions(positions, has_lines);
+        self.note(result)
+    }
+
+    /// Tells of which file the next lines are, after the lines that came before it.
+    pub(crate) fn begin_file(&mut self, path: &Path, modified: i64) -> Result<(), Stopped> {
+        self.flush()?;
+        self.output.begin_file(path, modified);
+        Ok(())
+    }
+
+    /// Tells that all followed files were looked at, after the lines that came before it.
+    pub(crate) fn looked(&mut self) -> Result<(), Stopped> {
+        self.flush()?;
+        let result = self.output.looked();
         self.note(result)
     }
 

@@ -1,6 +1,7 @@
 //! Carries what a searching thread finds to the thread that writes the output.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use memberd_control::grep::GrepPosition;
@@ -22,6 +23,10 @@ pub(crate) enum Event {
     Read(u64),
     /// Up to where files were followed, and whether lines were printed since the last time.
     Positions(Vec<GrepPosition>, bool),
+    /// From here on, lines are of this file, which was written at that time.
+    File(PathBuf, i64),
+    /// All followed files were looked at.
+    Looked,
     /// A message.
     Message(String),
     /// A task is done: the lines that were printed last, and what was found.

@@ -139,6 +139,11 @@ pub(crate) fn run_on_thread(
                 Event::TimedLines(timed) => timed.hand_on(output),
                 Event::Message(text) => output.message(text),
                 Event::Positions(positions, has_lines) => output.positions(positions, has_lines),
+                Event::File(path, modified) => {
+                    output.begin_file(&path, modified);
+                    Ok(())
+                }
+                Event::Looked => output.looked(),
                 Event::Read(bytes) => output.read(bytes),
                 Event::End(totals) => return totals,
                 Event::Done(..) => Ok(()),
@@ -242,9 +247,14 @@ impl<'w> Shared<'w> {
                         }
                     }
                     // The thread was cancelled.
-                    None | Some(Event::TimedLines(_) | Event::Positions(..) | Event::End(_)) => {
-                        return Err(RunError::Stopped);
-                    }
+                    None
+                    | Some(
+                        Event::TimedLines(_)
+                        | Event::Positions(..)
+                        | Event::File(..)
+                        | Event::Looked
+                        | Event::End(_),
+                    ) => return Err(RunError::Stopped),
                 }
             }
             self.job.check()?;

@@ -115,7 +115,8 @@ impl Speaker {
                     PeerReply::Timed(_)
                     | PeerReply::TimedPart(..)
                     | PeerReply::Positions { .. }
-                    | PeerReply::Partial(_),
+                    | PeerReply::Partial(_)
+                    | PeerReply::Broken(_),
                 ) => {
                     return Err(AnswerFault::Unasked.into());
                 }

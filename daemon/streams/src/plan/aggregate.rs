@@ -68,6 +68,10 @@ impl Lines {
             let kind = self.figure(figure, &mut grouping, &mut known)?;
             rows.add(row_name(&figure.name, ColumnKind::Figure, kind), &figure.span)?;
         }
+        if grouping.windows.is_some() {
+            // Lines that come too late for their window are counted, whatever the figures are.
+            grouping.state(StateKind::Count, None);
+        }
         Ok((grouping, rows))
     }
 

@@ -8,6 +8,7 @@
 
 mod decoding;
 mod errors;
+mod following;
 mod formats;
 mod language;
 mod merging;

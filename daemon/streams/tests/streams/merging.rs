@@ -3,7 +3,7 @@
 
 use super::oracle::{Drawn, Expected, expected};
 use super::support::{FirstWord, LIMITS, gathered, gathered_of, plan};
-use memberd_streams::{Fold, Plan, Query, Rows, Value};
+use memberd_streams::{Fold, Limits, Plan, Query, Rows, Value};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -224,4 +224,28 @@ fn many_groups_become_many_partials() {
     assert!(partials.len() > 3);
     let rows = gathered(&plan, partials);
     assert_eq!((rows.rows.len(), rows.counts.lines), (20_000, 20_000));
+}
+
+/// Sums that are taken whenever the table is half full are those of a table with more room. One
+/// more line always fits, whatever a group takes.
+#[test]
+fn a_table_emptied_when_half_full_takes_any_number_of_groups() {
+    let plan = plan("| logfmt | count, sum(v), p50(v), distinct(v) by k, member, file");
+    let lines: Vec<String> =
+        (0..20_000).map(|number| format!("k={} v={number}", number % 7_000)).collect();
+    let limits = Limits { groups: usize::MAX, bytes: 1 << 18 };
+    let mut fold = Fold::new(plan.clone(), "m", limits);
+    fold.set_file(b"f");
+    let mut partials: Vec<Vec<u8>> = Vec::new();
+    for line in &lines {
+        fold.line(line.as_bytes(), &mut FirstWord).unwrap();
+        if fold.is_half_full() {
+            partials.extend(fold.take().into_partials());
+            assert!(!fold.is_half_full() && fold.counts().lines == 0);
+        }
+    }
+    assert!(partials.len() > 10);
+    partials.extend(fold.into_partials());
+    let whole = super::support::fold(&plan, lines.iter().map(String::as_bytes));
+    assert_eq!(gathered(&plan, partials), gathered(&plan, whole.into_partials()));
 }
