@@ -48,6 +48,12 @@ impl Gather {
     /// of it is added, unless the table is full.
     pub fn partial(&mut self, member: &str, bytes: &[u8]) -> Result<(), PartialError> {
         self.check(member, bytes)?;
+        self.checked_partial(bytes)
+    }
+
+    /// Adds sums of any members, each of which was checked when it came: what
+    /// [`Gather::into_partials`] made, for example.
+    pub fn checked_partial(&mut self, bytes: &[u8]) -> Result<(), PartialError> {
         if let Some(follow) = &mut self.follow {
             follow.make_room(&self.plan, &mut self.table)?;
         }
@@ -61,14 +67,6 @@ impl Gather {
         let counts = read(&self.plan, bytes, &mut merge)?;
         let late = merge.late;
         self.counts.add(Counts { late, ..counts });
-        Ok(())
-    }
-
-    /// Adds sums of any members, each of which was checked when it came: what
-    /// [`Gather::into_partials`] made, for example.
-    pub fn checked_partial(&mut self, bytes: &[u8]) -> Result<(), PartialError> {
-        let counts = read(&self.plan, bytes, &mut Merge { table: &mut self.table, group: 0 })?;
-        self.counts.add(counts);
         Ok(())
     }
 
