@@ -50,4 +50,4 @@ be read, memberd not reachable, a limit), or a member is missing in the sums.
 Examples:
   memberctl stats --on vm1,vm2 'member joined | count by member'  joins that each saw
   memberctl stats --on vm1 --since 1h '| count by file'  how many lines each log got
-  memberctl stats --follow '| count by member every 10s'  how many each gets, live";
+  memberctl stats --follow --on vm1,vm2 '| count by member every 10s'  the same, live";
