@@ -171,7 +171,7 @@ mod tests {
 
     /// A link that sends nothing.
     async fn silent(_messages: mpsc::Receiver<u8>) {
-        pending().await
+        pending::<()>().await;
     }
 
     /// Queues a message at such a link, if there is room.
