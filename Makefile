@@ -141,8 +141,9 @@ deb: ## Build the Debian package, target/debian/memberd_*.deb. Needs cargo-deb a
 package: PACKAGE = target/debian
 deb package: export SOURCE_DATE_EPOCH = \
 	$(shell dpkg-parsechangelog --file packaging/debian/changelog --show-field Timestamp)
+# With the date, cargo would compile C sources again that the tests have compiled without it.
 package: ## Put the Debian package together from programs that are already compiled.
-	env -u RUSTFLAGS cargo build --workspace --locked --example documents
+	env -u RUSTFLAGS -u SOURCE_DATE_EPOCH cargo build --workspace --locked --example documents
 	target/debug/examples/documents target/documents
 	gzip -9n <packaging/debian/changelog >target/documents/changelog.gz
 	cargo deb --quiet --package memberd --no-build --locked --output $(PACKAGE)/
