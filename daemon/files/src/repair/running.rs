@@ -117,11 +117,12 @@ impl Repairer {
 
     /// Says the order to the target, or asks the catalog first whether it is to be said.
     fn say_pull(&mut self, extent: ExtentId) {
+        // Even if nothing can be said, as while the set is not known: then it tries again later.
+        self.running.entry(extent).and_modify(|one| one.said = self.now);
         let Some(known) = self.known.get(&extent) else { return };
         let from = known.survivors(self, extent);
         let (share, length, root) = (known.share.clone(), known.length, known.root);
-        let Some(running) = self.running.get_mut(&extent) else { return };
-        running.said = self.now;
+        let Some(running) = self.running.get(&extent) else { return };
         if running.is_doubtful {
             self.outputs.push_back(RepairOutput::AskHolders { share, extent });
             return;

@@ -85,6 +85,19 @@ fn only_asks(repairer: &mut Repairer) -> bool {
     outputs.contains(&asked) && !outputs.iter().any(is_pull)
 }
 
+/// While a repair runs, its extent may be sealed anew here, and who holds it is not known then.
+#[test]
+fn a_repair_whose_set_is_not_known_waits_between_its_tries() {
+    let mut repairer = repairer(8, &[stored(1, 500, &[0, 2, 4])]);
+    show(&mut repairer, 5, view(2, 8, &[4]));
+    repairer.handle_timeout(at(35));
+    assert_eq!(pulls(&mut repairer).len(), 1);
+    repairer.handle_held(at(36), StoredExtent { set: None, ..stored(1, 500, &[]) });
+    repairer.handle_timeout(at(40));
+    let next = repairer.poll_timeout().unwrap();
+    assert!(next > at(40), "it would be woken again and again: {next:?}");
+}
+
 /// With two copies left it waits 30 s. The target is neither a holder nor in their zones.
 #[test]
 fn two_copies_wait_and_then_a_third_is_recorded() {
