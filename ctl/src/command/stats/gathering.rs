@@ -113,10 +113,11 @@ impl Gathering {
         error.map(|error| not_counted(&error))
     }
 
+    /// Adds parts in which [`Gathering::fault`] has found none.
     fn add(&mut self, member: &str, parts: &[Vec<u8>]) -> Result<(), Failure> {
         self.searched = true;
         for part in parts {
-            match self.sums.partial(member, part) {
+            match self.sums.checked_partial(part) {
                 Ok(()) => {}
                 Err(PartialError::Full(limit)) => return Err(full(&limit)),
                 Err(error) => {
@@ -140,9 +141,14 @@ impl Gathering {
     /// # Errors
     /// When it has more groups than may be: each of several windows that overlap has its own.
     pub(super) fn finish(self) -> Result<Rows, Failure> {
-        let rows = self.sums.finish().map_err(|limit| full(&limit))?;
-        Ok(if self.searched { rows } else { Rows { rows: Vec::new(), ..rows } })
+        let searched = self.searched;
+        self.sums.finish().map_err(|limit| full(&limit)).map(|rows| known(searched, rows))
     }
+}
+
+/// The rows, if a member has searched all.
+fn known(searched: bool, rows: Rows) -> Rows {
+    if searched { rows } else { Rows { rows: Vec::new(), ..rows } }
 }
 
 /// What is said of a member whose sums cannot be added to those of the others.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use memberd_streams::{Counts, Gather, Limits, Plan, Rows};
 
-use super::{Gathering, Kept, full};
+use super::{Gathering, Kept, full, known};
 use crate::exit::Failure;
 
 /// What became of a member's round.
@@ -70,7 +70,7 @@ impl Gathering {
     /// # Errors
     /// When there are more groups than may be.
     pub(in crate::command::stats) fn rows(&self) -> Result<Rows, Failure> {
-        self.known(self.sums.rows().map_err(|limit| full(&limit))?)
+        self.sums.rows().map_err(|limit| full(&limit)).map(|rows| known(self.searched, rows))
     }
 
     /// The rows that are new or changed since this was asked last.
@@ -82,15 +82,11 @@ impl Gathering {
             true => self.sums.changed(),
             false => self.sums.rows(),
         };
-        self.known(rows.map_err(|limit| full(&limit))?)
+        rows.map_err(|limit| full(&limit)).map(|rows| known(self.searched, rows))
     }
 
     /// What was counted until now.
     pub(in crate::command::stats) fn counts(&self) -> Counts {
         self.sums.counts()
-    }
-
-    fn known(&self, rows: Rows) -> Result<Rows, Failure> {
-        Ok(if self.searched { rows } else { Rows { rows: Vec::new(), ..rows } })
     }
 }
