@@ -90,16 +90,12 @@ pub fn ask(
 ) -> Result<Counts, AskError> {
     let (mut connection, mut answer) = begin(socket, question, cancel)?;
     loop {
-        match answer {
-            Answer::More => {
+        match connection.hear(answer, &mut take, cancel)? {
+            Pause::More => {
                 let files = files();
                 connection.write(|stream| hand_over(stream, &files))?;
             }
-            Answer::Partial(bytes) => take(Told::Partial(bytes))?,
-            Answer::Message(text) => take(Told::Message(text))?,
-            Answer::Working(bytes) => take(Told::Read(bytes))?,
-            Answer::Done(counts) => return Ok(counts),
-            Answer::Refused(reason) => return Err(AskError::Refused(reason)),
+            Pause::Done(counts) => return Ok(counts),
         }
         answer = connection.next(cancel)?;
     }
@@ -134,6 +130,14 @@ fn hand_over(stream: &mut UnixStream, files: &[OpenFile]) -> Result<(), FrameErr
     descriptors::send(stream, &descriptors).map_err(FrameError::Io)
 }
 
+/// Why the worker says nothing more for now.
+pub(crate) enum Pause {
+    /// It waits for more to count.
+    More,
+    /// All is counted.
+    Done(Counts),
+}
+
 pub(crate) struct Connection {
     frames: FrameReader<UnixStream>,
     heard: Instant,
@@ -164,6 +168,26 @@ impl Connection {
     fn ask(&mut self, question: &Question, cancel: &AtomicBool) -> Result<Answer, AskError> {
         self.write(|stream| write_frame(stream, question))?;
         self.next(cancel)
+    }
+
+    /// Hears this answer and those behind it, up to a pause. `take` gets what they tell.
+    pub(crate) fn hear(
+        &mut self,
+        mut answer: Answer,
+        take: &mut dyn FnMut(Told) -> Result<(), Stopped>,
+        cancel: &AtomicBool,
+    ) -> Result<Pause, AskError> {
+        loop {
+            match answer {
+                Answer::More => return Ok(Pause::More),
+                Answer::Partial(bytes) => take(Told::Partial(bytes))?,
+                Answer::Message(text) => take(Told::Message(text))?,
+                Answer::Working(bytes) => take(Told::Read(bytes))?,
+                Answer::Done(counts) => return Ok(Pause::Done(counts)),
+                Answer::Refused(reason) => return Err(AskError::Refused(reason)),
+            }
+            answer = self.next(cancel)?;
+        }
     }
 
     /// Writes, unless the worker has ended. What it said before that is read all the same.

@@ -1,6 +1,6 @@
 //! memberd's side of a question that follows files. It owns the connection.
 
-use crate::client::{AskError, Connection, Told, begin};
+use crate::client::{AskError, Connection, Pause, Told, begin};
 use crate::protocol::{Answer, MAX_WRITTEN_BYTES, Question, Written};
 use memberd_control::frame::{FrameError, write_frame};
 use memberd_search::Stopped;
@@ -93,21 +93,12 @@ impl<'c> Feed<'c> {
     /// Hears what the worker says until it waits for more.
     fn settle(
         &mut self,
-        mut answer: Answer,
+        answer: Answer,
         take: &mut dyn FnMut(Told) -> Result<(), Stopped>,
     ) -> Result<(), AskError> {
-        loop {
-            match answer {
-                Answer::More => return Ok(()),
-                Answer::Partial(bytes) => take(Told::Partial(bytes))?,
-                Answer::Message(text) => take(Told::Message(text))?,
-                Answer::Working(bytes) => take(Told::Read(bytes))?,
-                Answer::Refused(reason) => return Err(AskError::Refused(reason)),
-                Answer::Done(_) => {
-                    return Err(AskError::Foreign(FrameError::Malformed("Done".to_owned())));
-                }
-            }
-            answer = self.connection.next(self.cancel)?;
+        match self.connection.hear(answer, take, self.cancel)? {
+            Pause::More => Ok(()),
+            Pause::Done(_) => Err(AskError::Foreign(FrameError::Malformed("Done".to_owned()))),
         }
     }
 }
