@@ -2,6 +2,8 @@
 //! Owns what is known of the file. Whatever is in doubt ends in opening it again, so there is one
 //! way to recover and no second one.
 
+use crate::ids::{JobId, Stage};
+use crate::output::Note;
 use crate::settings::{Mutant, Settings};
 use crate::store::{
     AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOperation as Operation,
@@ -34,6 +36,17 @@ pub(crate) enum Heard {
     Deposed,
     /// The file is not there, although it was made: all copies are lost.
     Lost,
+}
+
+impl Heard {
+    /// What is noted of a stage whose file this has taken away.
+    pub(crate) fn end_of(&self, job: JobId, stage: Stage) -> Option<Note> {
+        match self {
+            Heard::Deposed => Some(Note::Deposed(job, stage)),
+            Heard::Lost => Some(Note::LogLost(job, stage)),
+            Heard::Nothing | Heard::Opened(_) | Heard::Written | Heard::Doubt => None,
+        }
+    }
 }
 
 /// A conversation about a file.

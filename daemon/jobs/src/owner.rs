@@ -148,15 +148,13 @@ impl<S: Sums> Owner<S> {
 
     fn heard(&mut self, now: Now, heard: Heard, ask: Option<StoreAsk>, out: &mut VecDeque<Output>) {
         out.extend(ask.map(Output::Store));
-        let stage = Stage::Partition(self.partition);
+        out.extend(heard.end_of(self.job_id, Stage::Partition(self.partition)).map(Output::Note));
         match heard {
-            Heard::Nothing => {}
+            Heard::Nothing | Heard::Deposed | Heard::Lost => {}
             Heard::Opened(bytes) => self.opened(now, &bytes, out),
             Heard::Written => self.written(now, out),
             // All in memory is void: the log has it or it will come again.
             Heard::Doubt => self.forget(),
-            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, stage))),
-            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, stage))),
         }
     }
 

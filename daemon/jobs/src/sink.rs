@@ -178,8 +178,9 @@ impl Sink {
         out: &mut VecDeque<Output>,
     ) {
         out.extend(ask.map(Output::Store));
+        out.extend(heard.end_of(self.job_id, Stage::Sink).map(Output::Note));
         match heard {
-            Heard::Nothing => {}
+            Heard::Nothing | Heard::Deposed | Heard::Lost => {}
             Heard::Opened(bytes) => self.opened(now, &bytes, out),
             Heard::Written => self.written(now, out),
             Heard::Doubt => {
@@ -187,8 +188,6 @@ impl Sink {
                 self.pending = SinkRecord::default();
                 self.file.reopen(now.boot_ms, &self.settings);
             }
-            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, Stage::Sink))),
-            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, Stage::Sink))),
         }
     }
 
@@ -328,16 +327,15 @@ impl Sink {
         out: &mut VecDeque<Output>,
     ) {
         out.extend(ask.map(Output::Store));
+        out.extend(heard.end_of(self.job_id, Stage::Sink).map(Output::Note));
         match heard {
             // In doubt it is opened again: then its bytes say what it has.
-            Heard::Nothing | Heard::Doubt => {}
+            Heard::Nothing | Heard::Doubt | Heard::Deposed | Heard::Lost => {}
             Heard::Opened(bytes) => self.compare(now, &bytes, out),
             Heard::Written => {
                 self.state.written(self.file.at().length);
                 self.append(now, out);
             }
-            Heard::Deposed => out.push_back(Output::Note(Note::Deposed(self.job_id, Stage::Sink))),
-            Heard::Lost => out.push_back(Output::Note(Note::LogLost(self.job_id, Stage::Sink))),
         }
     }
 
