@@ -101,25 +101,27 @@ fn pagers_on_other_machines_keep_no_grep_out() {
     }
 }
 
-/// Pagers with costly patterns are left open. They have no places, but most of the memory for
-/// searches. Another grep with such a pattern gets it, since the pagers end for it.
+/// A pager with a costly pattern is left open. It has no place, but most of the memory for searches.
+/// Another grep with such a pattern has no room beside it, and gets the memory: the pager ends.
 #[test]
-fn pagers_with_costly_patterns_give_their_memory_to_others() {
+fn a_pager_with_a_costly_pattern_gives_its_memory_to_others() {
     let fleet = Fleet::start_with(2, |daemon| {
         offer_lines(daemon);
         daemon.settings.limits = vec!["search_memory = \"160MiB\""];
     });
     let costly = r"needle|\w{100}[qz]$";
-    let _pagers: Vec<Running> = (0..6)
-        .map(|_| {
-            let mut command = fleet[1].memberctl(&["grep", "-E", costly, "big.txt"]);
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-            Running::start(&mut command)
-        })
-        .collect();
+    let mut pager = fleet[1].memberctl(&["grep", "-E", costly, "big.txt"]);
+    let pager = pager.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut pager = Running::start(pager);
     wait_until_set_aside(&fleet[1], 1);
+    wait_until_set_aside(&fleet[2], 1);
     wait_until("a costly grep finds memory", SOON, || {
         let output = fleet[2].ctl(&["grep", "-c", "-E", costly, "big.txt"]);
         holds(output.status.code() == Some(0), || format!("{output:?}"))
     });
+    memberd_tests::process::collect(pager.child().stdout.take().unwrap()).join().unwrap();
+    let mut said = String::new();
+    pager.child().stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(pager.wait(SOON).code(), Some(3), "{said}");
+    assert!(said.contains("others waited for its place there, or its memory"), "{said}");
 }
