@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::line::{Line, Role};
 use crate::time::{Times, Zone};
 
@@ -87,7 +90,7 @@ fn bytes(name: &str, other: &str, bytes: &[u8], out: &mut Vec<u8>) {
     write(out, format_args!(",\"{}\":\"", if text.is_ok() { name } else { other }));
     match text {
         Ok(text) => escaped(text, out),
-        Err(_) => base64(bytes, out),
+        Err(_) => write(out, format_args!("{}", Base64Display::new(bytes, &STANDARD))),
     }
     out.push(b'"');
 }
@@ -102,19 +105,6 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             0..0x20 | 0x7f => write(out, format_args!("\\u{byte:04x}")),
             _ => out.push(byte),
-        }
-    }
-}
-
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit =
-                DIGITS.get((bits >> (18 - 6 * place)) as usize & 63).copied().unwrap_or_default();
-            out.push(if place <= group.len() { digit } else { b'=' });
         }
     }
 }
