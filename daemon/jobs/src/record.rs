@@ -61,8 +61,10 @@ pub enum Row {
         /// When the window begins, in milliseconds since 1970.
         window: i64,
         /// The key's columns, escaped, with tabs between them.
+        #[serde(with = "forms::bytes")]
         key: Vec<u8>,
         /// The values' columns.
+        #[serde(with = "forms::bytes")]
         values: Vec<u8>,
         /// 0 when the window closed; larger if late lines changed the row since.
         revision: u32,
@@ -103,6 +105,9 @@ impl Row {
     }
 }
 
+/// The begin of a window, in milliseconds since 1970, and pieces of sums.
+pub type WindowSums = (i64, Vec<Vec<u8>>);
+
 /// What one commit of a partition changes. It is one append: cursors, sums and rows are durable
 /// together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -118,7 +123,8 @@ pub struct Record {
     #[serde(with = "forms::by_name")]
     pub presences: BTreeMap<Name, i64>,
     /// By the begin of their window, sums to add.
-    pub sums: Vec<(i64, Vec<Vec<u8>>)>,
+    #[serde(with = "forms::by_window")]
+    pub sums: Vec<WindowSums>,
     /// Lines that came after their window was given up.
     pub late: u64,
     /// Lines in no group: they could not be read, or had no time.
@@ -139,6 +145,7 @@ pub struct WindowImage {
     /// The newest revision that has rows, if any has.
     pub revision: Option<u32>,
     /// Its sums.
+    #[serde(with = "forms::pieces")]
     pub sums: Vec<Vec<u8>>,
 }
 
@@ -192,6 +199,7 @@ pub struct SinkRecord {
     /// At which byte of the sink the text begins.
     pub offset: u64,
     /// The lines.
+    #[serde(with = "forms::bytes")]
     pub text: Vec<u8>,
     /// Whether this replaces all before it.
     pub is_image: bool,

@@ -5,7 +5,7 @@
 
 use crate::cursor::Cursor;
 use crate::ids::{Epoch, FileId};
-use crate::record::{Entry, Image, Record, RecordError, Row, WindowImage, entries};
+use crate::record::{Entry, Image, Record, RecordError, Row, WindowImage, WindowSums, entries};
 use crate::sums::{Sums, SumsError};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
@@ -125,7 +125,7 @@ impl<T> State<T> {
     pub(crate) fn add<S: Sums<Table = T>>(
         &mut self,
         sums: &S,
-        windows: &[(i64, Vec<Vec<u8>>)],
+        windows: &[WindowSums],
     ) -> Result<(), SumsError> {
         for (window, pieces) in windows {
             let window = self

@@ -7,6 +7,15 @@ use memberd_membership::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The most jobs of a group, those that are cancelled included.
+pub const MAX_JOBS: usize = 32;
+/// The most members whose files a job counts.
+pub const MAX_SOURCES: usize = 4_096;
+/// The most patterns of files, and the most tags, that a job names.
+pub const MAX_PATTERNS: usize = 64;
+/// The stages of a job with [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) partitions.
+const MAX_STAGES: usize = 65;
+
 /// What a member that has failed does to windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnFailed {
@@ -14,6 +23,19 @@ pub enum OnFailed {
     Exclude,
     /// Windows wait for it.
     Wait,
+}
+
+/// Where files begin to count that a job finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum From {
+    /// At their ends when the job begins; files that appear later count from their first byte.
+    #[default]
+    Now,
+    /// At their first bytes.
+    Beginning,
+    /// At their first line with this stamp or a later one, in milliseconds since 1970; at their
+    /// ends if they have none.
+    At(i64),
 }
 
 /// What a job is. It never changes: another question is another job, so no state is ever read by
@@ -39,6 +61,19 @@ pub struct JobSpec {
     pub on_failed: OnFailed,
     /// How many copies logs and sink have: 1 to 5. Five survive any four crashes.
     pub copies: u8,
+    /// Which files count: 1 to [`MAX_PATTERNS`] globs of absolute paths.
+    #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
+    pub files: Vec<String>,
+    /// Where they begin to count.
+    #[serde(default)]
+    pub from: From,
+    /// Members with all these tags take part with their files: at most [`MAX_PATTERNS`]. None: all
+    /// members.
+    #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
+    pub tags: Vec<(String, String)>,
+    /// The path of the sink in the replicated file system.
+    #[serde(default)]
+    pub sink: String,
 }
 
 /// How a member takes part with its files.
@@ -72,6 +107,7 @@ pub struct Job {
     #[serde(with = "forms::by_name")]
     pub sources: BTreeMap<Name, SourceState>,
     /// Who has what. All stages are there once somebody could have them.
+    #[serde(deserialize_with = "forms::map_at_most::<_, _, _, MAX_STAGES>")]
     pub stages: BTreeMap<Stage, Assignment>,
 }
 
@@ -90,6 +126,7 @@ pub struct Table {
     pub version: u64,
     /// The newest epoch that was given.
     pub newest: Epoch,
-    /// The jobs.
+    /// The jobs: at most [`MAX_JOBS`].
+    #[serde(deserialize_with = "forms::map_at_most::<_, _, _, MAX_JOBS>")]
     pub jobs: BTreeMap<JobId, Job>,
 }

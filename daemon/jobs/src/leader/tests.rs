@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::At;
-use crate::table::OnFailed;
+use crate::table::{From, OnFailed};
 use memberd_membership::Incarnation;
 
 fn name(i: usize) -> Name {
@@ -29,6 +29,10 @@ fn spec() -> JobSpec {
         commit_ms: 1_000,
         on_failed: OnFailed::Exclude,
         copies: 5,
+        files: vec!["/var/log/shop/*.log".to_owned()],
+        from: From::Now,
+        tags: Vec::new(),
+        sink: "/streams/shop.tsv".to_owned(),
     }
 }
 

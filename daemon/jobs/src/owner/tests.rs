@@ -6,7 +6,7 @@ use crate::message::{Cursors, Delta, Frame, Part};
 use crate::record::{Entry, GapReason, entries};
 use crate::store::{At, StoreOperation};
 use crate::sums::{SumRow, SumsError};
-use crate::table::{Assignment, JobSpec, OnFailed, SourceState};
+use crate::table::{Assignment, From, JobSpec, OnFailed, SourceState};
 use memberd_membership::Incarnation;
 
 /// Sums that are the bytes that came.
@@ -59,6 +59,10 @@ fn job(source: SourceState) -> Arc<Job> {
         commit_ms: 50,
         on_failed: OnFailed::Wait,
         copies: 5,
+        files: vec!["/var/log/shop/*.log".to_owned()],
+        from: From::Now,
+        tags: Vec::new(),
+        sink: "/streams/shop.tsv".to_owned(),
     };
     let owner = MemberId { name: vm1(), incarnation: Incarnation(1) };
     let sink = Assignment { owner, epoch: EPOCH };

@@ -1,6 +1,6 @@
 //! How a world is built: drawn from its seed. Plain values.
 
-use memberd_jobs::{JobSpec, Mutant, OnFailed, Settings};
+use memberd_jobs::{From, JobSpec, Mutant, OnFailed, Settings};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -47,6 +47,10 @@ impl Setup {
             commit_ms: rng.random_range(50..400),
             on_failed: [OnFailed::Exclude, OnFailed::Wait][rng.random_range(0..2)],
             copies: 5,
+            files: vec!["/var/log/shop/*.log".to_owned()],
+            from: From::Now,
+            tags: Vec::new(),
+            sink: "/streams/shop.tsv".to_owned(),
         };
         Setup {
             seed,
