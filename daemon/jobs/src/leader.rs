@@ -1,6 +1,7 @@
 //! The leader of the jobs: gives stages to members, and writes that into the table before anybody
 //! hears of it. Owns the table while it leads. Data flows without it.
 
+mod commands;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -11,11 +12,14 @@ use crate::message::Message;
 use crate::output::{Note, Output};
 use crate::record::{RecordError, encode, entries};
 use crate::settings::Settings;
-use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk, StoreOperation};
-use crate::table::{Job, JobSpec, SourceState, Table};
+use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
+use crate::table::Table;
+use commands::Starting;
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+pub use commands::{Command, CommandError};
 
 /// A member as the agreed view and the list of the ring have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,27 +28,6 @@ pub struct MemberState {
     pub member: MemberId,
     /// Whether it is up. A mistake costs time and nothing else.
     pub is_alive: bool,
-}
-
-/// What people ask of a leader.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Begins a job, unless one of that name is there.
-    Start(JobSpec),
-    /// Ends it.
-    Cancel(JobId),
-    /// The disk of this member will not come back.
-    Forget(JobId, Name),
-}
-
-/// A job whose files are being made.
-#[derive(Debug)]
-struct Starting {
-    id: JobId,
-    spec: JobSpec,
-    /// The files that are not there yet.
-    files: Vec<JobFile>,
-    asked_ms: u64,
 }
 
 /// The leader, in one term.
@@ -60,18 +43,20 @@ pub struct Leader {
     given: u32,
     members: BTreeMap<Name, MemberState>,
     changed_ms: u64,
+    /// Commands that are not durable in the table.
     commands: VecDeque<Command>,
+    /// How many of them are in what is on its way.
+    carried: usize,
     starting: Option<Starting>,
     /// The stages that are open, and under which epoch.
     opened: BTreeMap<(JobId, Stage), Epoch>,
     beat_at_ms: u64,
     asks: u64,
+    /// Whether it was said that a member is left out.
+    is_full: bool,
 }
 
 impl Leader {
-    /// The most commands that wait.
-    pub const MAX_COMMANDS: usize = 64;
-
     /// A leader that was elected in this term. No other one ever is.
     #[must_use]
     pub fn new(settings: Arc<Settings>, term: u32, now: Now) -> Leader {
@@ -86,10 +71,12 @@ impl Leader {
             members: BTreeMap::new(),
             changed_ms: now.boot_ms,
             commands: VecDeque::new(),
+            carried: 0,
             starting: None,
             opened: BTreeMap::new(),
             beat_at_ms: now.boot_ms,
             asks: 0,
+            is_full: false,
         }
     }
 
@@ -115,16 +102,6 @@ impl Leader {
     #[must_use]
     pub fn due_ms(&self) -> u64 {
         self.log.due_ms(&self.settings).unwrap_or(u64::MAX).min(self.beat_at_ms)
-    }
-
-    /// Takes a command. False, and nothing happens, if too many wait.
-    pub fn command(&mut self, now: Now, command: Command, out: &mut VecDeque<Output>) -> bool {
-        if self.commands.len() >= Self::MAX_COMMANDS {
-            return false;
-        }
-        self.commands.push_back(command);
-        self.work(now, out);
-        true
     }
 
     /// Takes the members, all of them.
@@ -205,10 +182,12 @@ impl Leader {
             },
             Heard::Written => {
                 if let Some(table) = self.writing.take() {
+                    self.commands.drain(..self.carried);
                     self.table = Arc::new(table);
                     self.tell(&Message::Table(Arc::clone(&self.table)), out);
                 }
             }
+            // What was on its way is done again, if the table does not have it.
             Heard::Doubt => self.writing = None,
             // No leader makes it: it would take a table that is lost for one without jobs.
             Heard::Lost => out.push_back(Output::Note(Note::TableLost)),
@@ -229,8 +208,9 @@ impl Leader {
         }
         let mut table = Table::clone(&self.table);
         self.carry_out(now, &mut table, out);
-        self.place(now, &mut table);
+        self.place(now, &mut table, out);
         if table == *self.table {
+            self.commands.drain(..self.carried);
             return;
         }
         table.version += 1;
@@ -246,71 +226,6 @@ impl Leader {
         self.given += 1;
         table.newest = Epoch { term: self.term, number: self.given };
         table.newest
-    }
-
-    fn carry_out(&mut self, now: Now, table: &mut Table, out: &mut VecDeque<Output>) {
-        while let Some(command) = self.commands.front().cloned() {
-            match command {
-                Command::Start(spec) => {
-                    let is_there = table.jobs.values().any(|job| job.spec.name == spec.name);
-                    if !is_there && !self.start(now, spec, table, out) {
-                        return;
-                    }
-                }
-                Command::Cancel(id) => {
-                    if let Some(job) = table.jobs.get_mut(&id) {
-                        job.is_cancelled = true;
-                    }
-                }
-                Command::Forget(id, name) => {
-                    if let Some(job) = table.jobs.get_mut(&id) {
-                        job.sources.insert(name, SourceState::Forgotten);
-                    }
-                }
-            }
-            self.commands.pop_front();
-        }
-    }
-
-    /// Makes the files of a job, and then puts it into the table. False while files are missing.
-    /// Owners make none: a log that is gone must not be taken for one that is new.
-    fn start(
-        &mut self,
-        now: Now,
-        spec: JobSpec,
-        table: &mut Table,
-        out: &mut VecDeque<Output>,
-    ) -> bool {
-        if self.starting.as_ref().is_none_or(|starting| starting.spec != spec) {
-            let id = JobId(self.next_epoch(&mut table.clone()).token());
-            let job = self.new_job(spec.clone());
-            let mut files = vec![JobFile::Sink(id)];
-            files.extend(job.all_stages().map(|stage| JobFile::Log(id, stage)));
-            self.starting = Some(Starting { id, spec: spec.clone(), files, asked_ms: 0 });
-        }
-        let token = Epoch { term: self.term, number: 0 }.token();
-        let Some(starting) = &mut self.starting else { return false };
-        if starting.files.is_empty() {
-            let id = starting.id;
-            self.starting = None;
-            table.jobs.insert(id, self.new_job(spec));
-            return true;
-        }
-        let retry_ms = self.settings.retry_ms;
-        if starting.asked_ms == 0 || starting.asked_ms + retry_ms <= now.boot_ms {
-            starting.asked_ms = now.boot_ms;
-            for file in &starting.files {
-                self.asks += 1;
-                let id = AskId { token, number: self.asks };
-                let operation = StoreOperation::Create { copies: starting.spec.copies };
-                out.push_back(Output::Store(StoreAsk { id, file: *file, operation }));
-            }
-        }
-        false
-    }
-
-    fn new_job(&self, spec: JobSpec) -> Job {
-        Job { spec, is_cancelled: false, sources: BTreeMap::new(), stages: BTreeMap::new() }
     }
 }
 

@@ -30,7 +30,7 @@ mod worker;
 
 pub use cursor::{Cursor, Verdict, judge};
 pub use ids::{Epoch, FileId, FileKey, JobId, MemberId, Now, Partition, Stage};
-pub use leader::{Command, Leader, MemberState, read_table};
+pub use leader::{Command, CommandError, Leader, MemberState, read_table};
 pub use memberd_membership::{Incarnation, Name};
 pub use message::{
     Cursors, CursorsKind, Delta, Frame, MAX_DELTAS, MAX_PARTS, MAX_ROWS, MAX_TOLD, Message, Part,
@@ -52,8 +52,8 @@ pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOpera
 pub use stream_sums::{StreamSums, StreamTable};
 pub use sums::{SumRow, Sums, SumsError};
 pub use table::{
-    Assignment, From, Job, JobSpec, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES, OnFailed, SourceState,
-    Table,
+    Assignment, From, Job, JobSpec, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES, MAX_TEXT_BYTES, OnFailed,
+    SourceState, SpecError, Table,
 };
 pub use watermark::window_of;
 pub use wire::{MESSAGE_CAP, WireError, decode, encode};

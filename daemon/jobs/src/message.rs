@@ -47,6 +47,9 @@ pub enum Message {
         partition: Partition,
         /// The owner's epoch.
         epoch: Epoch,
+        /// Of files with larger keys. None: of all.
+        #[serde(default)]
+        after: Option<FileKey>,
     },
     /// Source to owner.
     Frame(Frame),
@@ -108,6 +111,18 @@ pub struct Delta {
     pub parts: Vec<Part>,
 }
 
+impl Delta {
+    /// At least as many bytes as it has on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        256 + bytes_of_parts(&self.parts)
+    }
+}
+
+/// At least as many bytes as parts have on the wire.
+pub(crate) fn bytes_of_parts(parts: &[Part]) -> usize {
+    parts.iter().map(|part| 64 + part.sums.len()).sum()
+}
+
 /// The sums of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -123,7 +138,7 @@ pub struct Part {
 /// What cursors are told for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CursorsKind {
-    /// The answer to a hello: these are all.
+    /// The answer to a hello: the files behind the one that it names, in the order of their keys.
     All,
     /// These are durable.
     Acknowledged,
@@ -144,6 +159,12 @@ pub struct Cursors {
     pub epoch: Epoch,
     /// What for.
     pub kind: CursorsKind,
+    /// Of an answer to a hello: what that named.
+    #[serde(default)]
+    pub after: Option<FileKey>,
+    /// Whether more files follow, for which the source says hello again.
+    #[serde(default)]
+    pub has_more: bool,
     /// Them: at most [`MAX_TOLD`].
     #[serde(deserialize_with = "forms::at_most::<_, _, MAX_TOLD>")]
     pub files: Vec<ToldCursor>,

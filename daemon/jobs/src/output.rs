@@ -78,6 +78,8 @@ pub enum Note {
     BadSums(JobId, Name, String),
     /// The sums of a partition have no room. Its sources wait.
     Full(JobId, Partition),
+    /// The job table has no room for the files of this member, and maybe others. They do not count.
+    LeftOut(JobId, Name),
     /// Bytes of a file are gone that were not counted.
     Lost(JobId, FileKey),
 }

@@ -8,9 +8,9 @@ mod taking;
 mod tests;
 
 use crate::cursor::Cursor;
-use crate::ids::{Epoch, FileId, JobId, Now, Partition, Stage};
+use crate::ids::{Epoch, FileId, FileKey, JobId, Now, Partition, Stage};
 use crate::log::{Heard, Log};
-use crate::message::{CursorsKind, Message, Rows};
+use crate::message::{CursorsKind, MAX_ROWS, Message, Rows};
 use crate::output::{Note, Output};
 use crate::record::{Record, Row};
 use crate::settings::Settings;
@@ -20,7 +20,7 @@ use crate::sums::Sums;
 use crate::table::Job;
 use memberd_membership::Name;
 use pending::Pending;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The owner of one partition under one epoch.
@@ -49,7 +49,7 @@ pub(crate) struct Owner<S: Sums> {
     commit_at_ms: u64,
     rows_at_ms: u64,
     /// Who said hello before the log was open.
-    greeters: BTreeSet<Name>,
+    greeters: BTreeMap<Name, Option<FileKey>>,
     is_full: bool,
 }
 
@@ -80,7 +80,7 @@ impl<S: Sums> Owner<S> {
             image_bytes: 0,
             commit_at_ms: 0,
             rows_at_ms: 0,
-            greeters: BTreeSet::new(),
+            greeters: BTreeMap::new(),
             is_full: false,
         }
     }
@@ -189,8 +189,8 @@ impl<S: Sums> Owner<S> {
         self.image_bytes = 0;
         self.commit_at_ms = now.boot_ms;
         out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Partition(self.partition))));
-        for name in std::mem::take(&mut self.greeters) {
-            self.tell_all(name, out);
+        for (name, after) in std::mem::take(&mut self.greeters) {
+            self.tell_all(name, after, out);
         }
         self.send_rows(now, out);
     }
@@ -205,7 +205,7 @@ impl<S: Sums> Owner<S> {
         }
         self.durable_rows += record.rows.len() as u64;
         for (name, files) in by_member {
-            self.tell(name, CursorsKind::Acknowledged, &files, out);
+            self.tell(&name, CursorsKind::Acknowledged, &files, out);
         }
         if let Some(second) = self.second.pop_front() {
             self.write(now, second, out);
@@ -222,7 +222,15 @@ impl<S: Sums> Owner<S> {
         if count == 0 {
             return;
         }
-        let rows: Vec<Row> = self.state.rows.iter().take(count).cloned().collect();
+        let mut room = self.settings.rows_bytes;
+        let mut rows: Vec<Row> = Vec::new();
+        for row in self.state.rows.iter().take(count.min(MAX_ROWS)) {
+            if row.bytes() > room && !rows.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(row.bytes());
+            rows.push(row.clone());
+        }
         let rows = Rows {
             job: self.job_id,
             partition: self.partition,

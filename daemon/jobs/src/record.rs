@@ -74,6 +74,14 @@ pub enum Row {
 }
 
 impl Row {
+    /// At least as many bytes as it has on the wire, and as a line of the sink.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Row::Sum { key, values, .. } => 128 + key.len() + values.len(),
+            Row::Gap(gap) => 256 + gap.file.member.as_str().len(),
+        }
+    }
+
     /// The row as a line of the sink: `seq TAB window TAB key... TAB value... TAB rev`. A gap has
     /// `gap` for a window; the member, file, bytes and partition for a key; the reason for a value.
     #[must_use]

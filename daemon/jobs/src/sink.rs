@@ -16,9 +16,6 @@ use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// The most bytes of text in one record: an append has at most 1 MiB.
-const MAX_TEXT: usize = 512 << 10;
-
 /// What a sink's log adds up to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SinkState {
@@ -229,8 +226,8 @@ impl Sink {
         let cursor = newest.max().unwrap_or(durable);
         let to = rows.from + rows.rows.len() as u64;
         match judge(cursor, rows.from, to) {
-            Verdict::Apply if to > cursor && self.pending.text.len() < MAX_TEXT => {
-                self.take(rows, to);
+            Verdict::Apply if to > cursor => {
+                self.take(rows);
                 self.commit(now, out);
             }
             Verdict::Apply => {}
@@ -241,14 +238,23 @@ impl Sink {
         }
     }
 
-    fn take(&mut self, rows: &Rows, to: u64) {
+    /// Takes as many rows as a record has room for. The others come again.
+    fn take(&mut self, rows: &Rows) {
         if self.pending.text.is_empty() {
             self.pending.next_row =
                 self.writing.as_ref().map_or(self.state.next_row, |writing| writing.next_row);
         }
+        let mut to = rows.from;
         for row in &rows.rows {
+            if self.pending.text.len() >= self.settings.text_bytes {
+                break;
+            }
             self.pending.text.extend(row.line(self.pending.next_row));
             self.pending.next_row += 1;
+            to += 1;
+        }
+        if to == rows.from {
+            return;
         }
         self.pending.cursors.retain(|(part, _)| *part != rows.partition);
         self.pending.cursors.push((rows.partition, to));

@@ -3,6 +3,7 @@
 
 use crate::forms;
 use crate::ids::{Epoch, JobId, MemberId, Partition, Stage};
+use crate::placement::MAX_PARTITIONS;
 use memberd_membership::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub const MAX_JOBS: usize = 32;
 pub const MAX_SOURCES: usize = 4_096;
 /// The most patterns of files, and the most tags, that a job names.
 pub const MAX_PATTERNS: usize = 64;
+/// The most bytes of all texts of a job's spec.
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
 /// The stages of a job with [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) partitions.
 const MAX_STAGES: usize = 65;
 
@@ -76,6 +79,62 @@ pub struct JobSpec {
     pub sink: String,
 }
 
+/// Why a spec is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Its number of partitions.
+    #[error("a job has 1 to {MAX_PARTITIONS} partitions, not {0}")]
+    Partitions(u16),
+    /// The length of its windows.
+    #[error("a window is longer than 0 ms, not {0} ms")]
+    Every(i64),
+    /// A time is below zero.
+    #[error("lateness and retain are not below zero")]
+    Negative,
+    /// Its copies.
+    #[error("a job's files have 1 to 5 copies, not {0}")]
+    Copies(u8),
+    /// Its files.
+    #[error("a job names 1 to {MAX_PATTERNS} patterns of files, not {0}")]
+    Files(usize),
+    /// Its tags.
+    #[error("a job names at most {MAX_PATTERNS} tags, not {0}")]
+    Tags(usize),
+    /// A name is missing.
+    #[error("a job has a name and the path of a sink")]
+    Nameless,
+    /// All texts together.
+    #[error("the texts of a job have at most {MAX_TEXT_BYTES} bytes, not {0}")]
+    Texts(usize),
+}
+
+impl JobSpec {
+    /// Whether it is one. Its query and its patterns are not read.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let texts = [&self.name, &self.query, &self.sink].into_iter().chain(&self.files);
+        let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
+        let bytes: usize = texts.chain(tags).map(String::len).sum();
+        match self {
+            _ if !(1..=MAX_PARTITIONS).contains(&self.partitions) => {
+                Err(SpecError::Partitions(self.partitions))
+            }
+            _ if self.every_ms <= 0 => Err(SpecError::Every(self.every_ms)),
+            _ if self.lateness_ms < 0 || self.retain_ms < 0 => Err(SpecError::Negative),
+            _ if !(1..=5).contains(&self.copies) => Err(SpecError::Copies(self.copies)),
+            _ if !(1..=MAX_PATTERNS).contains(&self.files.len()) => {
+                Err(SpecError::Files(self.files.len()))
+            }
+            _ if self.tags.len() > MAX_PATTERNS => Err(SpecError::Tags(self.tags.len())),
+            _ if self.name.is_empty() || self.sink.is_empty() => Err(SpecError::Nameless),
+            _ if bytes > MAX_TEXT_BYTES => Err(SpecError::Texts(bytes)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How a member takes part with its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SourceState {
@@ -112,6 +171,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// One that nobody has a part in yet.
+    #[must_use]
+    pub fn new(spec: JobSpec) -> Job {
+        Job { spec, is_cancelled: false, sources: BTreeMap::new(), stages: BTreeMap::new() }
+    }
+
     /// All its stages.
     pub fn all_stages(&self) -> impl Iterator<Item = Stage> + use<> {
         let partitions = (0..self.spec.partitions).map(|part| Stage::Partition(Partition(part)));

@@ -139,11 +139,11 @@ impl<S: Sums> Worker<S> {
         match message {
             Message::Table(table) => self.handle_table(now, table),
             Message::Beat { term, version } => self.handle_beat(from, term, version),
-            Message::Hello { job, partition, epoch } => {
+            Message::Hello { job, partition, epoch, after } => {
                 if let Some(owner) = owner(&mut self.jobs, job, partition)
                     && owner.epoch() == epoch
                 {
-                    owner.handle_hello(from, out);
+                    owner.handle_hello(from, after, out);
                 }
             }
             Message::Frame(frame) => {

@@ -133,7 +133,8 @@ impl<S: Sums> Owner<S> {
         let length = self.log_bytes + bytes.len() as u64;
         let bound = self.settings.log_bytes.max(self.settings.log_factor * self.image_bytes);
         let whole = self.second.is_empty() && !self.settings.is(Mutant::TwoWrites);
-        if length > bound && whole {
+        let is_long = length > bound || bytes.len() > self.settings.append_bytes;
+        if is_long && whole {
             let image = encode(&Entry::Image(self.state.image(&*self.sums)));
             self.image_bytes = image.len() as u64;
             self.log_bytes = self.image_bytes;

@@ -2,8 +2,8 @@
 
 use super::Owner;
 use crate::cursor::{Cursor, Verdict, judge};
-use crate::ids::{FileId, Now};
-use crate::message::{Cursors, CursorsKind, Delta, Frame, Message, ToldCursor};
+use crate::ids::{FileId, FileKey, Now};
+use crate::message::{Cursors, CursorsKind, Delta, Frame, MAX_TOLD, Message, ToldCursor};
 use crate::output::{Note, Output};
 use crate::record::{Gap, GapReason};
 use crate::settings::Mutant;
@@ -11,6 +11,7 @@ use crate::sums::Sums;
 use crate::table::SourceState;
 use memberd_membership::Name;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 
 impl<S: Sums> Owner<S> {
     pub(crate) fn handle_frame(
@@ -75,9 +76,7 @@ impl<S: Sums> Owner<S> {
             kinds.push((CursorsKind::Acknowledged, moved.cloned().collect()));
         }
         for (kind, files) in kinds {
-            if !files.is_empty() {
-                self.tell(from.clone(), kind, &files, out);
-            }
+            self.tell(from, kind, &files, out);
         }
     }
 
@@ -140,29 +139,49 @@ impl<S: Sums> Owner<S> {
         }
     }
 
-    pub(crate) fn handle_hello(&mut self, from: &Name, out: &mut VecDeque<Output>) {
+    pub(crate) fn handle_hello(
+        &mut self,
+        from: &Name,
+        after: Option<FileKey>,
+        out: &mut VecDeque<Output>,
+    ) {
         if self.log.is_open() {
-            self.tell_all(from.clone(), out);
+            self.tell_all(from.clone(), after, out);
         } else {
-            self.greeters.insert(from.clone());
+            self.greeters.insert(from.clone(), after);
         }
     }
 
-    pub(super) fn tell_all(&self, name: Name, out: &mut VecDeque<Output>) {
-        let of_member = |file: &&FileId| file.member == name;
+    /// Answers a hello: the files behind the one that it names, as many as a message has.
+    pub(super) fn tell_all(&self, name: Name, after: Option<FileKey>, out: &mut VecDeque<Output>) {
+        let file = |key: u128| FileId { member: name.clone(), key: FileKey(key) };
+        let first = after.map_or(Bound::Included(file(0)), |after| Bound::Excluded(file(after.0)));
+        let range = (first, Bound::Included(file(u128::MAX)));
+        let known = self.state.cursors.range(range.clone());
         let known: BTreeSet<&FileId> =
-            self.state.cursors.keys().chain(self.pending.cursors.keys()).collect();
-        let files: Vec<FileId> = known.into_iter().filter(of_member).cloned().collect();
-        self.tell(name, CursorsKind::All, &files, out);
+            known.chain(self.pending.cursors.range(range)).map(|(file, _)| file).collect();
+        let most = self.settings.told.clamp(1, MAX_TOLD);
+        let has_more = known.len() > most;
+        let files: Vec<FileId> = known.into_iter().take(most).cloned().collect();
+        let cursors = self.cursors(CursorsKind::All, &files);
+        let cursors = Cursors { after, has_more, ..cursors };
+        out.push_back(Output::Send(name, Message::Cursors(cursors)));
     }
 
     pub(super) fn tell(
         &self,
-        to: Name,
+        to: &Name,
         kind: CursorsKind,
         files: &[FileId],
         out: &mut VecDeque<Output>,
     ) {
+        for files in files.chunks(self.settings.told.clamp(1, MAX_TOLD)) {
+            let cursors = self.cursors(kind, files);
+            out.push_back(Output::Send(to.clone(), Message::Cursors(cursors)));
+        }
+    }
+
+    fn cursors(&self, kind: CursorsKind, files: &[FileId]) -> Cursors {
         let told = |file: &FileId| {
             let mut durable = self.durable.get(file).copied();
             let next = self.cursor(file);
@@ -178,14 +197,15 @@ impl<S: Sums> Owner<S> {
                 is_finished: durable.is_some_and(|cursor| cursor.is_finished),
             }
         };
-        let cursors = Cursors {
+        Cursors {
             job: self.job_id,
             partition: self.partition,
             epoch: self.epoch,
             kind,
+            after: None,
+            has_more: false,
             files: files.iter().map(told).collect(),
-        };
-        out.push_back(Output::Send(to, Message::Cursors(cursors)));
+        }
     }
 
     /// Where the next delta of a file must begin. None: the file is not known.

@@ -129,10 +129,14 @@ impl Pair {
         self.keep_ask();
     }
 
-    fn frame(&mut self, (from, to): (u64, u64), sums: &[u8]) {
+    fn frame(&mut self, range: (u64, u64), sums: &[u8]) {
+        self.frame_of(FileKey(9), range, sums);
+    }
+
+    fn frame_of(&mut self, file: FileKey, (from, to): (u64, u64), sums: &[u8]) {
         let part = Part { window: 0, lines: 1, sums: sums.to_vec() };
         let delta = Delta {
-            file: FileKey(9),
+            file,
             start: 0,
             from,
             to,
@@ -245,9 +249,35 @@ fn after_a_doubtful_append_the_log_says_what_counts() {
     }
     pair.owner.handle_store(pair.now, ask.id, StoreAnswer::Unknown, &mut pair.out);
     assert!(!pair.owner.is_open());
-    pair.owner.handle_hello(&vm1(), &mut pair.out);
+    pair.owner.handle_hello(&vm1(), None, &mut pair.out);
     pair.tick(1_000);
     pair.answer();
     pair.answer();
     assert_eq!(pair.told(), [(CursorsKind::All, Some(10), Some(10))]);
+}
+
+/// A source with many files hears of them in several messages, and asks for each.
+#[test]
+fn a_hello_is_answered_in_parts() {
+    let mut pair = Pair::new(1_000);
+    for key in 0..7 {
+        pair.frame_of(FileKey(key), (0, 10), b"a");
+    }
+    let settings = Settings { told: 3, ..Settings::default() };
+    pair.owner.settings = Arc::new(settings);
+    let (mut after, mut heard) = (None, Vec::new());
+    loop {
+        pair.out.clear();
+        pair.owner.handle_hello(&vm1(), after, &mut pair.out);
+        let Some(Output::Send(_, Message::Cursors(cursors))) = pair.out.pop_front() else {
+            panic!("no answer");
+        };
+        assert_eq!((cursors.kind, cursors.after), (CursorsKind::All, after));
+        heard.extend(cursors.files.iter().map(|told| told.file.0));
+        after = cursors.files.last().map(|told| told.file);
+        if !cursors.has_more {
+            break;
+        }
+    }
+    assert_eq!(heard, [0, 1, 2, 3, 4, 5, 6]);
 }

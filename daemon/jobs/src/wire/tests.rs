@@ -72,7 +72,10 @@ fn cursors(count: usize) -> Message {
     let told = ToldCursor { file: FILE, start: 0, durable: None, next: Some(9), is_finished: true };
     let files = vec![told; count];
     let kind = CursorsKind::Rewind;
-    Message::Cursors(Cursors { job: JOB, partition: PARTITION, epoch: EPOCH, kind, files })
+    let (after, has_more) = (Some(FILE), true);
+    let place = (JOB, PARTITION, EPOCH);
+    let (job, partition, epoch) = place;
+    Message::Cursors(Cursors { job, partition, epoch, kind, after, has_more, files })
 }
 
 fn rows() -> Message {
@@ -91,7 +94,7 @@ fn all() -> Vec<Message> {
         Message::Beat { term: 1, version: u64::MAX },
         Message::AskTable,
         Message::Opened { job, stage: Stage::Partition(partition), epoch },
-        Message::Hello { job, partition, epoch },
+        Message::Hello { job, partition, epoch, after: Some(FILE) },
         frame(vec![delta(), delta()]),
         cursors(2),
         rows(),
@@ -165,5 +168,29 @@ fn remove(value: &mut ciborium::Value, keys: &[&str]) {
     if let Some(map) = value.as_map_mut() {
         map.retain(|(key, _)| key.as_text().is_none_or(|key| !keys.contains(&key)));
         map.iter_mut().for_each(|(_, value)| remove(value, keys));
+    }
+}
+
+/// What the protocol cuts by is never less than what is sent.
+#[test]
+fn sizes_are_not_underestimated() {
+    let written = |value: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        value(&mut bytes);
+        bytes.len()
+    };
+    let large = Delta { start: u64::MAX, from: u64::MAX, uncounted: u64::MAX, ..delta() };
+    let part = Part { window: i64::MIN, lines: u64::MAX, sums: vec![1; 70_000] };
+    let large = Delta { parts: vec![part; 20], ..large };
+    assert!(written(&|bytes| ciborium::into_writer(&large, bytes).unwrap()) <= large.bytes());
+    let member = Name::new(&"m".repeat(64)).unwrap();
+    let file = FileId { member, key: FILE };
+    let (from, to, reason) = (u64::MAX, Some(u64::MAX), GapReason::Forgotten);
+    let gap = Row::Gap(Gap { partition: PARTITION, file, from, to, reason });
+    let (key, values) = (vec![1; 70_000], vec![2; 70_000]);
+    let sum = Row::Sum { window: i64::MIN, key, values, revision: u32::MAX };
+    for row in [gap, sum] {
+        assert!(written(&|bytes| ciborium::into_writer(&row, bytes).unwrap()) <= row.bytes());
+        assert!(row.line(u64::MAX).len() <= row.bytes());
     }
 }

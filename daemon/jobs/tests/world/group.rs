@@ -24,7 +24,7 @@ impl World {
                     leader.handle_members(now, &members, out);
                     let is_there = leader.table().is_none_or(|table| !table.jobs.is_empty());
                     if !is_there {
-                        leader.command(now, Command::Start(spec.clone()), out);
+                        let _ = leader.command(now, Command::Start(spec.clone()), out);
                     }
                 });
             }

@@ -32,7 +32,13 @@ impl Setup {
             beat_ms: 300,
             settle_ms: rng.random_range(1_000..5_000),
             range_bytes: rng.random_range(1_000..6_000),
+            delta_bytes: rng.random_range(500..3_000),
+            frame_bytes: rng.random_range(400..4_000),
+            told: rng.random_range(1..6),
             rows: rng.random_range(3..60),
+            rows_bytes: rng.random_range(200..6_000),
+            text_bytes: rng.random_range(200..6_000),
+            append_bytes: rng.random_range(1_000..8_000),
             log_bytes: rng.random_range(500..8_000),
             sums_bytes: 200_000,
             ..Settings::default()

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use super::store::Store;
 use super::sums::Counting;
 use memberd_jobs::{
-    AskId, FoldAsk, JobFile, JobId, Leader, Message, Name, Note, Now, Output, StoreAnswer,
+    AskId, FoldAsk, JobFile, JobId, Leader, Message, Name, Note, Now, Output, Part, StoreAnswer,
     StoreAsk, Worker,
 };
 use rand::rngs::SmallRng;
@@ -340,6 +340,12 @@ impl World {
         let files = &self.machines[at].files;
         let fold = |range| lines::fold(files, range, counting, spec.partitions, spec.every_ms);
         let folded: Vec<_> = ask.ranges.iter().map(fold).collect();
+        let most = self.setup.settings.delta_bytes;
+        let bytes =
+            |parts: &Vec<Part>| parts.iter().map(|part| 64 + part.sums.len()).sum::<usize>();
+        let all = folded.iter().flatten().flat_map(|folded| folded.parts.values());
+        *self.notes.entry("large sums").or_default() +=
+            all.filter(|parts| bytes(parts) > most).count() as u64;
         self.give(at, |worker, now| worker.handle_folded(now, ask.job, ask.number, &folded));
     }
 
@@ -408,6 +414,7 @@ fn kind(note: &Note) -> &'static str {
         Note::TableLost => "table lost",
         Note::TableUnreadable(_) => "table unreadable",
         Note::SinkDamaged(_) => "sink damaged",
+        Note::LeftOut(..) => "left out",
         Note::BadSums(..) => "bad sums",
         Note::Full(..) => "full",
         Note::Lost(..) => "lost",

@@ -23,6 +23,9 @@ pub struct Total {
     pub deposed: u64,
     pub terms: u64,
     pub events: u64,
+    /// Sums that were too large for a delta, and answers to hellos that were not all.
+    pub large: u64,
+    pub pages: u64,
     /// The longest time from the end of faults until all was in the sink, in milliseconds.
     pub settled_ms: u64,
 }
@@ -42,6 +45,8 @@ impl Total {
         let noted = |kind| world.notes.get(kind).copied().unwrap_or(0);
         self.opened += noted("opened");
         self.deposed += noted("deposed");
+        self.large += noted("large sums");
+        self.pages += noted("pages");
         self.terms += u64::from(world.term);
         self.events += world.events;
         self.settled_ms = self.settled_ms.max(settled_ms);
@@ -57,6 +62,8 @@ impl Total {
         assert!(self.revisions > 5 * runs, "hardly any late lines: {self:?}");
         assert!(self.late > runs && self.lost > 0, "nothing was too late or lost: {self:?}");
         assert!(4 * self.deposed > runs, "hardly any zombies: {self:?}");
+        assert!(self.large > runs, "hardly any range was cut anew: {self:?}");
+        assert!(self.pages > runs, "hardly any answer in parts: {self:?}");
         assert!(self.images > runs, "hardly any images: {self:?}");
     }
 }
