@@ -13,10 +13,10 @@ use crate::output::{Note, Output};
 use crate::record::{RecordError, encode, entries};
 use crate::settings::Settings;
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
-use crate::table::Table;
+use crate::table::{Job, Table};
 use commands::Starting;
 use memberd_membership::Name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use commands::{Command, CommandError};
@@ -29,6 +29,9 @@ pub struct MemberState {
     /// Whether it is up. A mistake costs time and nothing else.
     pub is_alive: bool,
 }
+
+/// The most characters of why a job stops.
+const MAX_REASON: usize = 300;
 
 /// The leader, in one term.
 #[derive(Debug)]
@@ -50,6 +53,10 @@ pub struct Leader {
     starting: Option<Starting>,
     /// The stages that are open, and under which epoch.
     opened: BTreeMap<(JobId, Stage), Epoch>,
+    /// Jobs that cannot go on, by which stage, and why.
+    stops: BTreeMap<JobId, (Stage, String)>,
+    /// Jobs whose sinks have their last lines.
+    finished: BTreeSet<JobId>,
     beat_at_ms: u64,
     asks: u64,
     /// Whether it was said that a member is left out.
@@ -74,6 +81,8 @@ impl Leader {
             carried: 0,
             starting: None,
             opened: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            finished: BTreeSet::new(),
             beat_at_ms: now.boot_ms,
             asks: 0,
             is_full: false,
@@ -131,8 +140,26 @@ impl Leader {
                 let known = self.opened.entry((*job, *stage)).or_default();
                 *known = (*known).max(*epoch);
             }
+            Message::Stop { job, stage, epoch, reason }
+                if self.owns(from, *job, *stage, *epoch) =>
+            {
+                let reason = reason.chars().take(MAX_REASON).collect();
+                self.stops.insert(*job, (*stage, reason));
+            }
+            Message::Finished { job, epoch }
+                if self.owns(from, *job, Stage::Sink, *epoch)
+                    && self.table.jobs.get(job).is_some_and(Job::is_ending) =>
+            {
+                self.finished.insert(*job);
+            }
             _ => {}
         }
+    }
+
+    /// Whether a member has a stage under this epoch.
+    fn owns(&self, name: &Name, job: JobId, stage: Stage, epoch: Epoch) -> bool {
+        let assignment = self.table.jobs.get(&job).and_then(|job| job.stages.get(&stage));
+        assignment.is_some_and(|it| it.owner.name == *name && it.epoch == epoch)
     }
 
     /// Does what is due.
@@ -158,10 +185,8 @@ impl Leader {
         if file == JobFile::Table {
             let (heard, ask) = self.log.answer(now.boot_ms, &self.settings, id, answer);
             self.heard(now, heard, ask, out);
-        } else if let Some(starting) = &mut self.starting
-            && matches!(answer, StoreAnswer::Done(_))
-        {
-            starting.files.retain(|waiting| *waiting != file);
+        } else {
+            self.made(file, &answer, out);
         }
         self.work(now, out);
     }
@@ -208,6 +233,7 @@ impl Leader {
         }
         let mut table = Table::clone(&self.table);
         self.carry_out(now, &mut table, out);
+        self.end_jobs(&mut table);
         self.place(now, &mut table, out);
         if table == *self.table {
             self.commands.drain(..self.carried);

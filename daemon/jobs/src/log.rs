@@ -139,6 +139,11 @@ impl Log {
         }
     }
 
+    /// Nothing is asked of the file any more.
+    pub(crate) fn end(&mut self) {
+        self.phase = Phase::Ended;
+    }
+
     /// Appends under a condition. It is [`Log::is_ready`].
     pub(crate) fn append(&mut self, now_ms: u64, only: Condition, bytes: Vec<u8>) -> StoreAsk {
         let append = Operation::Append { token: self.token, only, bytes };

@@ -39,6 +39,24 @@ pub enum Message {
         /// Under which epoch.
         epoch: Epoch,
     },
+    /// Owner to leader, until it is in the table: the stage cannot go on, so the job has to end.
+    Stop {
+        /// The job.
+        job: JobId,
+        /// The stage.
+        stage: Stage,
+        /// Under which epoch.
+        epoch: Epoch,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Owner of the sink to leader, until it is in the table: the sink has its last line.
+    Finished {
+        /// The job.
+        job: JobId,
+        /// The epoch of the sink.
+        epoch: Epoch,
+    },
     /// Source to owner: what are the cursors of my files? Nothing is sent before.
     Hello {
         /// The job.
@@ -199,4 +217,7 @@ pub struct Rows {
     /// Them: at most [`MAX_ROWS`]. None asks where to begin.
     #[serde(deserialize_with = "forms::at_most::<_, _, MAX_ROWS>")]
     pub rows: Vec<Row>,
+    /// How many rows the partition will ever have, if its job has ended.
+    #[serde(default)]
+    pub end: Option<u64>,
 }

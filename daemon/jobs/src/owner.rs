@@ -14,9 +14,9 @@ use crate::message::{CursorsKind, MAX_ROWS, Message, Rows};
 use crate::output::{Note, Output};
 use crate::record::{Record, Row};
 use crate::settings::Settings;
-use crate::state::{State, WindowTimes};
+use crate::state::{State, StateError, WindowTimes};
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
-use crate::sums::Sums;
+use crate::sums::{Sums, SumsError};
 use crate::table::Job;
 use memberd_membership::Name;
 use pending::Pending;
@@ -119,6 +119,9 @@ impl<S: Sums> Owner<S> {
     pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {
         let sink_moved = self.job.stages.get(&Stage::Sink) != job.stages.get(&Stage::Sink);
         self.job = job;
+        if self.job.is_cancelled {
+            self.commit(now, out);
+        }
         if sink_moved && self.log.is_open() {
             self.send_rows(now, out);
         }
@@ -166,6 +169,14 @@ impl<S: Sums> Owner<S> {
         self.durable.clear();
     }
 
+    /// The sums cannot go on, so the job has to end. The log stays as it is.
+    fn stop(&mut self, error: &SumsError, out: &mut VecDeque<Output>) {
+        self.forget();
+        self.log.end();
+        let stage = Stage::Partition(self.partition);
+        out.push_back(Output::Note(Note::Stopped(self.job_id, stage, error.to_string())));
+    }
+
     fn times(&self) -> WindowTimes {
         let spec = &self.job.spec;
         WindowTimes { every_ms: spec.every_ms, retain_ms: spec.retain_ms }
@@ -175,6 +186,7 @@ impl<S: Sums> Owner<S> {
         self.forget();
         match State::read(&*self.sums, self.times(), bytes) {
             Ok(state) => self.state = state,
+            Err(StateError::Sums(error @ SumsError::Full(_))) => return self.stop(&error, out),
             Err(error) => {
                 let stage = Stage::Partition(self.partition);
                 let note = Note::LogUnreadable(self.job_id, stage, error.to_string());
@@ -219,7 +231,9 @@ impl<S: Sums> Owner<S> {
         let Some(sink) = self.job.stages.get(&Stage::Sink) else { return };
         let durable = self.durable_rows.saturating_sub(self.state.first_row);
         let count = usize::try_from(durable).unwrap_or(usize::MAX).min(self.settings.rows);
-        if count == 0 {
+        let is_last = self.state.is_last && self.writing.is_none();
+        let end = is_last.then(|| self.state.next_row());
+        if count == 0 && end.is_none() {
             return;
         }
         let mut room = self.settings.rows_bytes;
@@ -237,6 +251,7 @@ impl<S: Sums> Owner<S> {
             epoch: sink.epoch,
             from: self.state.first_row,
             rows,
+            end,
         };
         out.push_back(Output::Send(sink.owner.name.clone(), Message::Rows(rows)));
     }

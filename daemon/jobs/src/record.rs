@@ -143,6 +143,9 @@ pub struct Record {
     pub closed: Vec<(i64, u32)>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// Whether no record follows: the job was cancelled.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// A window in an [`Image`].
@@ -181,6 +184,9 @@ pub struct Image {
     pub first_row: u64,
     /// Rows that the sink is not known to have.
     pub rows: Vec<Row>,
+    /// Whether no record follows.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// An entry of a partition's log. An image is the first, if it is there.
@@ -211,6 +217,12 @@ pub struct SinkRecord {
     pub text: Vec<u8>,
     /// Whether this replaces all before it.
     pub is_image: bool,
+    /// The partitions that have no more rows.
+    #[serde(default)]
+    pub ended: Vec<Partition>,
+    /// Whether no record follows: the text ends with the last line of the sink.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// The bytes of an entry.

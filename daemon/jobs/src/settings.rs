@@ -24,6 +24,10 @@ pub enum Mutant {
     NoAnnouncing,
     /// Late lines go into closed windows, and nobody hears of it.
     SilentLate,
+    /// A window beyond its limits has no rows, and nobody hears of it.
+    SilentLimit,
+    /// The sink ends when the first partition has ended.
+    HastyTrailer,
     /// Two leaders may write the table.
     TableUnfenced,
 }

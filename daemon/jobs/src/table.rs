@@ -160,8 +160,14 @@ pub struct Assignment {
 pub struct Job {
     /// What it is.
     pub spec: JobSpec,
-    /// Whether it is to end.
+    /// Whether it is to end: nothing more is read, all windows close, and the sink ends.
     pub is_cancelled: bool,
+    /// Why it had to end: its windows stay as they are, and the sink ends.
+    #[serde(default)]
+    pub stopped: Option<String>,
+    /// Whether it has ended: the sink has all that it will ever have, and logs may be deleted.
+    #[serde(default)]
+    pub is_finished: bool,
     /// The members whose files count.
     #[serde(with = "forms::by_name")]
     pub sources: BTreeMap<Name, SourceState>,
@@ -174,7 +180,20 @@ impl Job {
     /// One that nobody has a part in yet.
     #[must_use]
     pub fn new(spec: JobSpec) -> Job {
-        Job { spec, is_cancelled: false, sources: BTreeMap::new(), stages: BTreeMap::new() }
+        Job {
+            spec,
+            is_cancelled: false,
+            stopped: None,
+            is_finished: false,
+            sources: BTreeMap::new(),
+            stages: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it ends or has ended: nothing more is read.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.is_cancelled || self.stopped.is_some() || self.is_finished
     }
 
     /// All its stages.

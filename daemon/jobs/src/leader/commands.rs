@@ -2,10 +2,10 @@
 //! state.
 
 use super::Leader;
-use crate::ids::{Epoch, JobId, MemberId, Now};
-use crate::output::Output;
+use crate::ids::{Epoch, JobId, MemberId, Now, Stage};
+use crate::output::{Note, Output};
 use crate::record::encode;
-use crate::store::{AskId, JobFile, StoreAsk, StoreOperation};
+use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk, StoreOperation};
 use crate::table::{Assignment, Job, JobSpec, MAX_JOBS, SourceState, SpecError, Table};
 use crate::wire::MESSAGE_CAP;
 use memberd_membership::Name;
@@ -20,6 +20,8 @@ pub enum Command {
     Cancel(JobId),
     /// The disk of this member will not come back.
     Forget(JobId, Name),
+    /// Takes it out of the table. It has ended, and its logs are deleted.
+    Remove(JobId),
 }
 
 /// Why a command is not taken. Nothing has happened.
@@ -43,6 +45,9 @@ pub enum CommandError {
     /// There is no such job.
     #[error("there is no such job")]
     NoSuchJob,
+    /// The job has not ended.
+    #[error("the job has not ended; cancel it first")]
+    NotFinished,
     /// The job has no files of this member.
     #[error("the job never had files of this member")]
     NoSuchMember,
@@ -109,6 +114,8 @@ impl Leader {
         match command {
             Command::Start(spec) => self.check_start(spec),
             Command::Cancel(id) => job(id).map(|_| ()),
+            Command::Remove(id) if job(id)?.is_finished => Ok(()),
+            Command::Remove(_) => Err(CommandError::NotFinished),
             Command::Forget(id, name) => match job(id)?.sources.contains_key(name) {
                 true => Ok(()),
                 false => Err(CommandError::NoSuchMember),
@@ -120,7 +127,7 @@ impl Leader {
         spec.check()?;
         let starts = self.commands.iter().filter_map(|command| match command {
             Command::Start(spec) => Some(spec),
-            Command::Cancel(_) | Command::Forget(..) => None,
+            Command::Cancel(_) | Command::Forget(..) | Command::Remove(_) => None,
         });
         let starts: Vec<&JobSpec> = starts.collect();
         let mut known = self.newest().jobs.values().map(|job| &job.spec);
@@ -178,8 +185,52 @@ impl Leader {
                         job.sources.insert(name, SourceState::Forgotten);
                     }
                 }
+                Command::Remove(id) => {
+                    table.jobs.remove(&id);
+                }
             }
             self.carried += 1;
+        }
+    }
+
+    /// Writes down which jobs cannot go on, and which have ended.
+    pub(super) fn end_jobs(&mut self, table: &mut Table) {
+        let known = &self.table.jobs;
+        self.stops.retain(|id, _| known.get(id).is_some_and(|job| !job.is_finished));
+        self.finished.retain(|id| known.get(id).is_some_and(|job| !job.is_finished));
+        for (id, (stage, reason)) in &self.stops {
+            if let Some(job) = table.jobs.get_mut(id) {
+                job.stopped.get_or_insert_with(|| reason.clone());
+                // Without its log nobody writes the last line of a sink.
+                job.is_finished |= *stage == Stage::Sink;
+            }
+        }
+        for id in &self.finished {
+            if let Some(job) = table.jobs.get_mut(id).filter(|job| job.is_ending()) {
+                job.is_finished = true;
+            }
+        }
+        for job in table.jobs.values_mut().filter(|job| job.is_finished) {
+            job.sources.clear();
+            job.stages.clear();
+        }
+        self.opened.retain(|(id, _), _| table.jobs.get(id).is_some_and(|job| !job.is_finished));
+    }
+
+    /// A file of a job that starts is there, or is another's.
+    pub(super) fn made(&mut self, file: JobFile, answer: &StoreAnswer, out: &mut VecDeque<Output>) {
+        let Some(starting) = &mut self.starting else { return };
+        match answer {
+            StoreAnswer::Done(_) => starting.files.retain(|waiting| *waiting != file),
+            // It has bytes: rows would come behind those of another job.
+            StoreAnswer::Changed(_) if starting.files.contains(&file) => {
+                out.push_back(Output::Note(Note::NotStarted(starting.id, file)));
+                let spec = &starting.spec;
+                let is_it = |command: &Command| matches!(command, Command::Start(it) if it == spec);
+                self.commands.retain(|command| !is_it(command));
+                self.starting = None;
+            }
+            _ => {}
         }
     }
 

@@ -23,22 +23,28 @@ impl Leader {
         let ids: Vec<JobId> = table.jobs.keys().copied().collect();
         for id in ids {
             let Some(mut job) = table.jobs.remove(&id) else { continue };
-            self.count_sources(&mut job);
-            self.replace_owners(id, &mut job, table);
-            self.balance(now, id, &mut job, table);
+            if !job.is_finished {
+                self.count_sources(&mut job);
+                self.replace_owners(id, &mut job, table);
+            }
+            if !job.is_ending() {
+                self.balance(now, id, &mut job, table);
+            }
             table.jobs.insert(id, job);
         }
     }
 
     /// Every member that was ever seen has sources, as long as the table has room for them.
     fn add_sources(&mut self, table: &mut Table, out: &mut VecDeque<Output>) {
-        let is_known = |job: &Job| self.members.keys().all(|name| job.sources.contains_key(name));
+        let is_known = |job: &Job| {
+            job.is_ending() || self.members.keys().all(|name| job.sources.contains_key(name))
+        };
         if table.jobs.values().all(is_known) {
             return;
         }
         let mut bytes = encode(table).len();
         let mut left_out = None;
-        for (id, job) in &mut table.jobs {
+        for (id, job) in table.jobs.iter_mut().filter(|(_, job)| !job.is_ending()) {
             for name in self.members.keys() {
                 if job.sources.contains_key(name) {
                     continue;

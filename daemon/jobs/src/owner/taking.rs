@@ -7,7 +7,7 @@ use crate::message::{Cursors, CursorsKind, Delta, Frame, MAX_TOLD, Message, Told
 use crate::output::{Note, Output};
 use crate::record::{Gap, GapReason};
 use crate::settings::Mutant;
-use crate::sums::Sums;
+use crate::sums::{Sums, SumsError};
 use crate::table::SourceState;
 use memberd_membership::Name;
 use std::collections::{BTreeSet, VecDeque};
@@ -23,7 +23,8 @@ impl<S: Sums> Owner<S> {
     ) {
         let is_source =
             matches!(self.job.sources.get(from), Some(SourceState::Live | SourceState::Failed));
-        if frame.epoch != self.epoch || !self.log.is_open() || !is_source {
+        let has_ended = self.job.is_cancelled || self.state.is_last;
+        if frame.epoch != self.epoch || !self.log.is_open() || !is_source || has_ended {
             return;
         }
         let parts = frame.deltas.iter().flat_map(|delta| &delta.parts);
@@ -33,8 +34,22 @@ impl<S: Sums> Owner<S> {
             out.push_back(Output::Note(note));
             return;
         }
+        match self.take_all(from, frame.deltas) {
+            Ok(files) => {
+                if let Some(presence) = frame.presence {
+                    self.pending.presence(from, presence);
+                }
+                self.answer(now, from, files, out);
+            }
+            Err(error) => self.stop(&error, out),
+        }
+    }
+
+    /// Takes what begins at a cursor. The files whose deltas were duplicates, those that go back,
+    /// and those without room.
+    fn take_all(&mut self, from: &Name, deltas: Vec<Delta>) -> Result<[Vec<FileId>; 3], SumsError> {
         let (mut again, mut rewind, mut full) = (Vec::new(), Vec::new(), Vec::new());
-        for delta in frame.deltas {
+        for delta in deltas {
             let file = FileId { member: from.clone(), key: delta.file };
             let cursor = self.cursor(&file);
             let at = cursor.map_or(delta.start, |cursor| cursor.at);
@@ -42,16 +57,13 @@ impl<S: Sums> Owner<S> {
             match judge(at, delta.from, delta.to) {
                 _ if cursor.is_some_and(|cursor| cursor.is_finished) => again.push(file),
                 Verdict::Apply if !self.has_room(&delta) => full.push(file),
-                Verdict::Apply => self.apply(file, cursor, &delta),
-                _ if ignores => self.apply(file, cursor, &delta),
+                Verdict::Apply => self.apply(file, cursor, &delta)?,
+                _ if ignores => self.apply(file, cursor, &delta)?,
                 Verdict::Duplicate => again.push(file),
                 Verdict::Cut | Verdict::Beyond => rewind.push(file),
             }
         }
-        if let Some(presence) = frame.presence {
-            self.pending.presence(from, presence);
-        }
-        self.answer(now, from, [again, rewind, full], out);
+        Ok([again, rewind, full])
     }
 
     fn answer(
@@ -86,14 +98,20 @@ impl<S: Sums> Owner<S> {
         bytes == 0 || self.weight() + 4 * bytes <= self.settings.sums_bytes
     }
 
-    /// Counts a delta. Lines of windows that were given up are only counted as late.
-    fn apply(&mut self, file: FileId, cursor: Option<Cursor>, delta: &Delta) {
+    /// Counts a delta. Lines of windows that were given up are only counted as late. After an error
+    /// what is pending is void.
+    fn apply(
+        &mut self,
+        file: FileId,
+        cursor: Option<Cursor>,
+        delta: &Delta,
+    ) -> Result<(), SumsError> {
         let times = self.times();
         for part in &delta.parts {
             if times.is_given_up(part.window, self.state.watermark) {
                 self.pending.late += part.lines;
-            } else if let Err(error) = self.pending.add(&*self.sums, part) {
-                debug_assert!(false, "checked sums are added: {error}");
+            } else {
+                self.pending.add(&*self.sums, part)?;
             }
         }
         self.pending.uncounted += delta.uncounted;
@@ -117,6 +135,7 @@ impl<S: Sums> Owner<S> {
         let is_news = cursor.is_none() || moved.at != before.at || moved.is_finished;
         self.pending.has_news |= is_news || delta.gap.is_some();
         self.pending.cursors.insert(file, moved);
+        Ok(())
     }
 
     /// The files of members whose disk will not come back have ended.

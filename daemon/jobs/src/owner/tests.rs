@@ -28,15 +28,18 @@ impl Sums for Bytes {
 
     fn add(&self, table: &mut Vec<u8>, sums: &[u8]) -> Result<(), SumsError> {
         table.extend_from_slice(sums);
-        Ok(())
+        match sums {
+            b"!" => Err(SumsError::Full("a window has an exclamation".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     fn bytes(&self, table: &Vec<u8>) -> Vec<Vec<u8>> {
         vec![table.clone()]
     }
 
-    fn rows(&self, _: i64, table: &Vec<u8>) -> Vec<SumRow> {
-        vec![SumRow { key: b"all".to_vec(), values: table.len().to_string().into_bytes() }]
+    fn rows(&self, _: i64, table: &Vec<u8>) -> Result<Vec<SumRow>, SumsError> {
+        Ok(vec![SumRow { key: b"all".to_vec(), values: table.len().to_string().into_bytes() }])
     }
 
     fn weight(&self, table: &Vec<u8>) -> usize {
@@ -67,10 +70,9 @@ fn job(source: SourceState) -> Arc<Job> {
     let owner = MemberId { name: vm1(), incarnation: Incarnation(1) };
     let sink = Assignment { owner, epoch: EPOCH };
     Arc::new(Job {
-        spec,
-        is_cancelled: false,
         sources: BTreeMap::from([(vm1(), source)]),
         stages: BTreeMap::from([(Stage::Sink, sink)]),
+        ..Job::new(spec)
     })
 }
 
@@ -280,4 +282,44 @@ fn a_hello_is_answered_in_parts() {
         }
     }
     assert_eq!(heard, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+/// A job that is cancelled closes all its windows with a last record, and takes nothing more.
+#[test]
+fn a_cancelled_job_has_a_last_record() {
+    let mut pair = Pair::new(1_000);
+    pair.frame((0, 10), b"ab");
+    let cancelled = Job { is_cancelled: true, ..(*job(SourceState::Live)).clone() };
+    pair.owner.handle_job(pair.now, Arc::new(cancelled), &mut pair.out);
+    pair.keep_ask();
+    assert_eq!(pair.told(), []);
+    pair.answer();
+    let Some(Entry::Record(record)) = entries::<Entry>(&pair.log).unwrap().pop() else {
+        panic!("no record");
+    };
+    assert!(record.is_last && record.closed == [(0, 0)] && record.rows.len() == 1);
+    let ends = |output: &Output| match output {
+        Output::Send(_, Message::Rows(rows)) => rows.end,
+        _ => None,
+    };
+    assert_eq!(pair.out.iter().find_map(ends), Some(1));
+    let log = pair.log.clone();
+    pair.frame((10, 20), b"c");
+    pair.tick(5_000);
+    assert!(pair.log == log && pair.asked.is_none());
+}
+
+/// A window beyond its limits writes nothing more, and is told with its name.
+#[test]
+fn a_window_beyond_its_limits_is_told() {
+    let mut pair = Pair::new(1_000);
+    pair.frame((0, 10), b"ab");
+    pair.frame((10, 20), b"!");
+    let is_told = |output: &Output| match output {
+        Output::Note(Note::Stopped(_, _, reason)) => reason == "a window has an exclamation",
+        _ => false,
+    };
+    assert!(pair.out.iter().any(is_told) && pair.owner.has_ended());
+    pair.tick(5_000);
+    assert!(pair.log.is_empty() && pair.asked.is_none());
 }

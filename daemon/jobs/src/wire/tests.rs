@@ -38,12 +38,12 @@ fn table() -> Message {
     };
     let owner = MemberId { name: vm1(), incarnation: Incarnation(3) };
     let job = Job {
-        spec,
-        is_cancelled: false,
+        stopped: Some("no".to_owned()),
         sources: BTreeMap::from([(vm1(), SourceState::Live)]),
         stages: [Stage::Sink, Stage::Partition(PARTITION)]
             .map(|stage| (stage, Assignment { owner: owner.clone(), epoch: EPOCH }))
             .into(),
+        ..Job::new(spec)
     };
     let table = Table { version: 3, newest: EPOCH, jobs: BTreeMap::from([(JOB, job)]) };
     Message::Table(Arc::new(table))
@@ -84,7 +84,8 @@ fn rows() -> Message {
     let gap = Gap { partition: PARTITION, file, from: 4, to: None, reason };
     let sum = Row::Sum { window: -1, key: vec![9, 200], values: b"1\t2".to_vec(), revision: 1 };
     let rows = vec![sum, Row::Gap(gap)];
-    Message::Rows(Rows { job: JOB, partition: PARTITION, epoch: EPOCH, from: 5, rows })
+    let end = Some(7);
+    Message::Rows(Rows { job: JOB, partition: PARTITION, epoch: EPOCH, from: 5, rows, end })
 }
 
 fn all() -> Vec<Message> {
@@ -94,6 +95,8 @@ fn all() -> Vec<Message> {
         Message::Beat { term: 1, version: u64::MAX },
         Message::AskTable,
         Message::Opened { job, stage: Stage::Partition(partition), epoch },
+        Message::Stop { job, stage: Stage::Sink, epoch, reason: "no".to_owned() },
+        Message::Finished { job, epoch },
         Message::Hello { job, partition, epoch, after: Some(FILE) },
         frame(vec![delta(), delta()]),
         cursors(2),
@@ -156,7 +159,7 @@ fn sums_take_no_more_bytes_than_they_have() {
 fn a_table_without_the_newer_fields_is_read() {
     let Message::Table(table) = table() else { panic!("no table") };
     let mut value = ciborium::Value::serialized(&*table).unwrap();
-    let newer = ["files", "from", "tags", "sink"];
+    let newer = ["files", "from", "tags", "sink", "stopped", "is_finished"];
     remove(&mut value, &newer);
     let read: Table = value.deserialized().unwrap();
     let spec = &read.jobs[&JOB].spec;

@@ -10,7 +10,7 @@ impl World {
             return;
         }
         self.note(|| format!("vm{from} -> vm{to} {}", short(&message)));
-        if matches!(message, Message::AskTable | Message::Opened { .. }) {
+        if is_leaders(&message) {
             let from = name(from);
             return self.lead(to, |leader, _, out| leader.handle_message(&from, &message, out));
         }
@@ -126,6 +126,16 @@ impl World {
     pub fn at_any(&mut self, after_us: u64, happening: Happening) {
         self.at(after_us, happening);
     }
+}
+
+fn is_leaders(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::AskTable
+            | Message::Opened { .. }
+            | Message::Stop { .. }
+            | Message::Finished { .. }
+    )
 }
 
 /// How files differ in where their copies are.

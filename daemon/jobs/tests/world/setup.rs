@@ -19,6 +19,8 @@ pub struct Setup {
     pub write_us: u64,
     /// Whether files rotate and are deleted before they are read.
     pub loses_bytes: bool,
+    /// When the job is cancelled, if that is before the end of the run.
+    pub cancel_us: Option<u64>,
 }
 
 impl Setup {
@@ -68,6 +70,7 @@ impl Setup {
             refusals: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
             write_us: rng.random_range(40_000..300_000),
             loses_bytes: rng.random_bool(0.3),
+            cancel_us: (seed % 8 == 7).then(|| rng.random_range(3_000_000..15_000_000)),
         }
     }
 
