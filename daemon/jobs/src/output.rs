@@ -74,8 +74,8 @@ pub enum Note {
     TableUnreadable(String),
     /// The stage cannot go on, so the job ends: this is why.
     Stopped(JobId, Stage, String),
-    /// A job was not started, since this file of it is not new.
-    NotStarted(JobId, JobFile),
+    /// The job of this name was not started, since this file of it is not new.
+    NotStarted(String, JobFile),
     /// The sink has other bytes than were written there.
     SinkDamaged(JobId),
     /// A member sent sums that cannot be read: this is why. They are not counted.

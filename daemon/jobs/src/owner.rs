@@ -15,6 +15,7 @@ use crate::output::{Note, Output};
 use crate::record::{Record, Row};
 use crate::settings::Settings;
 use crate::state::{State, StateError, WindowTimes};
+use crate::status::PartitionStatus;
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
 use crate::sums::{Sums, SumsError};
 use crate::table::Job;
@@ -99,6 +100,26 @@ impl<S: Sums> Owner<S> {
 
     pub(crate) fn state(&self) -> &State<S::Table> {
         &self.state
+    }
+
+    /// How far it is.
+    pub(crate) fn status(&self) -> PartitionStatus {
+        let state = &self.state;
+        let is_known = (i64::MIN + 1..i64::MAX).contains(&state.watermark);
+        let is_open = self.is_open();
+        let holds = self.watermark().1.filter(|_| is_open && !state.is_last);
+        PartitionStatus {
+            partition: self.partition,
+            epoch: self.epoch,
+            is_open,
+            has_ended: state.is_last,
+            watermark: is_known.then_some(state.watermark),
+            held_back_by: holds.cloned(),
+            late: state.late,
+            uncounted: state.uncounted,
+            gaps: state.gaps,
+            groups_bytes: u64::try_from(self.weight()).unwrap_or(u64::MAX),
+        }
     }
 
     /// About how many bytes its sums take.

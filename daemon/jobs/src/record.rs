@@ -187,6 +187,9 @@ pub struct Image {
     /// Whether no record follows.
     #[serde(default)]
     pub is_last: bool,
+    /// Gaps, since the beginning.
+    #[serde(default)]
+    pub gaps: u64,
 }
 
 /// An entry of a partition's log. An image is the first, if it is there.

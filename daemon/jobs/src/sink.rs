@@ -12,6 +12,7 @@ use crate::message::Message;
 use crate::output::{Note, Output};
 use crate::record::{RecordError, SinkRecord, encode, entries};
 use crate::settings::{Mutant, Settings};
+use crate::status::SinkStatus;
 use crate::store::{AskId, Condition, JobFile, StoreAnswer, StoreAsk};
 use crate::table::Job;
 use memberd_membership::Name;
@@ -147,6 +148,16 @@ impl Sink {
     pub(crate) fn is_finished(&self) -> bool {
         let is_known = self.log.is_open() && self.file.is_open();
         is_known && self.state.is_last && self.state.tail.is_empty()
+    }
+
+    /// How far it is.
+    pub(crate) fn status(&self) -> SinkStatus {
+        SinkStatus {
+            epoch: self.epoch,
+            is_open: self.is_open(),
+            rows: self.state.next_row,
+            is_finished: self.is_finished(),
+        }
     }
 
     pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {

@@ -3,11 +3,14 @@
 
 mod route;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{Epoch, FileKey, JobId, Now, Partition, Stage};
 use crate::message::{Cursors, CursorsKind, Message};
 use crate::output::{FoldAsk, FoldRange, Folded, Note, Output};
 use crate::settings::Settings;
+use crate::status::Lag;
 use crate::table::Job;
 use route::{Place, Route};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -55,6 +58,8 @@ struct File {
     looks: Vec<(i64, u64)>,
     /// It could not be read, and is not before this.
     unread_until_ms: u64,
+    /// Bytes below this are durable in all partitions. It holds while an owner is not heard of.
+    released: u64,
     /// The most bytes of a range of it whose sums are not too large.
     range_bytes: u64,
     /// It was counted and is gone, and this process never saw it.
@@ -73,6 +78,7 @@ impl File {
             quiet_since_ms: now_ms,
             looks: Vec::new(),
             unread_until_ms: 0,
+            released: 0,
             range_bytes: u64::MAX,
             is_unseen: false,
         }
@@ -233,6 +239,12 @@ impl Source {
         for told in &cursors.files {
             route.told(now.boot_ms, told, cursors.kind);
         }
+        for told in &cursors.files {
+            let released = self.released(told.file);
+            if let Some(file) = self.files.get_mut(&told.file) {
+                file.released = released;
+            }
+        }
         self.settle_starts();
         self.close_unknown(now);
         self.work(now, out);
@@ -350,6 +362,23 @@ impl Source {
         out.push_back(Output::Fold(ask));
     }
 
+    /// How far the files are. None before all is known.
+    pub(crate) fn lag(&self, now: Now) -> Option<Lag> {
+        self.looked_ms.filter(|_| self.all_heard)?;
+        let mut lag = Lag::default();
+        for (key, file) in &self.files {
+            let durable = self.released(*key).max(file.seen.lost_below);
+            if durable >= file.seen.end {
+                continue;
+            }
+            lag.bytes += file.seen.end - durable;
+            let since_ms = file.written_after_ms(durable).unwrap_or(now.wall_ms);
+            let ms = now.wall_ms.saturating_sub(since_ms);
+            lag.ms = lag.ms.max(u64::try_from(ms).unwrap_or(0));
+        }
+        Some(lag)
+    }
+
     /// For each partition: its epoch, and by file what it has acknowledged.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         let of_route = |(part, route): (u16, &Route)| {
@@ -363,6 +392,8 @@ impl Source {
     /// Bytes of a file that no partition will ask for again. The host may let them go.
     pub(crate) fn released(&self, key: FileKey) -> u64 {
         let of_route = |route: &Route| route.places.get(&key).and_then(|place| place.durable);
-        self.routes.iter().map(|route| of_route(route).unwrap_or(0)).min().unwrap_or(0)
+        let least = self.routes.iter().map(|route| of_route(route).unwrap_or(0)).min();
+        let known = self.files.get(&key).map_or(0, |file| file.released);
+        least.unwrap_or(0).max(known)
     }
 }

@@ -55,6 +55,8 @@ pub struct State<T> {
     pub rows: VecDeque<Row>,
     /// Whether no record follows: the job was cancelled.
     pub is_last: bool,
+    /// Gaps, since the beginning.
+    pub gaps: u64,
 }
 
 impl<T> Default for State<T> {
@@ -71,6 +73,7 @@ impl<T> Default for State<T> {
             first_row: 0,
             rows: VecDeque::new(),
             is_last: false,
+            gaps: 0,
         }
     }
 }
@@ -160,6 +163,8 @@ impl<T> State<T> {
         self.windows.retain(|window, _| !times.is_given_up(*window, record.watermark));
         self.rows.extend(record.rows.iter().cloned());
         self.is_last = record.is_last;
+        let gaps = record.rows.iter().filter(|row| matches!(row, Row::Gap(_))).count();
+        self.gaps += u64::try_from(gaps).unwrap_or(u64::MAX);
     }
 
     /// The number that the next row will have.
@@ -194,6 +199,7 @@ impl<T> State<T> {
             first_row: self.first_row,
             rows: self.rows.iter().cloned().collect(),
             is_last: self.is_last,
+            gaps: self.gaps,
         }
     }
 
@@ -218,6 +224,7 @@ impl<T> State<T> {
             first_row: image.first_row,
             rows: image.rows.into(),
             is_last: image.is_last,
+            gaps: image.gaps,
         })
     }
 }

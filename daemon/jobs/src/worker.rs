@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::sink::Sink;
 use crate::source::{Acknowledged, Look, Source};
 use crate::state::State;
+use crate::status::{JobStatus, Lag};
 use crate::store::{AskId, JobFile, StoreAnswer};
 use crate::sums::Sums;
 use crate::table::{JobSpec, Table};
@@ -268,6 +269,18 @@ impl<S: Sums> Worker<S> {
     #[must_use]
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// How far a job is here. None if it does not run here.
+    #[must_use]
+    pub fn status(&self, now: Now, job: JobId) -> Option<JobStatus> {
+        let here = self.jobs.get(&job)?;
+        let lag = here.source.as_ref().map_or(Some(Lag::default()), |source| source.lag(now));
+        Some(JobStatus {
+            partitions: here.owners.values().map(Owner::status).collect(),
+            sink: here.sink.as_ref().map(Sink::status),
+            lag,
+        })
     }
 
     /// The state of a partition, with what is on its way into the log. None if it is not open here.

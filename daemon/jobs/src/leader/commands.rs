@@ -224,7 +224,7 @@ impl Leader {
             StoreAnswer::Done(_) => starting.files.retain(|waiting| *waiting != file),
             // It has bytes: rows would come behind those of another job.
             StoreAnswer::Changed(_) if starting.files.contains(&file) => {
-                out.push_back(Output::Note(Note::NotStarted(starting.id, file)));
+                out.push_back(Output::Note(Note::NotStarted(starting.spec.name.clone(), file)));
                 let spec = &starting.spec;
                 let is_it = |command: &Command| matches!(command, Command::Start(it) if it == spec);
                 self.commands.retain(|command| !is_it(command));

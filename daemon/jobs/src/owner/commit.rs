@@ -26,7 +26,7 @@ impl<S: Sums> Owner<S> {
         self.close_forgotten();
         // The last record closes all windows.
         let is_last = self.job.is_cancelled;
-        let watermark = if is_last { i64::MAX } else { self.watermark() };
+        let watermark = if is_last { i64::MAX } else { self.watermark().0 };
         let closes = self.closes(watermark);
         if !self.pending.has_news && !closes && !is_last {
             return;
@@ -43,8 +43,8 @@ impl<S: Sums> Owner<S> {
         self.write(now, record, out);
     }
 
-    /// The watermark now: it never goes back.
-    fn watermark(&self) -> i64 {
+    /// The watermark now: it never goes back. And which member holds it there.
+    pub(super) fn watermark(&self) -> (i64, Option<&Name>) {
         let presence = |name: &Name| {
             let new = self.pending.presences.get(name);
             new.max(self.state.presences.get(name)).copied()
@@ -52,8 +52,8 @@ impl<S: Sums> Owner<S> {
         let known = self.state.cursors.iter();
         let known = known.filter(|(file, _)| !self.pending.cursors.contains_key(file));
         let all = known.chain(&self.pending.cursors);
-        let of_sources = watermark::of_partition(&self.job, presence, all);
-        of_sources.unwrap_or(i64::MIN).max(self.state.watermark)
+        let (of_sources, holds) = watermark::of_partition(&self.job, presence, all);
+        (of_sources.unwrap_or(i64::MIN).max(self.state.watermark), holds)
     }
 
     /// Whether a window would close.

@@ -5,8 +5,8 @@ use super::oracle::Judged;
 use super::sim::{Machine, index};
 use super::sums::{Counting, Group, Groups};
 use memberd_jobs::{
-    Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition, Record, Row,
-    State, WindowTimes, partition_of, window_of,
+    Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition,
+    PartitionStatus, Record, Row, State, WindowTimes, partition_of, window_of,
 };
 use std::collections::BTreeMap;
 
@@ -261,6 +261,19 @@ impl Shadow {
         Ok(())
     }
 
+    /// Whether the owner says how far it is.
+    pub fn is_said(&self, status: &PartitionStatus) -> Judged {
+        let said = (status.late, status.gaps, status.has_ended);
+        let known = (self.late, self.gaps.len() as u64, self.is_last);
+        // A record may be on its way.
+        let is_there = self.is_last || status.watermark >= Some(self.watermark);
+        if said == known && is_there {
+            Ok(())
+        } else {
+            Err(format!("status: {status:?}, and it is {known:?}"))
+        }
+    }
+
     pub fn cursor(&self, member: &Name, key: FileKey) -> Option<u64> {
         let id = FileId { member: member.clone(), key };
         self.cursors.get(&id).map(|cursor| cursor.at)
@@ -317,6 +330,7 @@ impl Shadow {
             && state.next_row() == self.rows.len() as u64
             && state.watermark == self.watermark
             && state.late == self.late
+            && state.gaps == self.gaps.len() as u64
             && read == windows;
         if same { Ok(()) } else { Err(format!("I2: a log says {read:?}, and it is {windows:?}")) }
     }

@@ -2,7 +2,7 @@
 
 use super::setup::Setup;
 use super::sim::{Happening, World};
-use memberd_jobs::{JobFile, Mutant};
+use memberd_jobs::{JobFile, JobId, Lag, Mutant};
 use rand::RngExt;
 use std::collections::BTreeMap;
 
@@ -230,6 +230,42 @@ impl World {
             return self.break_it("the sink is not what was counted");
         }
         self.expect_all_lines();
+        self.expect_status();
+    }
+
+    fn lags(&self, job: JobId) -> bool {
+        (0..self.machines.len()).any(|i| {
+            let status = self.machines[i].worker.as_ref();
+            let status = status.and_then(|worker| worker.status(self.clocks(i), job));
+            status.is_some_and(|status| status.lag != Some(Lag::default()))
+        })
+    }
+
+    /// What owners and sources say of themselves is so.
+    fn expect_status(&mut self) {
+        let (Some(job), is_over) = (self.oracle.job, self.oracle.is_finished) else { return };
+        // The last acknowledgement may be on its way.
+        let bound = self.now_us + 5 * SECOND_US;
+        while self.now_us < bound && self.broken.is_none() && self.lags(job) {
+            self.run(100_000);
+        }
+        let mut owners = 0;
+        for i in 0..self.machines.len() {
+            let now = self.clocks(i);
+            let worker = self.machines[i].worker.as_ref();
+            let Some(status) = worker.and_then(|worker| worker.status(now, job)) else { continue };
+            if status.lag != Some(Lag::default()) {
+                return self.break_it(format!("status: vm{i} says {:?}", status.lag));
+            }
+            for status in status.partitions.iter().filter(|status| status.is_open) {
+                owners += 1;
+                let judged = self.oracle.shadows[&status.partition].is_said(status);
+                self.judge(judged);
+            }
+        }
+        if owners < self.setup.spec.partitions && !is_over {
+            self.break_it(format!("status: {owners} owners"));
+        }
     }
 
     /// Every line below a cursor is in a row or in an open window, or was told as late or lost.
