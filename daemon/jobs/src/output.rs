@@ -72,6 +72,8 @@ pub enum Note {
     TableLost,
     /// The job table cannot be read: this is why.
     TableUnreadable(String),
+    /// A job does not run here, since there are no sums for its query: its stages here wait.
+    CannotRun(JobId),
     /// The stage cannot go on, so the job ends: this is why.
     Stopped(JobId, Stage, String),
     /// The job of this name was not started, since this file of it is not new.

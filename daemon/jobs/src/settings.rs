@@ -59,6 +59,8 @@ pub struct Settings {
     pub unacknowledged: usize,
     /// The most rows in one message to the sink: at most [`MAX_ROWS`](crate::MAX_ROWS).
     pub rows: usize,
+    /// With so many rows that the sink does not have, an owner takes no more sums.
+    pub waiting_rows: usize,
     /// The most bytes of one message to the sink with several rows.
     pub rows_bytes: usize,
     /// The most bytes of text in one record of the sink, but for its last row.
@@ -91,6 +93,7 @@ impl Default for Settings {
             told: 4_000,
             unacknowledged: 2,
             rows: 1_000,
+            waiting_rows: 200_000,
             rows_bytes: 256 << 10,
             text_bytes: 512 << 10,
             append_bytes: 1 << 20,

@@ -58,7 +58,7 @@ pub struct JobSpec {
     pub lateness_ms: i64,
     /// How long a closed window still takes late lines, in milliseconds.
     pub retain_ms: i64,
-    /// How often an owner makes durable what has changed, in milliseconds.
+    /// How often an owner makes durable what has changed, in milliseconds: 10 to 60,000.
     pub commit_ms: u64,
     /// What members that have failed do.
     pub on_failed: OnFailed,
@@ -71,7 +71,7 @@ pub struct JobSpec {
     #[serde(default)]
     pub from: From,
     /// Members with all these tags take part with their files: at most [`MAX_PATTERNS`]. None: all
-    /// members.
+    /// members. The host of another member looks, and sees no files.
     #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
     pub tags: Vec<(String, String)>,
     /// The path of the sink in the replicated file system.
@@ -88,6 +88,9 @@ pub enum SpecError {
     /// The length of its windows.
     #[error("a window is longer than 0 ms, not {0} ms")]
     Every(i64),
+    /// How often an owner commits.
+    #[error("a job commits every 10 to 60,000 ms, not {0}")]
+    Commit(u64),
     /// A time is below zero.
     #[error("lateness and retain are not below zero")]
     Negative,
@@ -122,6 +125,7 @@ impl JobSpec {
                 Err(SpecError::Partitions(self.partitions))
             }
             _ if self.every_ms <= 0 => Err(SpecError::Every(self.every_ms)),
+            _ if !(10..=60_000).contains(&self.commit_ms) => Err(SpecError::Commit(self.commit_ms)),
             _ if self.lateness_ms < 0 || self.retain_ms < 0 => Err(SpecError::Negative),
             _ if !(1..=5).contains(&self.copies) => Err(SpecError::Copies(self.copies)),
             _ if !(1..=MAX_PATTERNS).contains(&self.files.len()) => {

@@ -201,7 +201,10 @@ impl<S: Sums> Worker<S> {
         for (id, job) in table.jobs.iter().filter(|(_, job)| !job.is_finished) {
             let job = Arc::new(job.clone());
             if !self.jobs.contains_key(id) {
-                let Some(sums) = (self.make)(&job.spec) else { continue };
+                let Some(sums) = (self.make)(&job.spec) else {
+                    self.outputs.push_back(Output::Note(Note::CannotRun(*id)));
+                    continue;
+                };
                 let source = || Source::new(Arc::clone(&self.settings), *id, Arc::clone(&job));
                 let here = Here::new(sums, (!job.is_ending()).then(source));
                 self.jobs.insert(*id, here);

@@ -20,6 +20,8 @@ pub enum Command {
     Cancel(JobId),
     /// The disk of this member will not come back.
     Forget(JobId, Name),
+    /// Gives it up, although its sink may lack rows and its last line: it ends, but cannot.
+    Abandon(JobId),
     /// Takes it out of the table. It has ended, and its logs are deleted.
     Remove(JobId),
 }
@@ -115,7 +117,8 @@ impl Leader {
             Command::Start(spec) => self.check_start(spec),
             Command::Cancel(id) => job(id).map(|_| ()),
             Command::Remove(id) if job(id)?.is_finished => Ok(()),
-            Command::Remove(_) => Err(CommandError::NotFinished),
+            Command::Abandon(id) if job(id)?.is_ending() => Ok(()),
+            Command::Remove(_) | Command::Abandon(_) => Err(CommandError::NotFinished),
             Command::Forget(id, name) => match job(id)?.sources.contains_key(name) {
                 true => Ok(()),
                 false => Err(CommandError::NoSuchMember),
@@ -127,7 +130,7 @@ impl Leader {
         spec.check()?;
         let starts = self.commands.iter().filter_map(|command| match command {
             Command::Start(spec) => Some(spec),
-            Command::Cancel(_) | Command::Forget(..) | Command::Remove(_) => None,
+            _ => None,
         });
         let starts: Vec<&JobSpec> = starts.collect();
         let mut known = self.newest().jobs.values().map(|job| &job.spec);
@@ -183,6 +186,11 @@ impl Leader {
                 Command::Forget(id, name) => {
                     if let Some(job) = table.jobs.get_mut(&id) {
                         job.sources.insert(name, SourceState::Forgotten);
+                    }
+                }
+                Command::Abandon(id) => {
+                    if let Some(job) = table.jobs.get_mut(&id) {
+                        job.is_finished = true;
                     }
                 }
                 Command::Remove(id) => {

@@ -205,6 +205,7 @@ fn a_command_that_cannot_be_done_is_refused() {
         refused(Command::Cancel(JobId(1)), CommandError::NoSuchJob);
         refused(Command::Forget(id, name(9)), CommandError::NoSuchMember);
         refused(Command::Remove(id), CommandError::NotFinished);
+        refused(Command::Abandon(id), CommandError::NotFinished);
         let none = JobSpec { name: "none".to_owned(), files: Vec::new(), ..spec() };
         refused(Command::Start(none), SpecError::Files(0).into());
         let wide = JobSpec { name: "wide".to_owned(), partitions: 65, ..spec() };
@@ -340,4 +341,14 @@ fn a_job_does_not_start_in_a_file_that_has_bytes() {
     assert_eq!(read_table(&pair.bytes).unwrap().jobs.len(), 1);
     pair.give(|leader, now, out| leader.command(now, Command::Start(other), out).unwrap());
     assert_eq!(read_table(&pair.bytes).unwrap().jobs.len(), 2);
+}
+
+/// A job whose last line never comes can be given up, once it is cancelled.
+#[test]
+fn a_job_that_cannot_end_can_be_given_up() {
+    let mut pair = Pair::new();
+    let (id, _) = pair.job();
+    pair.give(|leader, now, out| leader.command(now, Command::Cancel(id), out).unwrap());
+    pair.give(|leader, now, out| leader.command(now, Command::Abandon(id), out).unwrap());
+    assert!(pair.job().1.is_finished);
 }

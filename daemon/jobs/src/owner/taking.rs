@@ -92,10 +92,12 @@ impl<S: Sums> Owner<S> {
         }
     }
 
-    /// Whether the sums of a delta have room, in the record to come and in the state.
+    /// Whether the sums of a delta have room, in the record to come and in the state, and whether
+    /// the sink is not too far behind.
     fn has_room(&self, delta: &Delta) -> bool {
         let bytes: usize = delta.parts.iter().map(|part| part.sums.len()).sum();
-        bytes == 0 || self.weight() + 4 * bytes <= self.settings.sums_bytes
+        let fits = self.weight() + 4 * bytes <= self.settings.sums_bytes;
+        bytes == 0 || (fits && self.state.rows.len() < self.settings.waiting_rows)
     }
 
     /// Counts a delta. Lines of windows that were given up are only counted as late. After an error

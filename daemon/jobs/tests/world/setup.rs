@@ -38,6 +38,7 @@ impl Setup {
             frame_bytes: rng.random_range(400..4_000),
             told: rng.random_range(1..6),
             rows: rng.random_range(3..60),
+            waiting_rows: rng.random_range(20..200),
             rows_bytes: rng.random_range(200..6_000),
             text_bytes: rng.random_range(200..6_000),
             append_bytes: rng.random_range(1_000..8_000),

@@ -422,6 +422,7 @@ fn kind(note: &Note) -> &'static str {
         Note::TableLost => "table lost",
         Note::TableUnreadable(_) => "table unreadable",
         Note::SinkDamaged(_) => "sink damaged",
+        Note::CannotRun(_) => "cannot run",
         Note::Stopped(..) => "stopped",
         Note::NotStarted(..) => "not started",
         Note::LeftOut(..) => "left out",

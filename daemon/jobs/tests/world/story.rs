@@ -2,7 +2,7 @@
 
 use super::setup::Setup;
 use super::sim::{Happening, World};
-use memberd_jobs::{JobFile, JobId, Lag, Mutant};
+use memberd_jobs::{JobFile, JobId, JobStatus, Lag, Mutant};
 use rand::RngExt;
 use std::collections::BTreeMap;
 
@@ -233,20 +233,25 @@ impl World {
         self.expect_status();
     }
 
-    fn lags(&self, job: JobId) -> bool {
-        (0..self.machines.len()).any(|i| {
-            let status = self.machines[i].worker.as_ref();
-            let status = status.and_then(|worker| worker.status(self.clocks(i), job));
-            status.is_some_and(|status| status.lag != Some(Lag::default()))
-        })
+    /// Whether a source waits for an acknowledgement, or a partition moves.
+    fn is_busy(&self, job: JobId) -> bool {
+        let status = |i: usize| {
+            let worker = self.machines[i].worker.as_ref()?;
+            worker.status(self.clocks(i), job)
+        };
+        let all: Vec<JobStatus> = (0..self.machines.len()).filter_map(status).collect();
+        let owners = all.iter().flat_map(|status| &status.partitions).filter(|one| one.is_open);
+        let missing = owners.count() < usize::from(self.setup.spec.partitions);
+        let lags = all.iter().any(|status| status.lag != Some(Lag::default()));
+        lags || (missing && !self.oracle.is_finished)
     }
 
     /// What owners and sources say of themselves is so.
     fn expect_status(&mut self) {
         let (Some(job), is_over) = (self.oracle.job, self.oracle.is_finished) else { return };
-        // The last acknowledgement may be on its way.
+        // The last acknowledgement may be on its way, and a stage to its new owner.
         let bound = self.now_us + 5 * SECOND_US;
-        while self.now_us < bound && self.broken.is_none() && self.lags(job) {
+        while self.now_us < bound && self.broken.is_none() && self.is_busy(job) {
             self.run(100_000);
         }
         let mut owners = 0;
