@@ -3,11 +3,14 @@
 
 mod route;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{Epoch, FileKey, JobId, Now, Partition, Stage};
 use crate::message::{Cursors, CursorsKind, Message};
 use crate::output::{FoldAsk, FoldRange, Folded, Note, Output};
 use crate::settings::Settings;
+use crate::status::Lag;
 use crate::table::Job;
 use route::{Place, Route};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -55,6 +58,10 @@ struct File {
     looks: Vec<(i64, u64)>,
     /// It could not be read, and is not before this.
     unread_until_ms: u64,
+    /// Bytes below this are durable in all partitions. It holds while an owner is not heard of.
+    released: u64,
+    /// The most bytes of a range of it whose sums are not too large.
+    range_bytes: u64,
     /// It was counted and is gone, and this process never saw it.
     is_unseen: bool,
 }
@@ -71,6 +78,8 @@ impl File {
             quiet_since_ms: now_ms,
             looks: Vec::new(),
             unread_until_ms: 0,
+            released: 0,
+            range_bytes: u64::MAX,
             is_unseen: false,
         }
     }
@@ -216,16 +225,25 @@ impl Source {
         out: &mut VecDeque<Output>,
     ) {
         let Some(route) = self.routes.get_mut(usize::from(cursors.partition.0)) else { return };
-        if route.epoch != cursors.epoch || (!route.is_heard && cursors.kind != CursorsKind::All) {
+        let is_all = cursors.kind == CursorsKind::All;
+        // An answer to an earlier hello says nothing new.
+        let is_next = !route.is_heard && cursors.after == route.heard_to;
+        if route.epoch != cursors.epoch || (is_all && !is_next) || (!is_all && !route.is_heard) {
             return;
         }
         match cursors.kind {
-            CursorsKind::All => route.heard(),
+            CursorsKind::All => route.heard(cursors),
             CursorsKind::Full => route.waits_until_ms = now.boot_ms + self.settings.retry_ms,
             CursorsKind::Acknowledged | CursorsKind::Rewind => {}
         }
         for told in &cursors.files {
             route.told(now.boot_ms, told, cursors.kind);
+        }
+        for told in &cursors.files {
+            let released = self.released(told.file);
+            if let Some(file) = self.files.get_mut(&told.file) {
+                file.released = released;
+            }
         }
         self.settle_starts();
         self.close_unknown(now);
@@ -265,6 +283,7 @@ impl Source {
         let Some(ask) = self.folding.take_if(|ask| ask.number == number) else { return };
         for (range, folded) in ask.ranges.iter().zip(folded) {
             match folded {
+                Some(folded) if self.is_too_large(range, folded) => {}
                 Some(folded) => self.queue(range, folded),
                 None => {
                     if let Some(file) = self.files.get_mut(&range.file) {
@@ -303,7 +322,8 @@ impl Source {
             }
             route.greet_at_ms = now.boot_ms + self.settings.retry_ms;
             let (job, partition, epoch) = (self.job_id, Partition(part), route.epoch);
-            out.push_back(Output::Send(owner, Message::Hello { job, partition, epoch }));
+            let hello = Message::Hello { job, partition, epoch, after: route.heard_to };
+            out.push_back(Output::Send(owner, hello));
         }
     }
 
@@ -330,8 +350,9 @@ impl Source {
             return;
         }
         let range = |((file, from), partitions): ((FileKey, u64), BTreeSet<Partition>)| {
-            let end = self.files.get(&file).map_or(from, |known| known.seen.end);
-            FoldRange { file, from, to: end.min(from + self.settings.range_bytes), partitions }
+            let known = self.files.get(&file).map_or((from, 0), |it| (it.seen.end, it.range_bytes));
+            let to = known.0.min(from.saturating_add(known.1.min(self.settings.range_bytes)));
+            FoldRange { file, from, to, partitions }
         };
         let ranges = ranges.into_iter().map(range).collect();
         self.folds += 1;
@@ -339,6 +360,23 @@ impl Source {
         self.folding = Some(ask.clone());
         self.folding_since_ms = now.boot_ms;
         out.push_back(Output::Fold(ask));
+    }
+
+    /// How far the files are. None before all is known.
+    pub(crate) fn lag(&self, now: Now) -> Option<Lag> {
+        self.looked_ms.filter(|_| self.all_heard)?;
+        let mut lag = Lag::default();
+        for (key, file) in &self.files {
+            let durable = self.released(*key).max(file.seen.lost_below);
+            if durable >= file.seen.end {
+                continue;
+            }
+            lag.bytes += file.seen.end - durable;
+            let since_ms = file.written_after_ms(durable).unwrap_or(now.wall_ms);
+            let ms = now.wall_ms.saturating_sub(since_ms);
+            lag.ms = lag.ms.max(u64::try_from(ms).unwrap_or(0));
+        }
+        Some(lag)
     }
 
     /// For each partition: its epoch, and by file what it has acknowledged.
@@ -354,6 +392,8 @@ impl Source {
     /// Bytes of a file that no partition will ask for again. The host may let them go.
     pub(crate) fn released(&self, key: FileKey) -> u64 {
         let of_route = |route: &Route| route.places.get(&key).and_then(|place| place.durable);
-        self.routes.iter().map(|route| of_route(route).unwrap_or(0)).min().unwrap_or(0)
+        let least = self.routes.iter().map(|route| of_route(route).unwrap_or(0)).min();
+        let known = self.files.get(&key).map_or(0, |file| file.released);
+        least.unwrap_or(0).max(known)
     }
 }

@@ -30,27 +30,31 @@ pub(crate) fn of_quiet(looked_ms: i64, lateness_ms: i64) -> i64 {
 }
 
 /// The watermark of a partition: the least of all sources that count. None if there is none, or
-/// one of them has not spoken yet.
+/// one of them has not spoken yet. And of which member it is, or who has not spoken.
 pub(crate) fn of_partition<'a>(
-    job: &Job,
+    job: &'a Job,
     presence: impl Fn(&Name) -> Option<i64>,
     cursors: impl Iterator<Item = (&'a FileId, &'a Cursor)>,
-) -> Option<i64> {
+) -> (Option<i64>, Option<&'a Name>) {
     let counts = |name: &Name| match (job.sources.get(name), job.spec.on_failed) {
         (Some(SourceState::Live), _) | (Some(SourceState::Failed), OnFailed::Wait) => true,
         (Some(SourceState::Failed), OnFailed::Exclude) => false,
         (Some(SourceState::Forgotten) | None, _) => false,
     };
-    let mut least = i64::MAX;
+    let mut least: (i64, Option<&Name>) = (i64::MAX, None);
     for name in job.sources.keys().filter(|name| counts(name)) {
-        least = least.min(presence(name)?);
-    }
-    for (file, cursor) in cursors {
-        if !cursor.is_finished && counts(&file.member) {
-            least = least.min(cursor.watermark);
+        match presence(name) {
+            Some(at) if at < least.0 => least = (at, Some(name)),
+            Some(_) => {}
+            None => return (None, Some(name)),
         }
     }
-    (least < i64::MAX).then_some(least)
+    for (file, cursor) in cursors {
+        if !cursor.is_finished && counts(&file.member) && cursor.watermark < least.0 {
+            least = (cursor.watermark, Some(&file.member));
+        }
+    }
+    ((least.0 < i64::MAX).then_some(least.0), least.1)
 }
 
 /// When the window of a stamp begins.

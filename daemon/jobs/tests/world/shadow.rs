@@ -5,8 +5,8 @@ use super::oracle::Judged;
 use super::sim::{Machine, index};
 use super::sums::{Counting, Group, Groups};
 use memberd_jobs::{
-    Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition, Record, Row,
-    State, WindowTimes, partition_of, window_of,
+    Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition,
+    PartitionStatus, Record, Row, State, WindowTimes, partition_of, window_of,
 };
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub struct Shadow {
     pub watermark: i64,
     pub late: u64,
     pub rows: Vec<Row>,
+    /// Whether nothing follows.
+    pub is_last: bool,
     /// What the last rows of each window and key must be, given up or not.
     pub last: BTreeMap<(i64, Vec<u8>), Group>,
     /// Lines that came too late, or were lost: they are in no row.
@@ -37,6 +39,7 @@ struct Said<'a> {
     watermark: i64,
     late: u64,
     rows: &'a [Row],
+    is_last: bool,
 }
 
 impl Shadow {
@@ -57,6 +60,7 @@ impl Shadow {
             watermark: i64::MIN,
             late: 0,
             rows: Vec::new(),
+            is_last: false,
             last: BTreeMap::new(),
             lost: 0,
             revisions: 0,
@@ -70,6 +74,9 @@ impl Shadow {
             Entry::Record(record) => (self.of_record(record), None),
             Entry::Image(image) => (self.of_image(image)?, Some(image)),
         };
+        if self.is_last {
+            return Err(format!("I1: record {} follows the last one", said.sequence));
+        }
         if said.sequence != self.sequence + 1 {
             return Err(format!("I1: record {} follows {}", said.sequence, self.sequence));
         }
@@ -88,6 +95,7 @@ impl Shadow {
         }
         self.sequence = said.sequence;
         self.watermark = said.watermark;
+        self.is_last = said.is_last;
         self.late += late;
         self.gaps.extend(gaps.into_iter().cloned());
         self.cursors.extend(said.cursors.iter().cloned());
@@ -103,6 +111,7 @@ impl Shadow {
             watermark: record.watermark,
             late: record.late,
             rows: &record.rows,
+            is_last: record.is_last,
         }
     }
 
@@ -118,6 +127,7 @@ impl Shadow {
             watermark: image.watermark,
             late: image.late - self.late,
             rows,
+            is_last: image.is_last,
         })
     }
 
@@ -251,6 +261,19 @@ impl Shadow {
         Ok(())
     }
 
+    /// Whether the owner says how far it is.
+    pub fn is_said(&self, status: &PartitionStatus) -> Judged {
+        let said = (status.late, status.gaps, status.has_ended);
+        let known = (self.late, self.gaps.len() as u64, self.is_last);
+        // A record may be on its way.
+        let is_there = self.is_last || status.watermark >= Some(self.watermark);
+        if said == known && is_there {
+            Ok(())
+        } else {
+            Err(format!("status: {status:?}, and it is {known:?}"))
+        }
+    }
+
     pub fn cursor(&self, member: &Name, key: FileKey) -> Option<u64> {
         let id = FileId { member: member.clone(), key };
         self.cursors.get(&id).map(|cursor| cursor.at)
@@ -307,6 +330,7 @@ impl Shadow {
             && state.next_row() == self.rows.len() as u64
             && state.watermark == self.watermark
             && state.late == self.late
+            && state.gaps == self.gaps.len() as u64
             && read == windows;
         if same { Ok(()) } else { Err(format!("I2: a log says {read:?}, and it is {windows:?}")) }
     }
