@@ -18,8 +18,11 @@ use memberd_council::{
     StandingState, VoterId,
 };
 use memberd_fuzz::{
-    COPY_STREAM, SAMPLE_LOG, START, STATS_QUESTIONS, address, at, copy_source, founder, keys,
+    COPY_STREAM, SAMPLE_LOG, START, STATS_QUESTIONS, address, at, copy_source, founder, job, keys,
     next_call, settings,
+};
+use memberd_jobs::{
+    Delta, FileKey, Frame, Message as JobMessage, Part, Partition, Row, Rows, WireError,
 };
 use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
 use memberd_streams::{Fold, Limits as SumLimits, LineTime, Plan, Query};
@@ -51,6 +54,7 @@ fn main() -> io::Result<()> {
     write("compressed", &compressed())?;
     copies()?;
     stats()?;
+    jobs()?;
     write("webhdfs", &WEBHDFS.map(|request| request.as_bytes().to_vec()))?;
     fs::write(SAMPLE_LOG, LOG)
 }
@@ -242,6 +246,49 @@ fn stats() -> io::Result<()> {
         seeds.extend(fold.into_partials().map(|partial| [&[number], &partial[17..]].concat()));
     }
     write("stats", &seeds)
+}
+
+/// What members say about a job.
+fn jobs() -> io::Result<()> {
+    let (job, partition, epoch) = (job::JOB, Partition(0), job::EPOCH);
+    let sums = job::sums(&job::table().jobs[&job].spec).ok_or(io::ErrorKind::InvalidData)?;
+    let plan = Query::parse(job::QUESTION).and_then(|query| Plan::new(&query));
+    let plan = Arc::new(plan.map_err(io::Error::other)?);
+    let mut fold = Fold::new(plan, "vm2", SumLimits { groups: 100, bytes: 1 << 20 });
+    fold.line(b"k=a v=1.5", &mut NoTimes).map_err(io::Error::other)?;
+    let partial: Vec<u8> = fold.into_partials().flatten().collect();
+    let divided = sums.divide(&partial, 1).map_err(io::Error::other)?.1;
+    let parts = divided.into_iter().flat_map(|(_, division)| {
+        let window = division.window.unwrap_or_default();
+        division.partials.into_iter().map(move |sums| Part { window, lines: 1, sums })
+    });
+    let delta = Delta {
+        file: FileKey(7),
+        start: 0,
+        from: 0,
+        to: 10,
+        watermark: 20_000,
+        is_finished: true,
+        gap: None,
+        uncounted: 0,
+        parts: parts.collect(),
+    };
+    let presence = Some(20_000);
+    let row = Row::Sum { window: 0, key: b"a".to_vec(), values: b"1".to_vec(), revision: 0 };
+    let rows = Rows { job, partition, epoch, from: 0, rows: vec![row], end: None };
+    let messages = [
+        JobMessage::Table(Arc::new(job::table())),
+        JobMessage::Beat { term: 1, version: 2 },
+        JobMessage::Hello { job, partition, epoch, after: None },
+        JobMessage::Frame(Frame { job, partition, epoch, presence, deltas: vec![delta] }),
+        JobMessage::Rows(rows),
+        JobMessage::RowsTaken { job, partition, epoch, next: 1 },
+    ];
+    let said: Result<Vec<Vec<u8>>, WireError> =
+        messages.iter().map(|message| Ok(piece(&[10], &memberd_jobs::encode(message)?))).collect();
+    let said = said.map_err(io::Error::other)?;
+    write("job_message", &[said.concat()])?;
+    write("job_message", &said)
 }
 
 /// Reads no times. All lines of a question are of the same moment.

@@ -1,6 +1,8 @@
 //! Helpers that the fuzz targets share: a member of a group, keys, and limits of time. They own no
 //! state.
 
+pub mod job;
+
 use memberd_control::keyring::Keyring;
 use memberd_membership::{
     AgreementSettings, Call, GroupSettings, Instant, MAX_DATAGRAM, MAX_ENTRIES, Name, Node, Now,
