@@ -253,18 +253,13 @@ impl<S: Sums> Worker<S> {
 
     /// Tells the leader again and again what it has to write into the table.
     fn report(&mut self, now: Now) {
-        let Some((_, leader)) = self.leader.as_ref().filter(|_| self.report_at_ms <= now.boot_ms)
-        else {
+        if self.report_at_ms > now.boot_ms || !self.jobs.values().any(Here::has_report) {
             return;
-        };
-        let mut is_there = false;
-        for (id, here) in self.jobs.iter().filter(|(_, here)| here.has_report()) {
-            let messages = here.reports(*id).into_iter();
-            self.outputs.extend(messages.map(|message| Output::Send(leader.clone(), message)));
-            is_there = true;
         }
-        if is_there {
-            self.report_at_ms = now.boot_ms + self.settings.retry_ms;
+        self.report_at_ms = now.boot_ms + self.settings.retry_ms;
+        let Some((_, leader)) = &self.leader else { return };
+        for message in self.jobs.iter().flat_map(|(id, here)| here.reports(*id)) {
+            self.outputs.push_back(Output::Send(leader.clone(), message));
         }
     }
 

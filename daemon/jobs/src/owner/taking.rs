@@ -142,6 +142,10 @@ impl<S: Sums> Owner<S> {
 
     /// The files of members whose disk will not come back have ended.
     pub(super) fn close_forgotten(&mut self) {
+        let mut sources = self.job.sources.values();
+        if !sources.any(|source| *source == SourceState::Forgotten) {
+            return;
+        }
         let forgotten =
             |file: &FileId| self.job.sources.get(&file.member) == Some(&SourceState::Forgotten);
         let known: BTreeSet<&FileId> =

@@ -249,6 +249,7 @@ impl World {
                     self.machines[at].woken_for = u64::MAX;
                     self.give(at, Worker::handle_timeout);
                     self.lead(at, Leader::handle_timeout);
+                    self.expect_rest(at);
                 }
             }
             Happening::Look { at, process } => self.look(at, process),
@@ -293,6 +294,20 @@ impl World {
             }
         }
         self.wake(i);
+    }
+
+    /// What was due is done, or is done at once: a host does not spin.
+    fn expect_rest(&mut self, i: usize) {
+        let now = self.clocks(i).boot_ms;
+        // A question without an answer ends first, and is asked again then.
+        self.give(i, Worker::handle_timeout);
+        self.lead(i, Leader::handle_timeout);
+        let machine = &self.machines[i];
+        let worker = machine.worker.as_ref().map_or(u64::MAX, Worker::due_ms);
+        let leader = machine.leader.as_ref().map_or(u64::MAX, Leader::due_ms);
+        if worker.min(leader) <= now {
+            self.break_it(format!("vm{i} spins at {now}: {worker} {leader}"));
+        }
     }
 
     pub fn wake(&mut self, i: usize) {
