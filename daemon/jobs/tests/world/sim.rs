@@ -326,9 +326,14 @@ impl World {
     fn look_at_memory(&mut self, i: usize) {
         let Some(worker) = &self.machines[i].worker else { return };
         let bound = self.setup.settings.sums_bytes;
+        let all: usize = worker.weights().map(|(_, _, weight)| weight).sum();
         let over = worker.weights().find(|(_, _, weight)| *weight > bound);
         if let Some((_, partition, weight)) = over {
             self.break_it(format!("I8: {partition:?} takes {weight} of {bound} bytes"));
+        }
+        let bound = self.setup.settings.member_bytes;
+        if all > bound {
+            self.break_it(format!("I8: vm{i} takes {all} of {bound} bytes"));
         }
         if let Some(job) = self.oracle.job.filter(|_| self.events.is_multiple_of(8)) {
             let worker = self.machines[i].worker.as_ref();
