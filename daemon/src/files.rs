@@ -6,6 +6,8 @@ mod clients;
 mod convert;
 mod disk;
 mod fills;
+#[cfg(test)]
+pub(crate) mod group;
 mod handle;
 /// The requests of control clients.
 pub(crate) mod handlers;
