@@ -58,8 +58,8 @@ impl From<Failure> for TableError {
 }
 
 impl JobStore {
-    /// Whether there is a job table. `Never` may come of a view here that is too old: ask again when
-    /// that changes.
+    /// Whether there is a job table. `Never` may come of a view here that is too old: ask again
+    /// when that changes.
     ///
     /// # Errors
     /// When nobody can say so now.

@@ -39,8 +39,8 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    /// Gives a question its turn, and ends that of the one before. Nothing if that is newer: under a
-    /// larger token, or asked later under the same.
+    /// Gives a question its turn, and ends that of the one before. Nothing if that is newer: under
+    /// a larger token, or asked later under the same.
     pub(super) fn begin(&self, file: JobFile, id: AskId) -> Option<Turn> {
         let mut state = self.lock();
         if state.files.get(&file).is_some_and(|holder| holder.id > id) {
