@@ -1,0 +1,3 @@
+//! Durable jobs (the crate `memberd-jobs`) as the daemon runs them.
+
+pub mod store;
