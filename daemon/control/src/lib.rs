@@ -50,3 +50,4 @@ pub mod socket;
 pub mod stats;
 pub mod streams;
 pub mod tags;
+pub mod unknown_key;
