@@ -21,6 +21,10 @@ use memberd_membership::WallTime;
 const SWITCHED_OFF: &str =
     "there are no agreed views here: set [agreement] enabled = true on all machines";
 
+/// What a client of durable jobs hears while they are switched off.
+const JOBS_OFF: &str =
+    "durable jobs are switched off here: set streams.jobs = true on all machines";
+
 /// Carries out an allowed request.
 ///
 /// # Errors
@@ -61,6 +65,7 @@ pub async fn handle(
             handle_agreement(request, client, policy, agreement).await
         }
         Request::File(request) => file::handle(request, client, services).await,
+        Request::Stream(_) => client.send(&refused(RefusalKind::Failed, JOBS_OFF)).await,
     }
 }
 

@@ -64,6 +64,7 @@ mod state;
 mod stats;
 mod stats_follow;
 mod stats_language;
+mod stream_check;
 mod tags;
 mod top;
 mod versions;
