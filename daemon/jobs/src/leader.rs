@@ -1,6 +1,7 @@
 //! The leader of the jobs: gives stages to members, and writes that into the table before anybody
 //! hears of it. Owns the table while it leads. Data flows without it.
 
+mod commands;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -11,11 +12,14 @@ use crate::message::Message;
 use crate::output::{Note, Output};
 use crate::record::{RecordError, encode, entries};
 use crate::settings::Settings;
-use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk, StoreOperation};
-use crate::table::{Job, JobSpec, SourceState, Table};
+use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
+use crate::table::{Job, Table};
+use commands::Starting;
 use memberd_membership::Name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+
+pub use commands::{Command, CommandError};
 
 /// A member as the agreed view and the list of the ring have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +30,8 @@ pub struct MemberState {
     pub is_alive: bool,
 }
 
-/// What people ask of a leader.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Begins a job, unless one of that name is there.
-    Start(JobSpec),
-    /// Ends it.
-    Cancel(JobId),
-    /// The disk of this member will not come back.
-    Forget(JobId, Name),
-}
-
-/// A job whose files are being made.
-#[derive(Debug)]
-struct Starting {
-    id: JobId,
-    spec: JobSpec,
-    /// The files that are not there yet.
-    files: Vec<JobFile>,
-    asked_ms: u64,
-}
+/// The most characters of why a job stops.
+const MAX_REASON: usize = 300;
 
 /// The leader, in one term.
 #[derive(Debug)]
@@ -60,18 +46,24 @@ pub struct Leader {
     given: u32,
     members: BTreeMap<Name, MemberState>,
     changed_ms: u64,
+    /// Commands that are not durable in the table.
     commands: VecDeque<Command>,
+    /// How many of them are in what is on its way.
+    carried: usize,
     starting: Option<Starting>,
     /// The stages that are open, and under which epoch.
     opened: BTreeMap<(JobId, Stage), Epoch>,
+    /// Jobs that cannot go on, by which stage, and why.
+    stops: BTreeMap<JobId, (Stage, String)>,
+    /// Jobs whose sinks have their last lines.
+    finished: BTreeSet<JobId>,
     beat_at_ms: u64,
     asks: u64,
+    /// Whether it was said that a member is left out.
+    is_full: bool,
 }
 
 impl Leader {
-    /// The most commands that wait.
-    pub const MAX_COMMANDS: usize = 64;
-
     /// A leader that was elected in this term. No other one ever is.
     #[must_use]
     pub fn new(settings: Arc<Settings>, term: u32, now: Now) -> Leader {
@@ -86,10 +78,14 @@ impl Leader {
             members: BTreeMap::new(),
             changed_ms: now.boot_ms,
             commands: VecDeque::new(),
+            carried: 0,
             starting: None,
             opened: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            finished: BTreeSet::new(),
             beat_at_ms: now.boot_ms,
             asks: 0,
+            is_full: false,
         }
     }
 
@@ -115,16 +111,6 @@ impl Leader {
     #[must_use]
     pub fn due_ms(&self) -> u64 {
         self.log.due_ms(&self.settings).unwrap_or(u64::MAX).min(self.beat_at_ms)
-    }
-
-    /// Takes a command. False, and nothing happens, if too many wait.
-    pub fn command(&mut self, now: Now, command: Command, out: &mut VecDeque<Output>) -> bool {
-        if self.commands.len() >= Self::MAX_COMMANDS {
-            return false;
-        }
-        self.commands.push_back(command);
-        self.work(now, out);
-        true
     }
 
     /// Takes the members, all of them.
@@ -154,8 +140,26 @@ impl Leader {
                 let known = self.opened.entry((*job, *stage)).or_default();
                 *known = (*known).max(*epoch);
             }
+            Message::Stop { job, stage, epoch, reason }
+                if self.owns(from, *job, *stage, *epoch) =>
+            {
+                let reason = reason.chars().take(MAX_REASON).collect();
+                self.stops.insert(*job, (*stage, reason));
+            }
+            Message::Finished { job, epoch }
+                if self.owns(from, *job, Stage::Sink, *epoch)
+                    && self.table.jobs.get(job).is_some_and(Job::is_ending) =>
+            {
+                self.finished.insert(*job);
+            }
             _ => {}
         }
+    }
+
+    /// Whether a member has a stage under this epoch.
+    fn owns(&self, name: &Name, job: JobId, stage: Stage, epoch: Epoch) -> bool {
+        let assignment = self.table.jobs.get(&job).and_then(|job| job.stages.get(&stage));
+        assignment.is_some_and(|it| it.owner.name == *name && it.epoch == epoch)
     }
 
     /// Does what is due.
@@ -181,10 +185,8 @@ impl Leader {
         if file == JobFile::Table {
             let (heard, ask) = self.log.answer(now.boot_ms, &self.settings, id, answer);
             self.heard(now, heard, ask, out);
-        } else if let Some(starting) = &mut self.starting
-            && matches!(answer, StoreAnswer::Done(_))
-        {
-            starting.files.retain(|waiting| *waiting != file);
+        } else {
+            self.made(file, &answer, out);
         }
         self.work(now, out);
     }
@@ -205,10 +207,12 @@ impl Leader {
             },
             Heard::Written => {
                 if let Some(table) = self.writing.take() {
+                    self.commands.drain(..self.carried);
                     self.table = Arc::new(table);
                     self.tell(&Message::Table(Arc::clone(&self.table)), out);
                 }
             }
+            // What was on its way is done again, if the table does not have it.
             Heard::Doubt => self.writing = None,
             // No leader makes it: it would take a table that is lost for one without jobs.
             Heard::Lost => out.push_back(Output::Note(Note::TableLost)),
@@ -229,8 +233,10 @@ impl Leader {
         }
         let mut table = Table::clone(&self.table);
         self.carry_out(now, &mut table, out);
-        self.place(now, &mut table);
+        self.end_jobs(&mut table);
+        self.place(now, &mut table, out);
         if table == *self.table {
+            self.commands.drain(..self.carried);
             return;
         }
         table.version += 1;
@@ -246,71 +252,6 @@ impl Leader {
         self.given += 1;
         table.newest = Epoch { term: self.term, number: self.given };
         table.newest
-    }
-
-    fn carry_out(&mut self, now: Now, table: &mut Table, out: &mut VecDeque<Output>) {
-        while let Some(command) = self.commands.front().cloned() {
-            match command {
-                Command::Start(spec) => {
-                    let is_there = table.jobs.values().any(|job| job.spec.name == spec.name);
-                    if !is_there && !self.start(now, spec, table, out) {
-                        return;
-                    }
-                }
-                Command::Cancel(id) => {
-                    if let Some(job) = table.jobs.get_mut(&id) {
-                        job.is_cancelled = true;
-                    }
-                }
-                Command::Forget(id, name) => {
-                    if let Some(job) = table.jobs.get_mut(&id) {
-                        job.sources.insert(name, SourceState::Forgotten);
-                    }
-                }
-            }
-            self.commands.pop_front();
-        }
-    }
-
-    /// Makes the files of a job, and then puts it into the table. False while files are missing.
-    /// Owners make none: a log that is gone must not be taken for one that is new.
-    fn start(
-        &mut self,
-        now: Now,
-        spec: JobSpec,
-        table: &mut Table,
-        out: &mut VecDeque<Output>,
-    ) -> bool {
-        if self.starting.as_ref().is_none_or(|starting| starting.spec != spec) {
-            let id = JobId(self.next_epoch(&mut table.clone()).token());
-            let job = self.new_job(spec.clone());
-            let mut files = vec![JobFile::Sink(id)];
-            files.extend(job.all_stages().map(|stage| JobFile::Log(id, stage)));
-            self.starting = Some(Starting { id, spec: spec.clone(), files, asked_ms: 0 });
-        }
-        let token = Epoch { term: self.term, number: 0 }.token();
-        let Some(starting) = &mut self.starting else { return false };
-        if starting.files.is_empty() {
-            let id = starting.id;
-            self.starting = None;
-            table.jobs.insert(id, self.new_job(spec));
-            return true;
-        }
-        let retry_ms = self.settings.retry_ms;
-        if starting.asked_ms == 0 || starting.asked_ms + retry_ms <= now.boot_ms {
-            starting.asked_ms = now.boot_ms;
-            for file in &starting.files {
-                self.asks += 1;
-                let id = AskId { token, number: self.asks };
-                let operation = StoreOperation::Create { copies: starting.spec.copies };
-                out.push_back(Output::Store(StoreAsk { id, file: *file, operation }));
-            }
-        }
-        false
-    }
-
-    fn new_job(&self, spec: JobSpec) -> Job {
-        Job { spec, is_cancelled: false, sources: BTreeMap::new(), stages: BTreeMap::new() }
     }
 }
 

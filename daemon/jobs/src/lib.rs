@@ -25,17 +25,22 @@ mod stream_sums;
 mod sums;
 mod table;
 mod watermark;
+mod wire;
 mod worker;
 
 pub use cursor::{Cursor, Verdict, judge};
 pub use ids::{Epoch, FileId, FileKey, JobId, MemberId, Now, Partition, Stage};
-pub use leader::{Command, Leader, MemberState, read_table};
+pub use leader::{Command, CommandError, Leader, MemberState, read_table};
 pub use memberd_membership::{Incarnation, Name};
-pub use message::{Cursors, CursorsKind, Delta, Frame, Message, Part, Rows, ToldCursor};
+pub use message::{
+    Cursors, CursorsKind, Delta, Frame, MAX_DELTAS, MAX_PARTS, MAX_ROWS, MAX_TOLD, Message, Part,
+    Rows, ToldCursor,
+};
 pub use output::{FoldAsk, FoldRange, Folded, Note, Output};
 pub use placement::{MAX_PARTITIONS, partition_of, rank};
 pub use record::{
-    Entry, Gap, GapReason, Image, Record, RecordError, Row, SinkRecord, WindowImage, entries,
+    Entry, Gap, GapReason, Image, Record, RecordError, Row, SinkRecord, WindowImage, WindowSums,
+    entries,
 };
 #[doc(hidden)]
 pub use settings::Mutant;
@@ -46,6 +51,10 @@ pub use state::{State, StateError, Window, WindowTimes};
 pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOperation};
 pub use stream_sums::{StreamSums, StreamTable};
 pub use sums::{SumRow, Sums, SumsError};
-pub use table::{Assignment, Job, JobSpec, OnFailed, SourceState, Table};
+pub use table::{
+    Assignment, From, Job, JobSpec, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES, MAX_TEXT_BYTES, OnFailed,
+    SourceState, SpecError, Table,
+};
 pub use watermark::window_of;
+pub use wire::{MESSAGE_CAP, WireError, decode, encode};
 pub use worker::{MakeSums, Worker};

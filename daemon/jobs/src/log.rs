@@ -57,6 +57,8 @@ pub(crate) struct Log {
     phase: Phase,
     number: u64,
     asked_ms: u64,
+    /// The bytes of what is being written, which take their time.
+    bytes: usize,
     /// From where it is read.
     from: u64,
     at: At,
@@ -66,7 +68,7 @@ impl Log {
     /// It is opened at the first [`Log::work`].
     pub(crate) fn new(file: JobFile, token: u64) -> Log {
         let phase = Phase::Closed(0);
-        Log { file, token, phase, number: 0, asked_ms: 0, from: 0, at: At::default() }
+        Log { file, token, phase, number: 0, asked_ms: 0, bytes: 0, from: 0, at: At::default() }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -91,8 +93,13 @@ impl Log {
         match self.phase {
             Phase::Closed(at) => Some(at),
             Phase::Ready | Phase::Ended => None,
-            _ => Some(self.asked_ms + 3 * settings.retry_ms),
+            _ => Some(self.asked_ms + self.patience_ms(settings)),
         }
+    }
+
+    /// How long an answer is waited for: a write takes a second for each MiB more.
+    fn patience_ms(&self, settings: &Settings) -> u64 {
+        3 * settings.retry_ms + u64::try_from(self.bytes / 1_000).unwrap_or(u64::MAX)
     }
 
     /// Reads from here on when it opens.
@@ -116,7 +123,7 @@ impl Log {
                 (Heard::Nothing, Some(self.ask(now_ms, Phase::Fencing, fence)))
             }
             Phase::Fencing | Phase::Reading | Phase::Writing
-                if self.asked_ms + 3 * settings.retry_ms <= now_ms =>
+                if self.asked_ms + self.patience_ms(settings) <= now_ms =>
             {
                 self.phase = Phase::Closed(now_ms);
                 (Heard::Doubt, None)
@@ -130,6 +137,11 @@ impl Log {
         if self.phase != Phase::Ended {
             self.phase = Phase::Closed(now_ms + settings.retry_ms / 8);
         }
+    }
+
+    /// Nothing is asked of the file any more.
+    pub(crate) fn end(&mut self) {
+        self.phase = Phase::Ended;
     }
 
     /// Appends under a condition. It is [`Log::is_ready`].
@@ -148,6 +160,10 @@ impl Log {
     fn ask(&mut self, now_ms: u64, phase: Phase, operation: Operation) -> StoreAsk {
         self.phase = phase;
         self.asked_ms = now_ms;
+        self.bytes = match &operation {
+            Operation::Append { bytes, .. } | Operation::Replace { bytes, .. } => bytes.len(),
+            Operation::Create { .. } | Operation::Fence { .. } | Operation::Read { .. } => 0,
+        };
         self.number += 1;
         let id = AskId { token: self.token, number: self.number };
         StoreAsk { id, file: self.file, operation }

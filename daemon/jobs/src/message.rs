@@ -1,15 +1,26 @@
 //! What members say to each other. Plain values. Any of it may be late, lost, or come twice.
 
+use crate::forms;
 use crate::ids::{Epoch, FileKey, JobId, Partition, Stage};
 use crate::record::{GapReason, Row};
 use crate::table::Table;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// The most deltas of a frame.
+pub const MAX_DELTAS: usize = 1_024;
+/// The most windows of a delta.
+pub const MAX_PARTS: usize = 4_096;
+/// The most cursors of a message.
+pub const MAX_TOLD: usize = 4_096;
+/// The most rows of a message.
+pub const MAX_ROWS: usize = 4_096;
+
 /// A message. Who sent it is known to who gets it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// Leader to all: the table, which is durable.
-    Table(Arc<Table>),
+    Table(#[serde(with = "forms::shared")] Arc<Table>),
     /// Leader to all, again and again: the version of the table, and the leader's term.
     Beat {
         /// The leader's term.
@@ -28,6 +39,24 @@ pub enum Message {
         /// Under which epoch.
         epoch: Epoch,
     },
+    /// Owner to leader, until it is in the table: the stage cannot go on, so the job has to end.
+    Stop {
+        /// The job.
+        job: JobId,
+        /// The stage.
+        stage: Stage,
+        /// Under which epoch.
+        epoch: Epoch,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Owner of the sink to leader, until it is in the table: the sink has its last line.
+    Finished {
+        /// The job.
+        job: JobId,
+        /// The epoch of the sink.
+        epoch: Epoch,
+    },
     /// Source to owner: what are the cursors of my files? Nothing is sent before.
     Hello {
         /// The job.
@@ -36,6 +65,9 @@ pub enum Message {
         partition: Partition,
         /// The owner's epoch.
         epoch: Epoch,
+        /// Of files with larger keys. None: of all.
+        #[serde(default)]
+        after: Option<FileKey>,
     },
     /// Source to owner.
     Frame(Frame),
@@ -57,7 +89,7 @@ pub enum Message {
 }
 
 /// What a partition's groups grew by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// The job.
     pub job: JobId,
@@ -68,12 +100,13 @@ pub struct Frame {
     /// Files of this member that the owner does not know have no line with a stamp before this, in
     /// milliseconds since 1970, unless it is late. None: nothing is known of them yet.
     pub presence: Option<i64>,
-    /// Ranges of files, in order.
+    /// Ranges of files, in order: at most [`MAX_DELTAS`].
+    #[serde(deserialize_with = "forms::at_most::<_, _, MAX_DELTAS>")]
     pub deltas: Vec<Delta>,
 }
 
 /// Of file F bytes `from..to`, these groups grew by that.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The file.
     pub file: FileKey,
@@ -91,25 +124,39 @@ pub struct Delta {
     pub gap: Option<GapReason>,
     /// Lines in no group. Of a range only one partition is told.
     pub uncounted: u64,
-    /// By window, sums.
+    /// By window, sums: at most [`MAX_PARTS`].
+    #[serde(deserialize_with = "forms::at_most::<_, _, MAX_PARTS>")]
     pub parts: Vec<Part>,
 }
 
+impl Delta {
+    /// At least as many bytes as it has on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        256 + bytes_of_parts(&self.parts)
+    }
+}
+
+/// At least as many bytes as parts have on the wire.
+pub(crate) fn bytes_of_parts(parts: &[Part]) -> usize {
+    parts.iter().map(|part| 64 + part.sums.len()).sum()
+}
+
 /// The sums of one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// When it begins, in milliseconds since 1970.
     pub window: i64,
     /// How many lines are in the sums.
     pub lines: u64,
     /// The sums.
+    #[serde(with = "forms::bytes")]
     pub sums: Vec<u8>,
 }
 
 /// What cursors are told for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CursorsKind {
-    /// The answer to a hello: these are all.
+    /// The answer to a hello: the files behind the one that it names, in the order of their keys.
     All,
     /// These are durable.
     Acknowledged,
@@ -120,7 +167,7 @@ pub enum CursorsKind {
 }
 
 /// Cursors of one member's files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursors {
     /// The job.
     pub job: JobId,
@@ -130,12 +177,19 @@ pub struct Cursors {
     pub epoch: Epoch,
     /// What for.
     pub kind: CursorsKind,
-    /// Them.
+    /// Of an answer to a hello: what that named.
+    #[serde(default)]
+    pub after: Option<FileKey>,
+    /// Whether more files follow, for which the source says hello again.
+    #[serde(default)]
+    pub has_more: bool,
+    /// Them: at most [`MAX_TOLD`].
+    #[serde(deserialize_with = "forms::at_most::<_, _, MAX_TOLD>")]
     pub files: Vec<ToldCursor>,
 }
 
 /// A cursor, as its owner tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldCursor {
     /// Of which file.
     pub file: FileKey,
@@ -150,7 +204,7 @@ pub struct ToldCursor {
 }
 
 /// Rows of a partition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     /// The job.
     pub job: JobId,
@@ -160,6 +214,10 @@ pub struct Rows {
     pub epoch: Epoch,
     /// The number of the first.
     pub from: u64,
-    /// Them. None asks where to begin.
+    /// Them: at most [`MAX_ROWS`]. None asks where to begin.
+    #[serde(deserialize_with = "forms::at_most::<_, _, MAX_ROWS>")]
     pub rows: Vec<Row>,
+    /// How many rows the partition will ever have, if its job has ended.
+    #[serde(default)]
+    pub end: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::{FileKey, JobId, Partition, Stage};
 use crate::message::{Message, Part};
-use crate::store::StoreAsk;
+use crate::store::{JobFile, StoreAsk};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,12 +72,18 @@ pub enum Note {
     TableLost,
     /// The job table cannot be read: this is why.
     TableUnreadable(String),
+    /// The stage cannot go on, so the job ends: this is why.
+    Stopped(JobId, Stage, String),
+    /// A job was not started, since this file of it is not new.
+    NotStarted(JobId, JobFile),
     /// The sink has other bytes than were written there.
     SinkDamaged(JobId),
     /// A member sent sums that cannot be read: this is why. They are not counted.
     BadSums(JobId, Name, String),
     /// The sums of a partition have no room. Its sources wait.
     Full(JobId, Partition),
+    /// The job table has no room for the files of this member, and maybe others. They do not count.
+    LeftOut(JobId, Name),
     /// Bytes of a file are gone that were not counted.
     Lost(JobId, FileKey),
 }

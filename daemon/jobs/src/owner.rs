@@ -8,19 +8,19 @@ mod taking;
 mod tests;
 
 use crate::cursor::Cursor;
-use crate::ids::{Epoch, FileId, JobId, Now, Partition, Stage};
+use crate::ids::{Epoch, FileId, FileKey, JobId, Now, Partition, Stage};
 use crate::log::{Heard, Log};
-use crate::message::{CursorsKind, Message, Rows};
+use crate::message::{CursorsKind, MAX_ROWS, Message, Rows};
 use crate::output::{Note, Output};
 use crate::record::{Record, Row};
 use crate::settings::Settings;
-use crate::state::{State, WindowTimes};
+use crate::state::{State, StateError, WindowTimes};
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
-use crate::sums::Sums;
+use crate::sums::{Sums, SumsError};
 use crate::table::Job;
 use memberd_membership::Name;
 use pending::Pending;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The owner of one partition under one epoch.
@@ -49,7 +49,7 @@ pub(crate) struct Owner<S: Sums> {
     commit_at_ms: u64,
     rows_at_ms: u64,
     /// Who said hello before the log was open.
-    greeters: BTreeSet<Name>,
+    greeters: BTreeMap<Name, Option<FileKey>>,
     is_full: bool,
 }
 
@@ -80,7 +80,7 @@ impl<S: Sums> Owner<S> {
             image_bytes: 0,
             commit_at_ms: 0,
             rows_at_ms: 0,
-            greeters: BTreeSet::new(),
+            greeters: BTreeMap::new(),
             is_full: false,
         }
     }
@@ -119,6 +119,9 @@ impl<S: Sums> Owner<S> {
     pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {
         let sink_moved = self.job.stages.get(&Stage::Sink) != job.stages.get(&Stage::Sink);
         self.job = job;
+        if self.job.is_cancelled {
+            self.commit(now, out);
+        }
         if sink_moved && self.log.is_open() {
             self.send_rows(now, out);
         }
@@ -166,6 +169,14 @@ impl<S: Sums> Owner<S> {
         self.durable.clear();
     }
 
+    /// The sums cannot go on, so the job has to end. The log stays as it is.
+    fn stop(&mut self, error: &SumsError, out: &mut VecDeque<Output>) {
+        self.forget();
+        self.log.end();
+        let stage = Stage::Partition(self.partition);
+        out.push_back(Output::Note(Note::Stopped(self.job_id, stage, error.to_string())));
+    }
+
     fn times(&self) -> WindowTimes {
         let spec = &self.job.spec;
         WindowTimes { every_ms: spec.every_ms, retain_ms: spec.retain_ms }
@@ -175,6 +186,7 @@ impl<S: Sums> Owner<S> {
         self.forget();
         match State::read(&*self.sums, self.times(), bytes) {
             Ok(state) => self.state = state,
+            Err(StateError::Sums(error @ SumsError::Full(_))) => return self.stop(&error, out),
             Err(error) => {
                 let stage = Stage::Partition(self.partition);
                 let note = Note::LogUnreadable(self.job_id, stage, error.to_string());
@@ -189,8 +201,8 @@ impl<S: Sums> Owner<S> {
         self.image_bytes = 0;
         self.commit_at_ms = now.boot_ms;
         out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Partition(self.partition))));
-        for name in std::mem::take(&mut self.greeters) {
-            self.tell_all(name, out);
+        for (name, after) in std::mem::take(&mut self.greeters) {
+            self.tell_all(name, after, out);
         }
         self.send_rows(now, out);
     }
@@ -205,7 +217,7 @@ impl<S: Sums> Owner<S> {
         }
         self.durable_rows += record.rows.len() as u64;
         for (name, files) in by_member {
-            self.tell(name, CursorsKind::Acknowledged, &files, out);
+            self.tell(&name, CursorsKind::Acknowledged, &files, out);
         }
         if let Some(second) = self.second.pop_front() {
             self.write(now, second, out);
@@ -219,16 +231,27 @@ impl<S: Sums> Owner<S> {
         let Some(sink) = self.job.stages.get(&Stage::Sink) else { return };
         let durable = self.durable_rows.saturating_sub(self.state.first_row);
         let count = usize::try_from(durable).unwrap_or(usize::MAX).min(self.settings.rows);
-        if count == 0 {
+        let is_last = self.state.is_last && self.writing.is_none();
+        let end = is_last.then(|| self.state.next_row());
+        if count == 0 && end.is_none() {
             return;
         }
-        let rows: Vec<Row> = self.state.rows.iter().take(count).cloned().collect();
+        let mut room = self.settings.rows_bytes;
+        let mut rows: Vec<Row> = Vec::new();
+        for row in self.state.rows.iter().take(count.min(MAX_ROWS)) {
+            if row.bytes() > room && !rows.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(row.bytes());
+            rows.push(row.clone());
+        }
         let rows = Rows {
             job: self.job_id,
             partition: self.partition,
             epoch: sink.epoch,
             from: self.state.first_row,
             rows,
+            end,
         };
         out.push_back(Output::Send(sink.owner.name.clone(), Message::Rows(rows)));
     }

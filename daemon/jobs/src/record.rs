@@ -61,8 +61,10 @@ pub enum Row {
         /// When the window begins, in milliseconds since 1970.
         window: i64,
         /// The key's columns, escaped, with tabs between them.
+        #[serde(with = "forms::bytes")]
         key: Vec<u8>,
         /// The values' columns.
+        #[serde(with = "forms::bytes")]
         values: Vec<u8>,
         /// 0 when the window closed; larger if late lines changed the row since.
         revision: u32,
@@ -72,6 +74,14 @@ pub enum Row {
 }
 
 impl Row {
+    /// At least as many bytes as it has on the wire, and as a line of the sink.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Row::Sum { key, values, .. } => 128 + key.len() + values.len(),
+            Row::Gap(gap) => 256 + gap.file.member.as_str().len(),
+        }
+    }
+
     /// The row as a line of the sink: `seq TAB window TAB key... TAB value... TAB rev`. A gap has
     /// `gap` for a window; the member, file, bytes and partition for a key; the reason for a value.
     #[must_use]
@@ -103,6 +113,9 @@ impl Row {
     }
 }
 
+/// The begin of a window, in milliseconds since 1970, and pieces of sums.
+pub type WindowSums = (i64, Vec<Vec<u8>>);
+
 /// What one commit of a partition changes. It is one append: cursors, sums and rows are durable
 /// together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -118,7 +131,8 @@ pub struct Record {
     #[serde(with = "forms::by_name")]
     pub presences: BTreeMap<Name, i64>,
     /// By the begin of their window, sums to add.
-    pub sums: Vec<(i64, Vec<Vec<u8>>)>,
+    #[serde(with = "forms::by_window")]
+    pub sums: Vec<WindowSums>,
     /// Lines that came after their window was given up.
     pub late: u64,
     /// Lines in no group: they could not be read, or had no time.
@@ -129,6 +143,9 @@ pub struct Record {
     pub closed: Vec<(i64, u32)>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// Whether no record follows: the job was cancelled.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// A window in an [`Image`].
@@ -139,6 +156,7 @@ pub struct WindowImage {
     /// The newest revision that has rows, if any has.
     pub revision: Option<u32>,
     /// Its sums.
+    #[serde(with = "forms::pieces")]
     pub sums: Vec<Vec<u8>>,
 }
 
@@ -166,6 +184,9 @@ pub struct Image {
     pub first_row: u64,
     /// Rows that the sink is not known to have.
     pub rows: Vec<Row>,
+    /// Whether no record follows.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// An entry of a partition's log. An image is the first, if it is there.
@@ -192,9 +213,16 @@ pub struct SinkRecord {
     /// At which byte of the sink the text begins.
     pub offset: u64,
     /// The lines.
+    #[serde(with = "forms::bytes")]
     pub text: Vec<u8>,
     /// Whether this replaces all before it.
     pub is_image: bool,
+    /// The partitions that have no more rows.
+    #[serde(default)]
+    pub ended: Vec<Partition>,
+    /// Whether no record follows: the text ends with the last line of the sink.
+    #[serde(default)]
+    pub is_last: bool,
 }
 
 /// The bytes of an entry.

@@ -24,6 +24,10 @@ pub enum Mutant {
     NoAnnouncing,
     /// Late lines go into closed windows, and nobody hears of it.
     SilentLate,
+    /// A window beyond its limits has no rows, and nobody hears of it.
+    SilentLimit,
+    /// The sink ends when the first partition has ended.
+    HastyTrailer,
     /// Two leaders may write the table.
     TableUnfenced,
 }
@@ -45,10 +49,22 @@ pub struct Settings {
     pub moves: usize,
     /// The most bytes of a file in one delta.
     pub range_bytes: u64,
+    /// The most bytes of sums in one delta: with more, a range is cut anew. One line has less.
+    pub delta_bytes: usize,
+    /// The most bytes of one frame with several deltas.
+    pub frame_bytes: usize,
+    /// The most cursors in one message: at most [`MAX_TOLD`](crate::MAX_TOLD).
+    pub told: usize,
     /// The most deltas of a source that a partition has not acknowledged.
     pub unacknowledged: usize,
-    /// The most rows in one message to the sink.
+    /// The most rows in one message to the sink: at most [`MAX_ROWS`](crate::MAX_ROWS).
     pub rows: usize,
+    /// The most bytes of one message to the sink with several rows.
+    pub rows_bytes: usize,
+    /// The most bytes of text in one record of the sink, but for its last row.
+    pub text_bytes: usize,
+    /// The most bytes of one append. A longer record comes as an image.
+    pub append_bytes: usize,
     /// A log is replaced by an image once it has so many times the image's bytes.
     pub log_factor: u64,
     /// A shorter log is never replaced, in bytes.
@@ -70,8 +86,14 @@ impl Default for Settings {
             settle_ms: 30_000,
             moves: 2,
             range_bytes: 4 << 20,
+            delta_bytes: 512 << 10,
+            frame_bytes: 640 << 10,
+            told: 4_000,
             unacknowledged: 2,
             rows: 1_000,
+            rows_bytes: 256 << 10,
+            text_bytes: 512 << 10,
+            append_bytes: 1 << 20,
             log_factor: 4,
             log_bytes: 64 << 10,
             sums_bytes: 256 << 20,

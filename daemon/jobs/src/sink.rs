@@ -4,20 +4,19 @@
 //! A row's place is durable before the row is written. So whoever writes it, and however often:
 //! it is the same bytes at the same place, or the place is taken and nothing happens.
 
-use crate::cursor::{Verdict, judge};
+mod taking;
+
 use crate::ids::{Epoch, JobId, Now, Partition, Stage};
 use crate::log::{Heard, Log};
-use crate::message::{Message, Rows};
+use crate::message::Message;
 use crate::output::{Note, Output};
 use crate::record::{RecordError, SinkRecord, encode, entries};
 use crate::settings::{Mutant, Settings};
 use crate::store::{AskId, Condition, JobFile, StoreAnswer, StoreAsk};
+use crate::table::Job;
 use memberd_membership::Name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-
-/// The most bytes of text in one record: an append has at most 1 MiB.
-const MAX_TEXT: usize = 512 << 10;
 
 /// What a sink's log adds up to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,6 +33,10 @@ pub struct SinkState {
     pub end: u64,
     /// Texts that the sink is not known to have, and where each begins.
     pub tail: VecDeque<(u64, Vec<u8>)>,
+    /// The partitions that have no more rows.
+    pub ended: BTreeSet<Partition>,
+    /// Whether its last line is durable here, and nothing follows.
+    pub is_last: bool,
 }
 
 impl SinkState {
@@ -59,6 +62,8 @@ impl SinkState {
         self.sequence = record.sequence;
         self.epoch = record.epoch;
         self.cursors.extend(record.cursors.iter().copied());
+        self.ended.extend(record.ended.iter().copied());
+        self.is_last = record.is_last;
         self.next_row = record.next_row;
         self.end = record.offset + record.text.len() as u64;
         if !record.text.is_empty() {
@@ -81,6 +86,8 @@ impl SinkState {
             offset,
             text: self.tail.iter().flat_map(|(_, text)| text.iter().copied()).collect(),
             is_image: true,
+            ended: self.ended.iter().copied().collect(),
+            is_last: self.is_last,
         }
     }
 }
@@ -91,6 +98,7 @@ pub(crate) struct Sink {
     settings: Arc<Settings>,
     job_id: JobId,
     epoch: Epoch,
+    job: Arc<Job>,
     log: Log,
     file: Log,
     /// What the log has.
@@ -106,11 +114,12 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    pub(crate) fn new(settings: Arc<Settings>, job_id: JobId, epoch: Epoch) -> Sink {
+    pub(crate) fn new(settings: Arc<Settings>, job_id: JobId, epoch: Epoch, job: Arc<Job>) -> Sink {
         Sink {
             settings,
             job_id,
             epoch,
+            job,
             log: Log::new(JobFile::Log(job_id, Stage::Sink), epoch.token()),
             file: Log::new(JobFile::Sink(job_id), epoch.token()),
             state: SinkState::default(),
@@ -132,6 +141,17 @@ impl Sink {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.log.has_ended() || self.file.has_ended()
+    }
+
+    /// Whether the sink has its last line.
+    pub(crate) fn is_finished(&self) -> bool {
+        let is_known = self.log.is_open() && self.file.is_open();
+        is_known && self.state.is_last && self.state.tail.is_empty()
+    }
+
+    pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {
+        self.job = job;
+        self.commit(now, out);
     }
 
     pub(crate) fn due_ms(&self) -> u64 {
@@ -185,7 +205,7 @@ impl Sink {
             Heard::Written => self.written(now, out),
             Heard::Doubt => {
                 self.writing = None;
-                self.pending = SinkRecord::default();
+                self.pending = self.next_record();
                 self.file.reopen(now.boot_ms, &self.settings);
             }
         }
@@ -193,7 +213,6 @@ impl Sink {
 
     fn opened(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {
         self.writing = None;
-        self.pending = SinkRecord::default();
         match SinkState::read(bytes) {
             Ok(state) => self.state = state,
             Err(error) => {
@@ -203,65 +222,33 @@ impl Sink {
                 return;
             }
         }
+        self.pending = self.next_record();
         self.log_bytes = bytes.len() as u64;
         out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Sink)));
         self.handle_timeout(now, out);
     }
 
-    /// Takes rows at the cursor of their partition, and no others.
-    pub(crate) fn handle_rows(
-        &mut self,
-        now: Now,
-        from: &Name,
-        rows: &Rows,
-        out: &mut VecDeque<Output>,
-    ) {
-        if rows.epoch != self.epoch || !self.log.is_open() {
-            return;
-        }
-        self.senders.insert(rows.partition, from.clone());
-        let pending = self.pending.cursors.iter().chain(
-            // What is being written comes before what is pending, in time.
-            self.writing.iter().flat_map(|writing| &writing.cursors),
-        );
-        let newest = pending.filter(|(part, _)| *part == rows.partition).map(|(_, next)| *next);
-        let durable = self.state.cursors.get(&rows.partition).copied().unwrap_or(0);
-        let cursor = newest.max().unwrap_or(durable);
-        let to = rows.from + rows.rows.len() as u64;
-        match judge(cursor, rows.from, to) {
-            Verdict::Apply if to > cursor && self.pending.text.len() < MAX_TEXT => {
-                self.take(rows, to);
-                self.commit(now, out);
-            }
-            Verdict::Apply => {}
-            // The owner goes on from what is durable.
-            Verdict::Duplicate | Verdict::Cut | Verdict::Beyond => {
-                self.acknowledge(rows.partition, durable, out);
-            }
-        }
-    }
-
-    fn take(&mut self, rows: &Rows, to: u64) {
-        if self.pending.text.is_empty() {
-            self.pending.next_row =
-                self.writing.as_ref().map_or(self.state.next_row, |writing| writing.next_row);
-        }
-        for row in &rows.rows {
-            self.pending.text.extend(row.line(self.pending.next_row));
-            self.pending.next_row += 1;
-        }
-        self.pending.cursors.retain(|(part, _)| *part != rows.partition);
-        self.pending.cursors.push((rows.partition, to));
+    /// The record behind all that are durable, without rows.
+    fn next_record(&self) -> SinkRecord {
+        SinkRecord { next_row: self.state.next_row, ..SinkRecord::default() }
     }
 
     /// Makes durable where the rows go, if the log is free and the sink has all before them.
     fn commit(&mut self, now: Now, out: &mut VecDeque<Output>) {
         let first = self.settings.is(Mutant::SinkFirst);
         let is_free = self.log.is_ready() && self.writing.is_none();
-        if !is_free || self.pending.text.is_empty() || !self.state.tail.is_empty() {
+        let nothing = self.pending.text.is_empty() && self.pending.ended.is_empty();
+        let is_idle = (nothing && self.job.stopped.is_none()) || self.state.is_last;
+        if !is_free || is_idle || !self.state.tail.is_empty() {
             return;
         }
-        let mut record = std::mem::take(&mut self.pending);
+        let next_row = self.pending.next_row;
+        let next = SinkRecord { next_row, ..SinkRecord::default() };
+        let mut record = std::mem::replace(&mut self.pending, next);
+        if let Some(line) = self.last_line(&record) {
+            record.text.extend_from_slice(line.as_bytes());
+            record.is_last = true;
+        }
         record.sequence = self.state.sequence + 1;
         record.epoch = self.epoch;
         record.offset = self.state.end;

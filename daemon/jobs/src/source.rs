@@ -55,6 +55,8 @@ struct File {
     looks: Vec<(i64, u64)>,
     /// It could not be read, and is not before this.
     unread_until_ms: u64,
+    /// The most bytes of a range of it whose sums are not too large.
+    range_bytes: u64,
     /// It was counted and is gone, and this process never saw it.
     is_unseen: bool,
 }
@@ -71,6 +73,7 @@ impl File {
             quiet_since_ms: now_ms,
             looks: Vec::new(),
             unread_until_ms: 0,
+            range_bytes: u64::MAX,
             is_unseen: false,
         }
     }
@@ -216,11 +219,14 @@ impl Source {
         out: &mut VecDeque<Output>,
     ) {
         let Some(route) = self.routes.get_mut(usize::from(cursors.partition.0)) else { return };
-        if route.epoch != cursors.epoch || (!route.is_heard && cursors.kind != CursorsKind::All) {
+        let is_all = cursors.kind == CursorsKind::All;
+        // An answer to an earlier hello says nothing new.
+        let is_next = !route.is_heard && cursors.after == route.heard_to;
+        if route.epoch != cursors.epoch || (is_all && !is_next) || (!is_all && !route.is_heard) {
             return;
         }
         match cursors.kind {
-            CursorsKind::All => route.heard(),
+            CursorsKind::All => route.heard(cursors),
             CursorsKind::Full => route.waits_until_ms = now.boot_ms + self.settings.retry_ms,
             CursorsKind::Acknowledged | CursorsKind::Rewind => {}
         }
@@ -265,6 +271,7 @@ impl Source {
         let Some(ask) = self.folding.take_if(|ask| ask.number == number) else { return };
         for (range, folded) in ask.ranges.iter().zip(folded) {
             match folded {
+                Some(folded) if self.is_too_large(range, folded) => {}
                 Some(folded) => self.queue(range, folded),
                 None => {
                     if let Some(file) = self.files.get_mut(&range.file) {
@@ -303,7 +310,8 @@ impl Source {
             }
             route.greet_at_ms = now.boot_ms + self.settings.retry_ms;
             let (job, partition, epoch) = (self.job_id, Partition(part), route.epoch);
-            out.push_back(Output::Send(owner, Message::Hello { job, partition, epoch }));
+            let hello = Message::Hello { job, partition, epoch, after: route.heard_to };
+            out.push_back(Output::Send(owner, hello));
         }
     }
 
@@ -330,8 +338,9 @@ impl Source {
             return;
         }
         let range = |((file, from), partitions): ((FileKey, u64), BTreeSet<Partition>)| {
-            let end = self.files.get(&file).map_or(from, |known| known.seen.end);
-            FoldRange { file, from, to: end.min(from + self.settings.range_bytes), partitions }
+            let known = self.files.get(&file).map_or((from, 0), |it| (it.seen.end, it.range_bytes));
+            let to = known.0.min(from.saturating_add(known.1.min(self.settings.range_bytes)));
+            FoldRange { file, from, to, partitions }
         };
         let ranges = ranges.into_iter().map(range).collect();
         self.folds += 1;

@@ -5,7 +5,7 @@
 
 use crate::cursor::Cursor;
 use crate::ids::{Epoch, FileId};
-use crate::record::{Entry, Image, Record, RecordError, Row, WindowImage, entries};
+use crate::record::{Entry, Image, Record, RecordError, Row, WindowImage, WindowSums, entries};
 use crate::sums::{Sums, SumsError};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
@@ -53,6 +53,8 @@ pub struct State<T> {
     pub first_row: u64,
     /// Rows that the sink is not known to have.
     pub rows: VecDeque<Row>,
+    /// Whether no record follows: the job was cancelled.
+    pub is_last: bool,
 }
 
 impl<T> Default for State<T> {
@@ -68,6 +70,7 @@ impl<T> Default for State<T> {
             uncounted: 0,
             first_row: 0,
             rows: VecDeque::new(),
+            is_last: false,
         }
     }
 }
@@ -125,7 +128,7 @@ impl<T> State<T> {
     pub(crate) fn add<S: Sums<Table = T>>(
         &mut self,
         sums: &S,
-        windows: &[(i64, Vec<Vec<u8>>)],
+        windows: &[WindowSums],
     ) -> Result<(), SumsError> {
         for (window, pieces) in windows {
             let window = self
@@ -156,6 +159,7 @@ impl<T> State<T> {
         }
         self.windows.retain(|window, _| !times.is_given_up(*window, record.watermark));
         self.rows.extend(record.rows.iter().cloned());
+        self.is_last = record.is_last;
     }
 
     /// The number that the next row will have.
@@ -189,6 +193,7 @@ impl<T> State<T> {
             uncounted: self.uncounted,
             first_row: self.first_row,
             rows: self.rows.iter().cloned().collect(),
+            is_last: self.is_last,
         }
     }
 
@@ -212,6 +217,7 @@ impl<T> State<T> {
             uncounted: image.uncounted,
             first_row: image.first_row,
             rows: image.rows.into(),
+            is_last: image.is_last,
         })
     }
 }

@@ -39,7 +39,14 @@ impl From<PartialError> for SumsError {
 
 impl From<Full> for SumsError {
     fn from(full: Full) -> SumsError {
-        SumsError::Full(full.to_string())
+        SumsError::Full(match full {
+            Full::Groups(most) => {
+                format!("a window has more than {most} groups in a partition; group by less")
+            }
+            Full::Bytes(most) => {
+                format!("a window needs more than {most} bytes in a partition; group by less")
+            }
+        })
     }
 }
 
@@ -133,9 +140,9 @@ impl Sums for StreamSums {
         }
     }
 
-    fn rows(&self, _: i64, table: &StreamTable) -> Vec<SumRow> {
-        let rows = self.gather(table).and_then(|gather| Ok(gather.finish()?));
-        rows.map_or_else(|_| Vec::new(), |rows| rows.rows.iter().map(|row| self.row(row)).collect())
+    fn rows(&self, _: i64, table: &StreamTable) -> Result<Vec<SumRow>, SumsError> {
+        let rows = self.gather(table)?.finish()?;
+        Ok(rows.rows.iter().map(|row| self.row(row)).collect())
     }
 
     fn weight(&self, table: &StreamTable) -> usize {

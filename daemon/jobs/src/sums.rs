@@ -8,8 +8,8 @@ pub enum SumsError {
     /// The bytes are no sums of this query.
     #[error("these are no sums of this query: {0}")]
     Malformed(String),
-    /// There is no room. The job waits, and says so.
-    #[error("the sums have no room: {0}")]
+    /// A window has more than it may have. The job stops, and says so.
+    #[error("{0}")]
     Full(String),
 }
 
@@ -47,7 +47,10 @@ pub trait Sums {
     fn bytes(&self, table: &Self::Table) -> Vec<Vec<u8>>;
 
     /// The rows, in the order of their keys.
-    fn rows(&self, window: i64, table: &Self::Table) -> Vec<SumRow>;
+    ///
+    /// # Errors
+    /// When the table has more than a window may have.
+    fn rows(&self, window: i64, table: &Self::Table) -> Result<Vec<SumRow>, SumsError>;
 
     /// About how many bytes of memory the table takes.
     fn weight(&self, table: &Self::Table) -> usize;

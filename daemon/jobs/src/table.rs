@@ -3,9 +3,21 @@
 
 use crate::forms;
 use crate::ids::{Epoch, JobId, MemberId, Partition, Stage};
+use crate::placement::MAX_PARTITIONS;
 use memberd_membership::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The most jobs of a group, those that are cancelled included.
+pub const MAX_JOBS: usize = 32;
+/// The most members whose files a job counts.
+pub const MAX_SOURCES: usize = 4_096;
+/// The most patterns of files, and the most tags, that a job names.
+pub const MAX_PATTERNS: usize = 64;
+/// The most bytes of all texts of a job's spec.
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+/// The stages of a job with [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) partitions.
+const MAX_STAGES: usize = 65;
 
 /// What a member that has failed does to windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +26,19 @@ pub enum OnFailed {
     Exclude,
     /// Windows wait for it.
     Wait,
+}
+
+/// Where files begin to count that a job finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum From {
+    /// At their ends when the job begins; files that appear later count from their first byte.
+    #[default]
+    Now,
+    /// At their first bytes.
+    Beginning,
+    /// At their first line with this stamp or a later one, in milliseconds since 1970; at their
+    /// ends if they have none.
+    At(i64),
 }
 
 /// What a job is. It never changes: another question is another job, so no state is ever read by
@@ -39,6 +64,75 @@ pub struct JobSpec {
     pub on_failed: OnFailed,
     /// How many copies logs and sink have: 1 to 5. Five survive any four crashes.
     pub copies: u8,
+    /// Which files count: 1 to [`MAX_PATTERNS`] globs of absolute paths.
+    #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
+    pub files: Vec<String>,
+    /// Where they begin to count.
+    #[serde(default)]
+    pub from: From,
+    /// Members with all these tags take part with their files: at most [`MAX_PATTERNS`]. None: all
+    /// members.
+    #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
+    pub tags: Vec<(String, String)>,
+    /// The path of the sink in the replicated file system.
+    #[serde(default)]
+    pub sink: String,
+}
+
+/// Why a spec is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Its number of partitions.
+    #[error("a job has 1 to {MAX_PARTITIONS} partitions, not {0}")]
+    Partitions(u16),
+    /// The length of its windows.
+    #[error("a window is longer than 0 ms, not {0} ms")]
+    Every(i64),
+    /// A time is below zero.
+    #[error("lateness and retain are not below zero")]
+    Negative,
+    /// Its copies.
+    #[error("a job's files have 1 to 5 copies, not {0}")]
+    Copies(u8),
+    /// Its files.
+    #[error("a job names 1 to {MAX_PATTERNS} patterns of files, not {0}")]
+    Files(usize),
+    /// Its tags.
+    #[error("a job names at most {MAX_PATTERNS} tags, not {0}")]
+    Tags(usize),
+    /// A name is missing.
+    #[error("a job has a name and the path of a sink")]
+    Nameless,
+    /// All texts together.
+    #[error("the texts of a job have at most {MAX_TEXT_BYTES} bytes, not {0}")]
+    Texts(usize),
+}
+
+impl JobSpec {
+    /// Whether it is one. Its query and its patterns are not read.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let texts = [&self.name, &self.query, &self.sink].into_iter().chain(&self.files);
+        let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
+        let bytes: usize = texts.chain(tags).map(String::len).sum();
+        match self {
+            _ if !(1..=MAX_PARTITIONS).contains(&self.partitions) => {
+                Err(SpecError::Partitions(self.partitions))
+            }
+            _ if self.every_ms <= 0 => Err(SpecError::Every(self.every_ms)),
+            _ if self.lateness_ms < 0 || self.retain_ms < 0 => Err(SpecError::Negative),
+            _ if !(1..=5).contains(&self.copies) => Err(SpecError::Copies(self.copies)),
+            _ if !(1..=MAX_PATTERNS).contains(&self.files.len()) => {
+                Err(SpecError::Files(self.files.len()))
+            }
+            _ if self.tags.len() > MAX_PATTERNS => Err(SpecError::Tags(self.tags.len())),
+            _ if self.name.is_empty() || self.sink.is_empty() => Err(SpecError::Nameless),
+            _ if bytes > MAX_TEXT_BYTES => Err(SpecError::Texts(bytes)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How a member takes part with its files.
@@ -66,16 +160,42 @@ pub struct Assignment {
 pub struct Job {
     /// What it is.
     pub spec: JobSpec,
-    /// Whether it is to end.
+    /// Whether it is to end: nothing more is read, all windows close, and the sink ends.
     pub is_cancelled: bool,
+    /// Why it had to end: its windows stay as they are, and the sink ends.
+    #[serde(default)]
+    pub stopped: Option<String>,
+    /// Whether it has ended: the sink has all that it will ever have, and logs may be deleted.
+    #[serde(default)]
+    pub is_finished: bool,
     /// The members whose files count.
     #[serde(with = "forms::by_name")]
     pub sources: BTreeMap<Name, SourceState>,
     /// Who has what. All stages are there once somebody could have them.
+    #[serde(deserialize_with = "forms::map_at_most::<_, _, _, MAX_STAGES>")]
     pub stages: BTreeMap<Stage, Assignment>,
 }
 
 impl Job {
+    /// One that nobody has a part in yet.
+    #[must_use]
+    pub fn new(spec: JobSpec) -> Job {
+        Job {
+            spec,
+            is_cancelled: false,
+            stopped: None,
+            is_finished: false,
+            sources: BTreeMap::new(),
+            stages: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it ends or has ended: nothing more is read.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.is_cancelled || self.stopped.is_some() || self.is_finished
+    }
+
     /// All its stages.
     pub fn all_stages(&self) -> impl Iterator<Item = Stage> + use<> {
         let partitions = (0..self.spec.partitions).map(|part| Stage::Partition(Partition(part)));
@@ -90,6 +210,7 @@ pub struct Table {
     pub version: u64,
     /// The newest epoch that was given.
     pub newest: Epoch,
-    /// The jobs.
+    /// The jobs: at most [`MAX_JOBS`].
+    #[serde(deserialize_with = "forms::map_at_most::<_, _, _, MAX_JOBS>")]
     pub jobs: BTreeMap<JobId, Job>,
 }

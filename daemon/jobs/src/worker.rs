@@ -1,7 +1,9 @@
 //! One member's part in all jobs: the source of each, and the stages that the table gives it.
 //! Owns them, and hands every input to the part that it concerns.
 
-use crate::ids::{Epoch, FileKey, JobId, MemberId, Now, Partition, Stage};
+mod here;
+
+use crate::ids::{FileKey, JobId, MemberId, Now, Partition, Stage};
 use crate::message::Message;
 use crate::output::{Folded, Note, Output};
 use crate::owner::Owner;
@@ -11,7 +13,8 @@ use crate::source::{Acknowledged, Look, Source};
 use crate::state::State;
 use crate::store::{AskId, JobFile, StoreAnswer};
 use crate::sums::Sums;
-use crate::table::{Job, JobSpec, Table};
+use crate::table::{JobSpec, Table};
+use here::Here;
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -19,16 +22,6 @@ use std::sync::Arc;
 
 /// What makes the sums of a job.
 pub type MakeSums<S> = fn(&JobSpec) -> Option<S>;
-
-/// What a job has here.
-struct Here<S: Sums> {
-    sums: Arc<S>,
-    source: Source,
-    owners: BTreeMap<Partition, Owner<S>>,
-    sink: Option<Sink>,
-    /// The newest epoch that each stage had here and has no more.
-    ended: BTreeMap<Stage, Epoch>,
-}
 
 /// One member's part.
 ///
@@ -42,6 +35,8 @@ pub struct Worker<S: Sums> {
     table: Arc<Table>,
     leader: Option<(u32, Name)>,
     jobs: BTreeMap<JobId, Here<S>>,
+    /// When the leader is told again what it has to write.
+    report_at_ms: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -63,6 +58,7 @@ impl<S: Sums> Worker<S> {
             table: Arc::default(),
             leader: None,
             jobs: BTreeMap::new(),
+            report_at_ms: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -78,7 +74,9 @@ impl<S: Sums> Worker<S> {
         let of_job = |here: &Here<S>| {
             let owners = here.owners.values().map(Owner::due_ms).min().unwrap_or(u64::MAX);
             let sink = here.sink.as_ref().map_or(u64::MAX, Sink::due_ms);
-            owners.min(sink).min(here.source.due_ms())
+            let report = if here.has_report() { self.report_at_ms } else { u64::MAX };
+            let source = here.source.as_ref().map_or(u64::MAX, Source::due_ms);
+            owners.min(sink).min(source).min(report)
         };
         self.jobs.values().map(of_job).min().unwrap_or(u64::MAX)
     }
@@ -87,7 +85,9 @@ impl<S: Sums> Worker<S> {
     pub fn handle_timeout(&mut self, now: Now) {
         let out = &mut self.outputs;
         for here in self.jobs.values_mut() {
-            here.source.handle_timeout(now, out);
+            if let Some(source) = &mut here.source {
+                source.handle_timeout(now, out);
+            }
             for owner in here.owners.values_mut().filter(|owner| owner.due_ms() <= now.boot_ms) {
                 owner.handle_timeout(now, out);
             }
@@ -95,20 +95,20 @@ impl<S: Sums> Worker<S> {
                 sink.handle_timeout(now, out);
             }
         }
-        self.after();
+        self.after(now);
     }
 
     /// Takes a look at the files of a job.
     pub fn handle_look(&mut self, now: Now, job: JobId, look: &Look) {
-        if let Some(here) = self.jobs.get_mut(&job) {
-            here.source.handle_look(now, look, &mut self.outputs);
+        if let Some(source) = source(&mut self.jobs, job) {
+            source.handle_look(now, look, &mut self.outputs);
         }
     }
 
     /// Takes sums that were asked for: of each range, or None if it cannot be read.
     pub fn handle_folded(&mut self, now: Now, job: JobId, number: u64, folded: &[Option<Folded>]) {
-        if let Some(here) = self.jobs.get_mut(&job) {
-            here.source.handle_folded(now, number, folded, &mut self.outputs);
+        if let Some(source) = source(&mut self.jobs, job) {
+            source.handle_folded(now, number, folded, &mut self.outputs);
         }
     }
 
@@ -130,7 +130,7 @@ impl<S: Sums> Worker<S> {
             }
             JobFile::Table => {}
         }
-        self.after();
+        self.after(now);
     }
 
     /// Takes what a member said.
@@ -139,11 +139,11 @@ impl<S: Sums> Worker<S> {
         match message {
             Message::Table(table) => self.handle_table(now, table),
             Message::Beat { term, version } => self.handle_beat(from, term, version),
-            Message::Hello { job, partition, epoch } => {
+            Message::Hello { job, partition, epoch, after } => {
                 if let Some(owner) = owner(&mut self.jobs, job, partition)
                     && owner.epoch() == epoch
                 {
-                    owner.handle_hello(from, out);
+                    owner.handle_hello(from, after, out);
                 }
             }
             Message::Frame(frame) => {
@@ -152,8 +152,8 @@ impl<S: Sums> Worker<S> {
                 }
             }
             Message::Cursors(cursors) => {
-                if let Some(here) = self.jobs.get_mut(&cursors.job) {
-                    here.source.handle_cursors(now, &cursors, out);
+                if let Some(source) = source(&mut self.jobs, cursors.job) {
+                    source.handle_cursors(now, &cursors, out);
                 }
             }
             Message::Rows(rows) => {
@@ -167,14 +167,18 @@ impl<S: Sums> Worker<S> {
                     owner.handle_rows_taken(now, epoch, next, out);
                 }
             }
-            Message::AskTable | Message::Opened { .. } => {}
+            Message::AskTable
+            | Message::Opened { .. }
+            | Message::Stop { .. }
+            | Message::Finished { .. } => {}
         }
-        self.after();
+        self.after(now);
     }
 
     fn handle_beat(&mut self, from: &Name, term: u32, version: u64) {
         if self.leader.as_ref().is_none_or(|(known, _)| *known < term) {
             self.leader = Some((term, from.clone()));
+            self.report_at_ms = 0;
             for (id, here) in &self.jobs {
                 for (stage, epoch) in here.open() {
                     let opened = Message::Opened { job: *id, stage, epoch };
@@ -192,20 +196,13 @@ impl<S: Sums> Worker<S> {
         if table.version <= self.table.version {
             return;
         }
-        self.jobs.retain(|id, _| table.jobs.get(id).is_some_and(|job| !job.is_cancelled));
-        for (id, job) in table.jobs.iter().filter(|(_, job)| !job.is_cancelled) {
+        self.jobs.retain(|id, _| table.jobs.get(id).is_some_and(|job| !job.is_finished));
+        for (id, job) in table.jobs.iter().filter(|(_, job)| !job.is_finished) {
             let job = Arc::new(job.clone());
             if !self.jobs.contains_key(id) {
                 let Some(sums) = (self.make)(&job.spec) else { continue };
-                let settings = Arc::clone(&self.settings);
-                let source = Source::new(settings, *id, Arc::clone(&job));
-                let here = Here {
-                    sums: Arc::new(sums),
-                    source,
-                    owners: BTreeMap::new(),
-                    sink: None,
-                    ended: BTreeMap::new(),
-                };
+                let source = || Source::new(Arc::clone(&self.settings), *id, Arc::clone(&job));
+                let here = Here::new(sums, (!job.is_ending()).then(source));
                 self.jobs.insert(*id, here);
             }
             if let Some(here) = self.jobs.get_mut(id) {
@@ -216,8 +213,14 @@ impl<S: Sums> Worker<S> {
         self.handle_timeout(now);
     }
 
-    /// Drops the stages that have ended, and tells the leader of those that are open now.
-    fn after(&mut self) {
+    /// Drops the stages that have ended, and tells the leader of those that are open now, and of
+    /// those that cannot go on.
+    fn after(&mut self, now: Now) {
+        for output in &self.outputs {
+            if let Output::Note(note) = output {
+                self.jobs.iter_mut().for_each(|(id, here)| here.note(*id, note));
+            }
+        }
         for here in self.jobs.values_mut() {
             let ended = &mut here.ended;
             here.owners.retain(|partition, owner| {
@@ -230,6 +233,7 @@ impl<S: Sums> Worker<S> {
                 ended.insert(Stage::Sink, sink.epoch());
             }
         }
+        self.report(now);
         let Some((_, leader)) = &self.leader else { return };
         let mut opened = Vec::new();
         for output in &self.outputs {
@@ -241,6 +245,23 @@ impl<S: Sums> Worker<S> {
             }
         }
         self.outputs.extend(opened);
+    }
+
+    /// Tells the leader again and again what it has to write into the table.
+    fn report(&mut self, now: Now) {
+        let Some((_, leader)) = self.leader.as_ref().filter(|_| self.report_at_ms <= now.boot_ms)
+        else {
+            return;
+        };
+        let mut is_there = false;
+        for (id, here) in self.jobs.iter().filter(|(_, here)| here.has_report()) {
+            let messages = here.reports(*id).into_iter();
+            self.outputs.extend(messages.map(|message| Output::Send(leader.clone(), message)));
+            is_there = true;
+        }
+        if is_there {
+            self.report_at_ms = now.boot_ms + self.settings.retry_ms;
+        }
     }
 
     /// The newest table that it has seen.
@@ -267,15 +288,21 @@ impl<S: Sums> Worker<S> {
     /// What the source of a job knows to be durable.
     #[must_use]
     pub fn acknowledged(&self, job: JobId) -> Acknowledged {
-        self.jobs.get(&job).map_or_else(Vec::new, |here| here.source.acknowledged())
+        let here = self.jobs.get(&job).and_then(|here| here.source.as_ref());
+        here.map_or_else(Vec::new, Source::acknowledged)
     }
 
     /// Below this, bytes of a file are durable in all partitions. A host that keeps a deleted file
     /// open may let go of them.
     #[must_use]
     pub fn released(&self, job: JobId, file: FileKey) -> u64 {
-        self.jobs.get(&job).map_or(0, |here| here.source.released(file))
+        let Some(here) = self.jobs.get(&job) else { return 0 };
+        here.source.as_ref().map_or(u64::MAX, |source| source.released(file))
     }
+}
+
+fn source<S: Sums>(jobs: &mut BTreeMap<JobId, Here<S>>, job: JobId) -> Option<&mut Source> {
+    jobs.get_mut(&job)?.source.as_mut()
 }
 
 fn owner<S: Sums>(
@@ -284,60 +311,4 @@ fn owner<S: Sums>(
     partition: Partition,
 ) -> Option<&mut Owner<S>> {
     jobs.get_mut(&job)?.owners.get_mut(&partition)
-}
-
-impl<S: Sums> Here<S> {
-    fn epoch(&self, stage: Stage) -> Option<Epoch> {
-        match stage {
-            Stage::Partition(partition) => self.owners.get(&partition).map(Owner::epoch),
-            Stage::Sink => self.sink.as_ref().map(Sink::epoch),
-        }
-    }
-
-    /// The stages that are open, and their epochs.
-    fn open(&self) -> Vec<(Stage, Epoch)> {
-        let open = self.owners.iter().filter(|(_, owner)| owner.is_open());
-        let mut open: Vec<(Stage, Epoch)> =
-            open.map(|(partition, owner)| (Stage::Partition(*partition), owner.epoch())).collect();
-        let sink = self.sink.as_ref().filter(|sink| sink.is_open());
-        open.extend(sink.map(|sink| (Stage::Sink, sink.epoch())));
-        open
-    }
-
-    /// Owns what the table gives to this very stay of the member, and nothing else.
-    fn obey(
-        &mut self,
-        now: Now,
-        (settings, own, id): (&Arc<Settings>, &MemberId, JobId),
-        job: &Arc<Job>,
-        out: &mut VecDeque<Output>,
-    ) {
-        self.source.handle_job(Arc::clone(job));
-        for (stage, assignment) in &job.stages {
-            let is_own = assignment.owner == *own;
-            let known = self.epoch(*stage);
-            let ended = self.ended.get(stage).is_some_and(|ended| *ended >= assignment.epoch);
-            match stage {
-                Stage::Partition(partition) if !is_own => {
-                    self.owners.remove(partition);
-                }
-                Stage::Sink if !is_own => self.sink = None,
-                _ if known == Some(assignment.epoch) || ended => {}
-                Stage::Partition(partition) => {
-                    let sums = Arc::clone(&self.sums);
-                    let place = (id, *partition);
-                    let settings = Arc::clone(settings);
-                    let job = Arc::clone(job);
-                    let owner = Owner::new(settings, sums, place, assignment.epoch, job);
-                    self.owners.insert(*partition, owner);
-                }
-                Stage::Sink => {
-                    self.sink = Some(Sink::new(Arc::clone(settings), id, assignment.epoch));
-                }
-            }
-        }
-        for owner in self.owners.values_mut() {
-            owner.handle_job(now, Arc::clone(job), out);
-        }
-    }
 }

@@ -78,8 +78,8 @@ fn divided_sums_are_those_of_all_lines() {
         for piece in sums.bytes(table).iter().rev() {
             sums.add(&mut again, piece).unwrap();
         }
-        let rows = sums.rows(*window, &again);
-        assert_eq!(rows, sums.rows(*window, table), "what was written is read");
+        let rows = sums.rows(*window, &again).unwrap();
+        assert_eq!(rows, sums.rows(*window, table).unwrap(), "what was written is read");
         found.extend(rows.into_iter().map(|row| (*window, row)));
     }
     let text = |values: &[memberd_streams::Value]| {
@@ -110,4 +110,21 @@ fn sums_of_others_and_of_other_windows_are_refused() {
     assert!(matches!(check("vm2", 0, &partial), Err(SumsError::Malformed(_))));
     assert!(matches!(check("vm1", 10_000, &partial), Err(SumsError::Malformed(_))));
     assert!(matches!(check("vm1", 0, &partial[1..]), Err(SumsError::Malformed(_))));
+}
+
+/// More groups than a window may have are an error, whenever they are looked at.
+#[test]
+fn a_window_beyond_its_limits_has_no_rows() {
+    let plan = Arc::new(Plan::new(&Query::parse(QUERY).unwrap()).unwrap());
+    let limits = Limits { groups: 2, ..LIMITS };
+    let sums = StreamSums::new(Arc::clone(&plan), limits);
+    let mut table = sums.empty();
+    for partial in fold(&plan, "vm1", &lines(100)) {
+        for division in plan.divide(&partial, &mut |_| 0).unwrap().1 {
+            let pieces = division.partials.iter().filter(|_| division.window == Some(0));
+            pieces.for_each(|piece| sums.add(&mut table, piece).unwrap());
+        }
+    }
+    let error = sums.rows(0, &table).unwrap_err().to_string();
+    assert_eq!(error, "a window has more than 2 groups in a partition; group by less");
 }

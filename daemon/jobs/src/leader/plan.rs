@@ -5,27 +5,66 @@
 
 use super::Leader;
 use crate::ids::{JobId, MemberId, Now, Stage};
+use crate::output::{Note, Output};
 use crate::placement::rank;
-use crate::table::{Assignment, Job, SourceState, Table};
+use crate::record::encode;
+use crate::table::{Assignment, Job, MAX_SOURCES, SourceState, Table};
+use crate::wire::MESSAGE_CAP;
 use memberd_membership::Name;
+use std::collections::VecDeque;
+
+/// The most bytes of a table that members are added to: a message has some more around it, and
+/// stages that move make it longer by little.
+const TABLE_BYTES: usize = MESSAGE_CAP / 16 * 15;
 
 impl Leader {
-    pub(super) fn place(&mut self, now: Now, table: &mut Table) {
+    pub(super) fn place(&mut self, now: Now, table: &mut Table, out: &mut VecDeque<Output>) {
+        self.add_sources(table, out);
         let ids: Vec<JobId> = table.jobs.keys().copied().collect();
         for id in ids {
             let Some(mut job) = table.jobs.remove(&id) else { continue };
-            self.count_sources(&mut job);
-            self.replace_owners(id, &mut job, table);
-            self.balance(now, id, &mut job, table);
+            if !job.is_finished {
+                self.count_sources(&mut job);
+                self.replace_owners(id, &mut job, table);
+            }
+            if !job.is_ending() {
+                self.balance(now, id, &mut job, table);
+            }
             table.jobs.insert(id, job);
         }
     }
 
-    /// Every member that was ever seen has sources. Whether it is up says whether windows wait.
-    fn count_sources(&self, job: &mut Job) {
-        for name in self.members.keys() {
-            job.sources.entry(name.clone()).or_insert(SourceState::Failed);
+    /// Every member that was ever seen has sources, as long as the table has room for them.
+    fn add_sources(&mut self, table: &mut Table, out: &mut VecDeque<Output>) {
+        let is_known = |job: &Job| {
+            job.is_ending() || self.members.keys().all(|name| job.sources.contains_key(name))
+        };
+        if table.jobs.values().all(is_known) {
+            return;
         }
+        let mut bytes = encode(table).len();
+        let mut left_out = None;
+        for (id, job) in table.jobs.iter_mut().filter(|(_, job)| !job.is_ending()) {
+            for name in self.members.keys() {
+                if job.sources.contains_key(name) {
+                    continue;
+                }
+                bytes += name.as_str().len() + 16;
+                if bytes > TABLE_BYTES || job.sources.len() >= MAX_SOURCES {
+                    left_out.get_or_insert((*id, name.clone()));
+                } else {
+                    job.sources.insert(name.clone(), SourceState::Failed);
+                }
+            }
+        }
+        if let Some((id, name)) = left_out.filter(|_| !self.is_full) {
+            self.is_full = true;
+            out.push_back(Output::Note(Note::LeftOut(id, name)));
+        }
+    }
+
+    /// Whether a member is up says whether windows wait.
+    fn count_sources(&self, job: &mut Job) {
         for (name, source) in &mut job.sources {
             let is_alive = self.members.get(name).is_some_and(|state| state.is_alive);
             match source {

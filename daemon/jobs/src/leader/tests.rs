@@ -1,8 +1,9 @@
 //! Tests of the leader: what moves, when, and what is told only after it is durable.
 
 use super::*;
-use crate::store::At;
-use crate::table::OnFailed;
+use crate::ids::Partition;
+use crate::store::{At, StoreOperation};
+use crate::table::{Assignment, From, Job, JobSpec, MAX_JOBS, OnFailed, SourceState, SpecError};
 use memberd_membership::Incarnation;
 
 fn name(i: usize) -> Name {
@@ -29,6 +30,10 @@ fn spec() -> JobSpec {
         commit_ms: 1_000,
         on_failed: OnFailed::Exclude,
         copies: 5,
+        files: vec!["/var/log/shop/*.log".to_owned()],
+        from: From::Now,
+        tags: Vec::new(),
+        sink: "/streams/shop.tsv".to_owned(),
     }
 }
 
@@ -48,7 +53,7 @@ impl Pair {
         let mut pair = Pair { leader, at: At::default(), bytes: Vec::new(), now, told: Vec::new() };
         pair.give(|leader, now, out| leader.handle_members(now, &members(&[0, 1, 2, 3], &[]), out));
         pair.give(|leader, now, out| {
-            leader.command(now, Command::Start(spec()), out);
+            leader.command(now, Command::Start(spec()), out).unwrap();
         });
         pair
     }
@@ -112,8 +117,7 @@ fn a_job_is_told_once_all_of_it_is_durable() {
         _ => None,
     });
     assert_eq!(told.max(), Some(read_table(&pair.bytes).unwrap().version));
-    let epochs: std::collections::BTreeSet<Epoch> =
-        job.stages.values().map(|assignment| assignment.epoch).collect();
+    let epochs: BTreeSet<Epoch> = job.stages.values().map(|assignment| assignment.epoch).collect();
     assert_eq!(epochs.len(), 17, "each epoch is given once");
 }
 
@@ -172,16 +176,168 @@ fn a_name_begins_once_and_a_forgotten_member_stays_so() {
     let mut pair = Pair::new();
     let (id, _) = pair.job();
     pair.give(|leader, now, out| {
-        leader.command(now, Command::Start(spec()), out);
+        let again = leader.command(now, Command::Start(spec()), out);
+        assert_eq!(again, Err(CommandError::NameTaken));
     });
     assert_eq!(read_table(&pair.bytes).unwrap().jobs.len(), 1);
     pair.give(|leader, now, out| {
-        leader.command(now, Command::Forget(id, name(1)), out);
+        leader.command(now, Command::Forget(id, name(1)), out).unwrap();
     });
     pair.give(|leader, now, out| leader.handle_members(now, &members(&[0, 1], &[]), out));
     assert_eq!(pair.job().1.sources.get(&name(1)), Some(&SourceState::Forgotten));
     pair.give(|leader, now, out| {
-        leader.command(now, Command::Cancel(id), out);
+        leader.command(now, Command::Cancel(id), out).unwrap();
     });
     assert!(pair.job().1.is_cancelled);
+}
+
+/// What is not taken is said at once, and changes nothing.
+#[test]
+fn a_command_that_cannot_be_done_is_refused() {
+    let mut pair = Pair::new();
+    let (id, _) = pair.job();
+    let before = pair.bytes.clone();
+    pair.give(|leader, now, out| {
+        let mut refused = |command, error| {
+            assert_eq!(leader.command(now, command, out), Err(error));
+        };
+        refused(Command::Start(spec()), CommandError::NameTaken);
+        refused(Command::Cancel(JobId(1)), CommandError::NoSuchJob);
+        refused(Command::Forget(id, name(9)), CommandError::NoSuchMember);
+        refused(Command::Remove(id), CommandError::NotFinished);
+        let none = JobSpec { name: "none".to_owned(), files: Vec::new(), ..spec() };
+        refused(Command::Start(none), SpecError::Files(0).into());
+        let wide = JobSpec { name: "wide".to_owned(), partitions: 65, ..spec() };
+        refused(Command::Start(wide), SpecError::Partitions(65).into());
+    });
+    assert_eq!(pair.bytes, before);
+    let mut new = Leader::new(Arc::new(Settings::default()), 4, pair.now);
+    let early = new.command(pair.now, Command::Cancel(id), &mut VecDeque::new());
+    assert_eq!(early, Err(CommandError::NotReady));
+}
+
+#[test]
+fn jobs_beyond_the_bounds_of_the_table_are_refused() {
+    let mut pair = Pair::new();
+    let start = |pair: &mut Pair, i: usize, query: String| {
+        let spec = JobSpec { name: format!("job{i}"), query, ..spec() };
+        let mut answer = Ok(());
+        pair.give(|leader, now, out| answer = leader.command(now, Command::Start(spec), out));
+        answer
+    };
+    for i in 1..MAX_JOBS {
+        start(&mut pair, i, String::new()).unwrap();
+    }
+    let more = start(&mut pair, MAX_JOBS, String::new());
+    assert_eq!(more, Err(CommandError::TooManyJobs));
+
+    let mut pair = Pair::new();
+    let large = || "x".repeat(60 << 10);
+    let refused = (1..MAX_JOBS).find_map(|i| start(&mut pair, i, large()).err());
+    assert_eq!(refused, Some(CommandError::TableFull));
+    let table = Message::Table(Arc::new(read_table(&pair.bytes).unwrap()));
+    assert!(crate::wire::encode(&table).unwrap().len() > 600 << 10);
+}
+
+/// Members that join when the table is full are left out, and that is noted once.
+#[test]
+fn members_without_room_in_the_table_are_left_out() {
+    let mut pair = Pair::new();
+    for i in 1..16 {
+        let spec = JobSpec { name: format!("job{i}"), ..spec() };
+        pair.give(|leader, now, out| leader.command(now, Command::Start(spec), out).unwrap());
+    }
+    let all: Vec<usize> = (0..4_000).collect();
+    let mut noted = 0;
+    for _ in 0..2 {
+        let mut out = VecDeque::new();
+        pair.leader.handle_members(pair.now, &members(&all, &[]), &mut out);
+        let is_noted = |output: &Output| matches!(output, Output::Note(Note::LeftOut(..)));
+        noted += out.iter().filter(|output| is_noted(output)).count();
+        pair.give(|_, _, given| *given = out);
+    }
+    assert_eq!(noted, 1);
+    let table = Message::Table(Arc::new(read_table(&pair.bytes).unwrap()));
+    assert!(crate::wire::encode(&table).unwrap().len() > 700 << 10);
+}
+
+/// A write of the table that nobody knows of is done again, with the command in it.
+#[test]
+fn a_command_outlives_a_doubtful_write() {
+    let mut pair = Pair::new();
+    let (id, _) = pair.job();
+    let mut out = VecDeque::new();
+    pair.leader.command(pair.now, Command::Cancel(id), &mut out).unwrap();
+    let Some(Output::Store(ask)) = out.pop_front() else { panic!("nothing is written") };
+    let about = (ask.id, ask.file);
+    pair.leader.handle_store(pair.now, about, StoreAnswer::Unknown, &mut out);
+    pair.now.boot_ms += 5_000;
+    pair.give(Leader::handle_timeout);
+    assert!(pair.job().1.is_cancelled);
+}
+
+impl Pair {
+    /// The owner of a stage says something of it, and the leader has the time to write it down.
+    fn say(&mut self, stage: Stage, message: impl FnOnce(JobId, Epoch) -> Message) {
+        let (id, job) = self.job();
+        let Assignment { owner, epoch } = job.stages[&stage].clone();
+        let message = message(id, epoch);
+        self.give(|leader, _, out| leader.handle_message(&owner.name, &message, out));
+        self.now.boot_ms += 1_000;
+        self.give(Leader::handle_timeout);
+    }
+}
+
+#[test]
+fn a_job_that_has_ended_can_be_taken_out() {
+    let mut pair = Pair::new();
+    pair.say(Stage::Sink, |job, epoch| Message::Finished { job, epoch });
+    assert!(!pair.job().1.is_finished, "nobody has cancelled it");
+    let (id, _) = pair.job();
+    pair.give(|leader, now, out| leader.command(now, Command::Cancel(id), out).unwrap());
+    pair.say(Stage::Sink, |job, _| Message::Finished { job, epoch: Epoch::default() });
+    assert!(!pair.job().1.is_finished, "another epoch");
+    pair.say(Stage::Sink, |job, epoch| Message::Finished { job, epoch });
+    let (_, job) = pair.job();
+    assert!(job.is_finished && job.stages.is_empty() && job.sources.is_empty());
+    pair.give(|leader, now, out| leader.command(now, Command::Remove(id), out).unwrap());
+    assert!(read_table(&pair.bytes).unwrap().jobs.is_empty());
+    pair.give(|leader, now, out| leader.command(now, Command::Start(spec()), out).unwrap());
+    assert!(pair.job().0 > id);
+}
+
+/// A stage that cannot go on stops the job. Without the sink's log it has ended with that.
+#[test]
+fn a_stage_that_cannot_go_on_stops_its_job() {
+    for (stage, ends) in [(Stage::Partition(Partition(3)), false), (Stage::Sink, true)] {
+        let mut pair = Pair::new();
+        let reason = "too many groups".to_owned();
+        pair.say(stage, |job, epoch| Message::Stop { job, stage, epoch, reason });
+        let (_, job) = pair.job();
+        assert_eq!(job.stopped.as_deref(), Some("too many groups"));
+        assert_eq!(job.is_finished, ends);
+    }
+}
+
+/// A sink with bytes is that of another job: nothing is started, and that is noted.
+#[test]
+fn a_job_does_not_start_in_a_file_that_has_bytes() {
+    let mut pair = Pair::new();
+    let (mut out, other) = (VecDeque::new(), JobSpec { name: "other".to_owned(), ..spec() });
+    pair.leader.command(pair.now, Command::Start(other.clone()), &mut out).unwrap();
+    let is_sink = |output: &Output| match output {
+        Output::Store(ask) if matches!(ask.file, JobFile::Sink(_)) => Some(ask.clone()),
+        _ => None,
+    };
+    let ask = out.iter().find_map(is_sink).unwrap();
+    let changed = StoreAnswer::Changed(At { version: 1, length: 9 });
+    let about = (ask.id, ask.file);
+    out.clear();
+    pair.leader.handle_store(pair.now, about, changed, &mut out);
+    assert!(matches!(out[0], Output::Note(Note::NotStarted(_, JobFile::Sink(_)))));
+    pair.now.boot_ms += 10_000;
+    pair.give(Leader::handle_timeout);
+    assert_eq!(read_table(&pair.bytes).unwrap().jobs.len(), 1);
+    pair.give(|leader, now, out| leader.command(now, Command::Start(other), out).unwrap());
+    assert_eq!(read_table(&pair.bytes).unwrap().jobs.len(), 2);
 }

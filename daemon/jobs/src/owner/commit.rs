@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::record::{Entry, Record, Row, encode};
 use crate::settings::Mutant;
 use crate::store::Condition;
-use crate::sums::{SumRow, Sums};
+use crate::sums::{SumRow, Sums, SumsError};
 use crate::watermark;
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,15 +20,22 @@ impl<S: Sums> Owner<S> {
         if !self.log.is_ready() || self.writing.is_some() {
             return;
         }
+        if self.state.is_last {
+            return;
+        }
         self.close_forgotten();
-        let watermark = self.watermark();
+        // The last record closes all windows.
+        let is_last = self.job.is_cancelled;
+        let watermark = if is_last { i64::MAX } else { self.watermark() };
         let closes = self.closes(watermark);
-        if !self.pending.has_news && !closes {
+        if !self.pending.has_news && !closes && !is_last {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
-        let mut record = self.record(&pending, watermark);
-        self.close(&pending, &mut record);
+        let mut record = Record { is_last, ..self.record(&pending, watermark) };
+        if let Err(error) = self.close(&pending, &mut record) {
+            return self.stop(&error, out);
+        }
         self.state.take(self.times(), &record);
         if self.settings.is(Mutant::TwoWrites) {
             self.divide(&mut record);
@@ -80,25 +87,24 @@ impl<S: Sums> Owner<S> {
             watermark,
             closed: Vec::new(),
             rows: pending.gaps.iter().cloned().map(Row::Gap).collect(),
+            is_last: false,
         }
     }
 
     /// Adds the sums to the state, and rows to the record: of windows that close now, and of
     /// closed ones that late lines have changed.
-    fn close(&mut self, pending: &Pending<S::Table>, record: &mut Record) {
+    fn close(&mut self, pending: &Pending<S::Table>, record: &mut Record) -> Result<(), SumsError> {
         let (times, old) = (self.times(), self.state.watermark);
         let mut before: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
         for at in pending.windows.keys().filter(|at| times.is_closed(**at, old)) {
-            before.insert(*at, self.rows(*at));
+            before.insert(*at, self.rows(*at)?);
         }
-        if let Err(error) = self.state.add(&*self.sums, &record.sums) {
-            debug_assert!(false, "own sums are added: {error}");
-        }
+        self.state.add(&*self.sums, &record.sums)?;
         let silent = self.settings.is(Mutant::SilentLate);
         for (at, rows) in before.into_iter().filter(|_| !silent) {
             let known = self.state.windows.get(&at).and_then(|window| window.revision);
             let revision = known.unwrap_or(0) + 1;
-            let mut now = self.rows(at);
+            let mut now = self.rows(at)?;
             now.retain(|row| !rows.contains(row));
             record.closed.push((at, revision));
             record.rows.extend(now.into_iter().map(|row| sum_row(at, row, revision)));
@@ -114,14 +120,18 @@ impl<S: Sums> Owner<S> {
             .collect();
         for at in closing {
             record.closed.push((at, 0));
-            let rows = self.rows(at);
+            let rows = self.rows(at)?;
             record.rows.extend(rows.into_iter().map(|row| sum_row(at, row, 0)));
         }
+        Ok(())
     }
 
-    fn rows(&self, at: i64) -> Vec<SumRow> {
-        let window = self.state.windows.get(&at);
-        window.map_or_else(Vec::new, |window| self.sums.rows(at, &window.table))
+    fn rows(&self, at: i64) -> Result<Vec<SumRow>, SumsError> {
+        let Some(window) = self.state.windows.get(&at) else { return Ok(Vec::new()) };
+        match self.sums.rows(at, &window.table) {
+            Err(_) if self.settings.is(Mutant::SilentLimit) => Ok(Vec::new()),
+            rows => rows,
+        }
     }
 
     /// Hands a record to the log: behind the others, or as an image in their place.
@@ -133,7 +143,8 @@ impl<S: Sums> Owner<S> {
         let length = self.log_bytes + bytes.len() as u64;
         let bound = self.settings.log_bytes.max(self.settings.log_factor * self.image_bytes);
         let whole = self.second.is_empty() && !self.settings.is(Mutant::TwoWrites);
-        if length > bound && whole {
+        let is_long = length > bound || bytes.len() > self.settings.append_bytes;
+        if is_long && whole {
             let image = encode(&Entry::Image(self.state.image(&*self.sums)));
             self.image_bytes = image.len() as u64;
             self.log_bytes = self.image_bytes;

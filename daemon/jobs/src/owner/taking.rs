@@ -2,15 +2,16 @@
 
 use super::Owner;
 use crate::cursor::{Cursor, Verdict, judge};
-use crate::ids::{FileId, Now};
-use crate::message::{Cursors, CursorsKind, Delta, Frame, Message, ToldCursor};
+use crate::ids::{FileId, FileKey, Now};
+use crate::message::{Cursors, CursorsKind, Delta, Frame, MAX_TOLD, Message, ToldCursor};
 use crate::output::{Note, Output};
 use crate::record::{Gap, GapReason};
 use crate::settings::Mutant;
-use crate::sums::Sums;
+use crate::sums::{Sums, SumsError};
 use crate::table::SourceState;
 use memberd_membership::Name;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 
 impl<S: Sums> Owner<S> {
     pub(crate) fn handle_frame(
@@ -22,7 +23,8 @@ impl<S: Sums> Owner<S> {
     ) {
         let is_source =
             matches!(self.job.sources.get(from), Some(SourceState::Live | SourceState::Failed));
-        if frame.epoch != self.epoch || !self.log.is_open() || !is_source {
+        let has_ended = self.job.is_cancelled || self.state.is_last;
+        if frame.epoch != self.epoch || !self.log.is_open() || !is_source || has_ended {
             return;
         }
         let parts = frame.deltas.iter().flat_map(|delta| &delta.parts);
@@ -32,8 +34,22 @@ impl<S: Sums> Owner<S> {
             out.push_back(Output::Note(note));
             return;
         }
+        match self.take_all(from, frame.deltas) {
+            Ok(files) => {
+                if let Some(presence) = frame.presence {
+                    self.pending.presence(from, presence);
+                }
+                self.answer(now, from, files, out);
+            }
+            Err(error) => self.stop(&error, out),
+        }
+    }
+
+    /// Takes what begins at a cursor. The files whose deltas were duplicates, those that go back,
+    /// and those without room.
+    fn take_all(&mut self, from: &Name, deltas: Vec<Delta>) -> Result<[Vec<FileId>; 3], SumsError> {
         let (mut again, mut rewind, mut full) = (Vec::new(), Vec::new(), Vec::new());
-        for delta in frame.deltas {
+        for delta in deltas {
             let file = FileId { member: from.clone(), key: delta.file };
             let cursor = self.cursor(&file);
             let at = cursor.map_or(delta.start, |cursor| cursor.at);
@@ -41,16 +57,13 @@ impl<S: Sums> Owner<S> {
             match judge(at, delta.from, delta.to) {
                 _ if cursor.is_some_and(|cursor| cursor.is_finished) => again.push(file),
                 Verdict::Apply if !self.has_room(&delta) => full.push(file),
-                Verdict::Apply => self.apply(file, cursor, &delta),
-                _ if ignores => self.apply(file, cursor, &delta),
+                Verdict::Apply => self.apply(file, cursor, &delta)?,
+                _ if ignores => self.apply(file, cursor, &delta)?,
                 Verdict::Duplicate => again.push(file),
                 Verdict::Cut | Verdict::Beyond => rewind.push(file),
             }
         }
-        if let Some(presence) = frame.presence {
-            self.pending.presence(from, presence);
-        }
-        self.answer(now, from, [again, rewind, full], out);
+        Ok([again, rewind, full])
     }
 
     fn answer(
@@ -75,9 +88,7 @@ impl<S: Sums> Owner<S> {
             kinds.push((CursorsKind::Acknowledged, moved.cloned().collect()));
         }
         for (kind, files) in kinds {
-            if !files.is_empty() {
-                self.tell(from.clone(), kind, &files, out);
-            }
+            self.tell(from, kind, &files, out);
         }
     }
 
@@ -87,14 +98,20 @@ impl<S: Sums> Owner<S> {
         bytes == 0 || self.weight() + 4 * bytes <= self.settings.sums_bytes
     }
 
-    /// Counts a delta. Lines of windows that were given up are only counted as late.
-    fn apply(&mut self, file: FileId, cursor: Option<Cursor>, delta: &Delta) {
+    /// Counts a delta. Lines of windows that were given up are only counted as late. After an error
+    /// what is pending is void.
+    fn apply(
+        &mut self,
+        file: FileId,
+        cursor: Option<Cursor>,
+        delta: &Delta,
+    ) -> Result<(), SumsError> {
         let times = self.times();
         for part in &delta.parts {
             if times.is_given_up(part.window, self.state.watermark) {
                 self.pending.late += part.lines;
-            } else if let Err(error) = self.pending.add(&*self.sums, part) {
-                debug_assert!(false, "checked sums are added: {error}");
+            } else {
+                self.pending.add(&*self.sums, part)?;
             }
         }
         self.pending.uncounted += delta.uncounted;
@@ -118,6 +135,7 @@ impl<S: Sums> Owner<S> {
         let is_news = cursor.is_none() || moved.at != before.at || moved.is_finished;
         self.pending.has_news |= is_news || delta.gap.is_some();
         self.pending.cursors.insert(file, moved);
+        Ok(())
     }
 
     /// The files of members whose disk will not come back have ended.
@@ -140,29 +158,49 @@ impl<S: Sums> Owner<S> {
         }
     }
 
-    pub(crate) fn handle_hello(&mut self, from: &Name, out: &mut VecDeque<Output>) {
+    pub(crate) fn handle_hello(
+        &mut self,
+        from: &Name,
+        after: Option<FileKey>,
+        out: &mut VecDeque<Output>,
+    ) {
         if self.log.is_open() {
-            self.tell_all(from.clone(), out);
+            self.tell_all(from.clone(), after, out);
         } else {
-            self.greeters.insert(from.clone());
+            self.greeters.insert(from.clone(), after);
         }
     }
 
-    pub(super) fn tell_all(&self, name: Name, out: &mut VecDeque<Output>) {
-        let of_member = |file: &&FileId| file.member == name;
+    /// Answers a hello: the files behind the one that it names, as many as a message has.
+    pub(super) fn tell_all(&self, name: Name, after: Option<FileKey>, out: &mut VecDeque<Output>) {
+        let file = |key: u128| FileId { member: name.clone(), key: FileKey(key) };
+        let first = after.map_or(Bound::Included(file(0)), |after| Bound::Excluded(file(after.0)));
+        let range = (first, Bound::Included(file(u128::MAX)));
+        let known = self.state.cursors.range(range.clone());
         let known: BTreeSet<&FileId> =
-            self.state.cursors.keys().chain(self.pending.cursors.keys()).collect();
-        let files: Vec<FileId> = known.into_iter().filter(of_member).cloned().collect();
-        self.tell(name, CursorsKind::All, &files, out);
+            known.chain(self.pending.cursors.range(range)).map(|(file, _)| file).collect();
+        let most = self.settings.told.clamp(1, MAX_TOLD);
+        let has_more = known.len() > most;
+        let files: Vec<FileId> = known.into_iter().take(most).cloned().collect();
+        let cursors = self.cursors(CursorsKind::All, &files);
+        let cursors = Cursors { after, has_more, ..cursors };
+        out.push_back(Output::Send(name, Message::Cursors(cursors)));
     }
 
     pub(super) fn tell(
         &self,
-        to: Name,
+        to: &Name,
         kind: CursorsKind,
         files: &[FileId],
         out: &mut VecDeque<Output>,
     ) {
+        for files in files.chunks(self.settings.told.clamp(1, MAX_TOLD)) {
+            let cursors = self.cursors(kind, files);
+            out.push_back(Output::Send(to.clone(), Message::Cursors(cursors)));
+        }
+    }
+
+    fn cursors(&self, kind: CursorsKind, files: &[FileId]) -> Cursors {
         let told = |file: &FileId| {
             let mut durable = self.durable.get(file).copied();
             let next = self.cursor(file);
@@ -178,14 +216,15 @@ impl<S: Sums> Owner<S> {
                 is_finished: durable.is_some_and(|cursor| cursor.is_finished),
             }
         };
-        let cursors = Cursors {
+        Cursors {
             job: self.job_id,
             partition: self.partition,
             epoch: self.epoch,
             kind,
+            after: None,
+            has_more: false,
             files: files.iter().map(told).collect(),
-        };
-        out.push_back(Output::Send(to, Message::Cursors(cursors)));
+        }
     }
 
     /// Where the next delta of a file must begin. None: the file is not known.

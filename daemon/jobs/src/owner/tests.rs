@@ -6,7 +6,7 @@ use crate::message::{Cursors, Delta, Frame, Part};
 use crate::record::{Entry, GapReason, entries};
 use crate::store::{At, StoreOperation};
 use crate::sums::{SumRow, SumsError};
-use crate::table::{Assignment, JobSpec, OnFailed, SourceState};
+use crate::table::{Assignment, From, JobSpec, OnFailed, SourceState};
 use memberd_membership::Incarnation;
 
 /// Sums that are the bytes that came.
@@ -28,15 +28,18 @@ impl Sums for Bytes {
 
     fn add(&self, table: &mut Vec<u8>, sums: &[u8]) -> Result<(), SumsError> {
         table.extend_from_slice(sums);
-        Ok(())
+        match sums {
+            b"!" => Err(SumsError::Full("a window has an exclamation".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     fn bytes(&self, table: &Vec<u8>) -> Vec<Vec<u8>> {
         vec![table.clone()]
     }
 
-    fn rows(&self, _: i64, table: &Vec<u8>) -> Vec<SumRow> {
-        vec![SumRow { key: b"all".to_vec(), values: table.len().to_string().into_bytes() }]
+    fn rows(&self, _: i64, table: &Vec<u8>) -> Result<Vec<SumRow>, SumsError> {
+        Ok(vec![SumRow { key: b"all".to_vec(), values: table.len().to_string().into_bytes() }])
     }
 
     fn weight(&self, table: &Vec<u8>) -> usize {
@@ -59,14 +62,17 @@ fn job(source: SourceState) -> Arc<Job> {
         commit_ms: 50,
         on_failed: OnFailed::Wait,
         copies: 5,
+        files: vec!["/var/log/shop/*.log".to_owned()],
+        from: From::Now,
+        tags: Vec::new(),
+        sink: "/streams/shop.tsv".to_owned(),
     };
     let owner = MemberId { name: vm1(), incarnation: Incarnation(1) };
     let sink = Assignment { owner, epoch: EPOCH };
     Arc::new(Job {
-        spec,
-        is_cancelled: false,
         sources: BTreeMap::from([(vm1(), source)]),
         stages: BTreeMap::from([(Stage::Sink, sink)]),
+        ..Job::new(spec)
     })
 }
 
@@ -125,10 +131,14 @@ impl Pair {
         self.keep_ask();
     }
 
-    fn frame(&mut self, (from, to): (u64, u64), sums: &[u8]) {
+    fn frame(&mut self, range: (u64, u64), sums: &[u8]) {
+        self.frame_of(FileKey(9), range, sums);
+    }
+
+    fn frame_of(&mut self, file: FileKey, (from, to): (u64, u64), sums: &[u8]) {
         let part = Part { window: 0, lines: 1, sums: sums.to_vec() };
         let delta = Delta {
-            file: FileKey(9),
+            file,
             start: 0,
             from,
             to,
@@ -241,9 +251,75 @@ fn after_a_doubtful_append_the_log_says_what_counts() {
     }
     pair.owner.handle_store(pair.now, ask.id, StoreAnswer::Unknown, &mut pair.out);
     assert!(!pair.owner.is_open());
-    pair.owner.handle_hello(&vm1(), &mut pair.out);
+    pair.owner.handle_hello(&vm1(), None, &mut pair.out);
     pair.tick(1_000);
     pair.answer();
     pair.answer();
     assert_eq!(pair.told(), [(CursorsKind::All, Some(10), Some(10))]);
+}
+
+/// A source with many files hears of them in several messages, and asks for each.
+#[test]
+fn a_hello_is_answered_in_parts() {
+    let mut pair = Pair::new(1_000);
+    for key in 0..7 {
+        pair.frame_of(FileKey(key), (0, 10), b"a");
+    }
+    let settings = Settings { told: 3, ..Settings::default() };
+    pair.owner.settings = Arc::new(settings);
+    let (mut after, mut heard) = (None, Vec::new());
+    loop {
+        pair.out.clear();
+        pair.owner.handle_hello(&vm1(), after, &mut pair.out);
+        let Some(Output::Send(_, Message::Cursors(cursors))) = pair.out.pop_front() else {
+            panic!("no answer");
+        };
+        assert_eq!((cursors.kind, cursors.after), (CursorsKind::All, after));
+        heard.extend(cursors.files.iter().map(|told| told.file.0));
+        after = cursors.files.last().map(|told| told.file);
+        if !cursors.has_more {
+            break;
+        }
+    }
+    assert_eq!(heard, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+/// A job that is cancelled closes all its windows with a last record, and takes nothing more.
+#[test]
+fn a_cancelled_job_has_a_last_record() {
+    let mut pair = Pair::new(1_000);
+    pair.frame((0, 10), b"ab");
+    let cancelled = Job { is_cancelled: true, ..(*job(SourceState::Live)).clone() };
+    pair.owner.handle_job(pair.now, Arc::new(cancelled), &mut pair.out);
+    pair.keep_ask();
+    assert_eq!(pair.told(), []);
+    pair.answer();
+    let Some(Entry::Record(record)) = entries::<Entry>(&pair.log).unwrap().pop() else {
+        panic!("no record");
+    };
+    assert!(record.is_last && record.closed == [(0, 0)] && record.rows.len() == 1);
+    let ends = |output: &Output| match output {
+        Output::Send(_, Message::Rows(rows)) => rows.end,
+        _ => None,
+    };
+    assert_eq!(pair.out.iter().find_map(ends), Some(1));
+    let log = pair.log.clone();
+    pair.frame((10, 20), b"c");
+    pair.tick(5_000);
+    assert!(pair.log == log && pair.asked.is_none());
+}
+
+/// A window beyond its limits writes nothing more, and is told with its name.
+#[test]
+fn a_window_beyond_its_limits_is_told() {
+    let mut pair = Pair::new(1_000);
+    pair.frame((0, 10), b"ab");
+    pair.frame((10, 20), b"!");
+    let is_told = |output: &Output| match output {
+        Output::Note(Note::Stopped(_, _, reason)) => reason == "a window has an exclamation",
+        _ => false,
+    };
+    assert!(pair.out.iter().any(is_told) && pair.owner.has_ended());
+    pair.tick(5_000);
+    assert!(pair.log.is_empty() && pair.asked.is_none());
 }

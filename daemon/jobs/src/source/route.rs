@@ -1,7 +1,7 @@
 //! What a source knows of one partition: who owns it, and how far each file is there.
 
 use crate::ids::{Epoch, FileKey};
-use crate::message::{CursorsKind, Delta, ToldCursor};
+use crate::message::{Cursors, CursorsKind, Delta, ToldCursor};
 use crate::settings::Settings;
 use memberd_membership::Name;
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) owner: Option<Name>,
     /// Whether this owner has told all cursors.
     pub(crate) is_heard: bool,
+    /// Until then, the file up to which it has.
+    pub(crate) heard_to: Option<FileKey>,
     /// Whether any owner has told them to this process.
     pub(crate) was_heard: bool,
     pub(crate) greet_at_ms: u64,
@@ -78,12 +80,21 @@ impl Route {
         }
     }
 
-    /// The owner tells all cursors now.
-    pub(crate) fn heard(&mut self) {
-        self.is_heard = true;
-        self.was_heard = true;
-        self.places.clear();
-        self.flights.clear();
+    /// The owner tells all cursors now, or those that come next.
+    pub(crate) fn heard(&mut self, cursors: &Cursors) {
+        if cursors.after.is_none() {
+            self.places.clear();
+            self.flights.clear();
+        }
+        let last = cursors.files.last().map(|told| told.file);
+        if cursors.has_more && last > self.heard_to {
+            self.heard_to = last;
+            self.greet_at_ms = 0;
+        } else {
+            self.is_heard = true;
+            self.was_heard = true;
+            self.heard_to = None;
+        }
     }
 
     /// A delta leaves.
@@ -102,6 +113,7 @@ impl Route {
         let overdue = |flight: &Flight| flight.since_ms + 2 * settings.retry_ms <= now_ms;
         if self.is_heard && self.flights.iter().any(overdue) {
             self.is_heard = false;
+            self.heard_to = None;
             self.greet_at_ms = now_ms;
             self.flights.clear();
         }

@@ -2,7 +2,7 @@
 
 use super::{File, Source};
 use crate::ids::{FileKey, Now, Partition};
-use crate::message::{Delta, Frame, Message};
+use crate::message::{Delta, Frame, MAX_DELTAS, MAX_PARTS, Message, bytes_of_parts};
 use crate::output::{FoldRange, Folded, Output};
 use crate::placement::partition_of;
 use crate::record::GapReason;
@@ -12,6 +12,23 @@ use crate::watermark::{of_quiet, of_range};
 use std::collections::VecDeque;
 
 impl Source {
+    /// Whether the sums of a range do not fit into a delta. Then less of the file is read next, and
+    /// later more again.
+    pub(super) fn is_too_large(&mut self, range: &FoldRange, folded: &Folded) -> bool {
+        let Some(file) = self.files.get_mut(&range.file) else { return false };
+        let most = self.settings.delta_bytes;
+        let bytes = folded.parts.values().map(|parts| bytes_of_parts(parts)).max().unwrap_or(0);
+        let is_large = bytes > most || folded.parts.values().any(|parts| parts.len() > MAX_PARTS);
+        let length = folded.to.saturating_sub(range.from);
+        // Less than one line cannot be read.
+        if !is_large || folded.to > range.to {
+            file.range_bytes = file.range_bytes.saturating_mul(2);
+            return false;
+        }
+        file.range_bytes = (length / 2).max(1);
+        true
+    }
+
     /// Makes a delta of the sums of a range for each partition that still waits for just that.
     pub(super) fn queue(&mut self, range: &FoldRange, folded: &Folded) {
         let (Some(file), Some(looked_ms)) = (self.files.get(&range.file), self.looked_ms) else {
@@ -73,7 +90,18 @@ impl Source {
             for delta in &deltas {
                 self.routes[part].sent(delta, now.boot_ms);
             }
-            self.send(part, deltas, out);
+            let mut frame = Vec::new();
+            let mut bytes = 0;
+            for delta in deltas {
+                bytes += delta.bytes();
+                let is_full = bytes > self.settings.frame_bytes || frame.len() == MAX_DELTAS;
+                if is_full && !frame.is_empty() {
+                    bytes = delta.bytes();
+                    self.send(part, std::mem::take(&mut frame), out);
+                }
+                frame.push(delta);
+            }
+            self.send(part, frame, out);
         }
     }
 

@@ -36,6 +36,40 @@ fn boundaries() -> u64 {
     world.boundary
 }
 
+/// A short run of a job that is cancelled in it.
+fn ending(crash_at: Option<CrashAt>) -> World {
+    let mut world = world(crash_at);
+    world.at(2_000_000, super::sim::Happening::Cancel);
+    world
+}
+
+/// While a job ends, everybody may crash too: each row is in the sink before its last line.
+#[test]
+fn the_end_of_a_job_may_crash_at_any_boundary() {
+    let mut whole = ending(None);
+    whole.run(2 * SECOND_US);
+    let first = whole.boundary;
+    while !whole.has_ended() {
+        whole.run(10_000);
+    }
+    let all = whole.boundary;
+    let step = if super::number("MEMBERD_SIM_SEEDS").is_some() { 1 } else { (all - first) / SOME };
+    for boundary in (first..=all).step_by(step.max(1) as usize) {
+        for zombies in [false, true] {
+            let crash = CrashAt { boundary, others: 2, leader: true, zombies, then: None };
+            let mut world = ending(Some(crash));
+            world.run(whole.now_us);
+            assert!(world.crash_at.is_none(), "boundary {boundary} did not come");
+            world.run(2 * SECOND_US);
+            story::end(&mut world);
+            if let Some(broken) = world.broken {
+                panic!("boundary {boundary} of {all}, zombies {zombies}: {broken}");
+            }
+        }
+    }
+    println!("{first}..{all} boundaries of the end of a job");
+}
+
 fn crash_everywhere(others: usize, leader: bool, zombies: bool) {
     let all = boundaries();
     let step = if super::number("MEMBERD_SIM_SEEDS").is_some() { 1 } else { all / SOME };

@@ -18,13 +18,16 @@ impl World {
             })
             .collect();
         let spec = self.setup.spec.clone();
+        let (job, cancels) = (self.oracle.job, self.cancels);
         for i in 0..self.machines.len() {
             if self.is_up(i) && self.machines[i].leader.is_some() {
                 self.lead(i, |leader, now, out| {
                     leader.handle_members(now, &members, out);
                     let is_there = leader.table().is_none_or(|table| !table.jobs.is_empty());
-                    if !is_there {
-                        leader.command(now, Command::Start(spec.clone()), out);
+                    if let Some(job) = job.filter(|_| cancels) {
+                        let _ = leader.command(now, Command::Cancel(job), out);
+                    } else if !is_there {
+                        let _ = leader.command(now, Command::Start(spec.clone()), out);
                     }
                 });
             }

@@ -152,6 +152,32 @@ fn late_lines_that_nobody_hears_of_are_found() {
 }
 
 #[test]
+fn a_last_line_before_all_rows_is_found() {
+    is_found(Mutant::HastyTrailer, 50, &["I4"]);
+}
+
+#[test]
+fn windows_beyond_their_limits_without_a_word_are_found() {
+    let run = |seed| story::with_limits(seed, Some(Mutant::SilentLimit)).broken;
+    found("SilentLimit", 20, &["I2"], run);
+}
+
+/// A window with more groups than it may have stops the job, and the sink says so.
+#[test]
+fn a_window_beyond_its_limits_stops_the_job() {
+    for seed in 0..40 {
+        let world = story::with_limits(seed, None);
+        if let Some(broken) = &world.broken {
+            panic!("{broken}");
+        }
+        assert!(world.oracle.stopped.is_some() && world.has_ended(), "seed {seed}");
+        let text = String::from_utf8(world.oracle.text.clone()).unwrap();
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("# stopped ") && last.ends_with(" more than 3 groups"), "{last}");
+    }
+}
+
+#[test]
 fn two_leaders_that_write_the_table_are_found() {
     is_found(Mutant::TableUnfenced, 500, &["I3", "I7"]);
 }

@@ -1,7 +1,7 @@
 //! Messages, and questions to the file system: late, lost, doubled, and done twice.
 
 use super::sim::{Happening, World, name, short};
-use memberd_jobs::{AskId, JobFile, Message, StoreAnswer, StoreAsk};
+use memberd_jobs::{AskId, JobFile, Message, StoreAnswer, StoreAsk, decode, encode};
 use rand::RngExt;
 
 impl World {
@@ -10,7 +10,7 @@ impl World {
             return;
         }
         self.note(|| format!("vm{from} -> vm{to} {}", short(&message)));
-        if matches!(message, Message::AskTable | Message::Opened { .. }) {
+        if is_leaders(&message) {
             let from = name(from);
             return self.lead(to, |leader, _, out| leader.handle_message(&from, &message, out));
         }
@@ -69,6 +69,10 @@ impl World {
     pub fn send(&mut self, from: usize, to: usize, message: &Message) {
         let judged = self.oracle.sent(from, to, message);
         self.judge(judged);
+        let message = &self.over_the_wire(message);
+        if matches!(message, Message::Cursors(cursors) if cursors.has_more) {
+            *self.notes.entry("pages").or_default() += 1;
+        }
         let process = self.machines[to].process;
         let faulty = !self.is_calm && from != to;
         if faulty && self.rng.random_bool(self.setup.losses) {
@@ -79,6 +83,18 @@ impl World {
             let wait = self.delay();
             let message = message.clone();
             self.at(wait, Happening::Message { from, to, process, message });
+        }
+    }
+
+    /// Every message has a form, within its bound, and is what is read of it.
+    fn over_the_wire(&mut self, message: &Message) -> Message {
+        let read = encode(message).and_then(|bytes| decode(&bytes));
+        match read {
+            Ok(read) if read == *message => read,
+            other => {
+                self.break_it(format!("wire: {other:?} of {message:?}"));
+                message.clone()
+            }
         }
     }
 
@@ -110,6 +126,16 @@ impl World {
     pub fn at_any(&mut self, after_us: u64, happening: Happening) {
         self.at(after_us, happening);
     }
+}
+
+fn is_leaders(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::AskTable
+            | Message::Opened { .. }
+            | Message::Stop { .. }
+            | Message::Finished { .. }
+    )
 }
 
 /// How files differ in where their copies are.

@@ -42,6 +42,10 @@ pub struct Oracle {
     readers: BTreeMap<JobFile, Seen>,
     owners: BTreeMap<(Stage, Epoch), usize>,
     forgotten: bool,
+    /// What the table says of the job's end.
+    pub is_cancelled: bool,
+    pub stopped: Option<String>,
+    pub is_finished: bool,
     pub records: u64,
     pub images: u64,
 }
@@ -57,13 +61,16 @@ impl Oracle {
             readers: BTreeMap::new(),
             owners: BTreeMap::new(),
             forgotten: false,
+            is_cancelled: false,
+            stopped: None,
+            is_finished: false,
             records: 0,
             images: 0,
         }
     }
 
     pub fn counting(&self) -> Counting {
-        Counting { floats: self.spec.query == "floats" }
+        Counting::make(&self.spec).unwrap()
     }
 
     fn times(&self) -> WindowTimes {
@@ -136,6 +143,12 @@ impl Oracle {
                     return Err(format!("I7: vm{known} and vm{owner} get {stage:?}, {epoch:?}"));
                 }
             }
+            self.is_cancelled |= job.is_cancelled;
+            self.stopped = self.stopped.take().or_else(|| job.stopped.clone());
+            self.is_finished |= job.is_finished;
+            if job.is_finished && !self.sink.is_last {
+                return Err("I4: the job has ended, and the sink has not".to_owned());
+            }
             self.forgotten |= job.sources.values().any(|it| *it == SourceState::Forgotten);
         }
         Ok(())
@@ -156,7 +169,10 @@ impl Oracle {
             let shadow = self.shadows.entry(partition).or_insert_with(new);
             let before = shadow.watermark;
             shadow.take(machines, &entry)?;
-            if shadow.watermark > before {
+            if shadow.is_last && !self.is_cancelled {
+                return Err(format!("I6: {partition:?} ended without a reason"));
+            }
+            if shadow.watermark > before && !shadow.is_last {
                 let excludes = self.spec.on_failed == OnFailed::Exclude;
                 shadow.no_line_is_passed(machines, excludes, self.spec.lateness_ms)?;
             }
@@ -174,6 +190,9 @@ impl Oracle {
     fn sink_records(&mut self, bytes: &[u8]) -> Judged {
         let read: Vec<SinkRecord> = entries(bytes).map_err(|error| format!("a log: {error}"))?;
         for record in read {
+            if self.sink.is_last {
+                return Err("I4: a record follows the last one".to_owned());
+            }
             if record.sequence != self.sink.sequence + 1 {
                 return Err(format!("I4: {} follows {}", record.sequence, self.sink.sequence));
             }
@@ -182,6 +201,10 @@ impl Oracle {
             }
             let mut number = self.sink.next_row;
             for line in record.text.split_inclusive(|byte| *byte == b'\n') {
+                if line.starts_with(b"# ") {
+                    self.last_line(line, number)?;
+                    continue;
+                }
                 let taken = record.cursors.iter().find(|(partition, next)| {
                     let at = self.sink.cursors.get(partition).copied().unwrap_or(0);
                     let row = self.shadows.get(partition).and_then(|it| it.rows.get(at as usize));
@@ -200,10 +223,32 @@ impl Oracle {
                     return Err(format!("I4: rows {at}..{next} of {partition:?} are missing"));
                 }
             }
+            if record.is_last != self.sink.is_last {
+                return Err("I4: the last record has no last line".to_owned());
+            }
             self.text.extend(record.text);
             self.sink.sequence = record.sequence;
             self.sink.next_row = number;
         }
+        Ok(())
+    }
+
+    /// The last line is due, and is the last one.
+    fn last_line(&mut self, line: &[u8], rows: u64) -> Judged {
+        let line = String::from_utf8_lossy(line).into_owned();
+        let have_ended = (0..self.spec.partitions).map(Partition).all(|partition| {
+            let shadow = self.shadows.get(&partition);
+            shadow.is_some_and(|shadow| shadow.is_last)
+        });
+        let is_cancelled = line == format!("# cancelled {rows}\n");
+        let is_due = match &self.stopped {
+            Some(reason) => line == format!("# stopped {rows} {reason}\n"),
+            None => is_cancelled && have_ended && self.has_all_rows(),
+        };
+        if self.sink.is_last || !is_due {
+            return Err(format!("I4: {line:?} is not due behind {rows} rows"));
+        }
+        self.sink.is_last = true;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! How a world is built: drawn from its seed. Plain values.
 
-use memberd_jobs::{JobSpec, Mutant, OnFailed, Settings};
+use memberd_jobs::{From, JobSpec, Mutant, OnFailed, Settings};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -19,6 +19,8 @@ pub struct Setup {
     pub write_us: u64,
     /// Whether files rotate and are deleted before they are read.
     pub loses_bytes: bool,
+    /// When the job is cancelled, if that is before the end of the run.
+    pub cancel_us: Option<u64>,
 }
 
 impl Setup {
@@ -32,7 +34,13 @@ impl Setup {
             beat_ms: 300,
             settle_ms: rng.random_range(1_000..5_000),
             range_bytes: rng.random_range(1_000..6_000),
+            delta_bytes: rng.random_range(500..3_000),
+            frame_bytes: rng.random_range(400..4_000),
+            told: rng.random_range(1..6),
             rows: rng.random_range(3..60),
+            rows_bytes: rng.random_range(200..6_000),
+            text_bytes: rng.random_range(200..6_000),
+            append_bytes: rng.random_range(1_000..8_000),
             log_bytes: rng.random_range(500..8_000),
             sums_bytes: 200_000,
             ..Settings::default()
@@ -47,6 +55,10 @@ impl Setup {
             commit_ms: rng.random_range(50..400),
             on_failed: [OnFailed::Exclude, OnFailed::Wait][rng.random_range(0..2)],
             copies: 5,
+            files: vec!["/var/log/shop/*.log".to_owned()],
+            from: From::Now,
+            tags: Vec::new(),
+            sink: "/streams/shop.tsv".to_owned(),
         };
         Setup {
             seed,
@@ -58,6 +70,7 @@ impl Setup {
             refusals: if bad { rng.random_range(0.0..0.08) } else { 0.0 },
             write_us: rng.random_range(40_000..300_000),
             loses_bytes: rng.random_bool(0.3),
+            cancel_us: (seed % 8 == 7).then(|| rng.random_range(3_000_000..15_000_000)),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Shadow {
     pub watermark: i64,
     pub late: u64,
     pub rows: Vec<Row>,
+    /// Whether nothing follows.
+    pub is_last: bool,
     /// What the last rows of each window and key must be, given up or not.
     pub last: BTreeMap<(i64, Vec<u8>), Group>,
     /// Lines that came too late, or were lost: they are in no row.
@@ -37,6 +39,7 @@ struct Said<'a> {
     watermark: i64,
     late: u64,
     rows: &'a [Row],
+    is_last: bool,
 }
 
 impl Shadow {
@@ -57,6 +60,7 @@ impl Shadow {
             watermark: i64::MIN,
             late: 0,
             rows: Vec::new(),
+            is_last: false,
             last: BTreeMap::new(),
             lost: 0,
             revisions: 0,
@@ -70,6 +74,9 @@ impl Shadow {
             Entry::Record(record) => (self.of_record(record), None),
             Entry::Image(image) => (self.of_image(image)?, Some(image)),
         };
+        if self.is_last {
+            return Err(format!("I1: record {} follows the last one", said.sequence));
+        }
         if said.sequence != self.sequence + 1 {
             return Err(format!("I1: record {} follows {}", said.sequence, self.sequence));
         }
@@ -88,6 +95,7 @@ impl Shadow {
         }
         self.sequence = said.sequence;
         self.watermark = said.watermark;
+        self.is_last = said.is_last;
         self.late += late;
         self.gaps.extend(gaps.into_iter().cloned());
         self.cursors.extend(said.cursors.iter().cloned());
@@ -103,6 +111,7 @@ impl Shadow {
             watermark: record.watermark,
             late: record.late,
             rows: &record.rows,
+            is_last: record.is_last,
         }
     }
 
@@ -118,6 +127,7 @@ impl Shadow {
             watermark: image.watermark,
             late: image.late - self.late,
             rows,
+            is_last: image.is_last,
         })
     }
 

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use super::store::Store;
 use super::sums::Counting;
 use memberd_jobs::{
-    AskId, FoldAsk, JobFile, JobId, Leader, Message, Name, Note, Now, Output, StoreAnswer,
+    AskId, FoldAsk, JobFile, JobId, Leader, Message, Name, Note, Now, Output, Part, StoreAnswer,
     StoreAsk, Worker,
 };
 use rand::rngs::SmallRng;
@@ -38,6 +38,7 @@ pub enum Happening {
     Look { at: usize, process: u32 },
     Write(usize),
     Group,
+    Cancel,
     Repair,
     Known { machine: usize, is_alive: bool },
     Fault(Fault),
@@ -79,6 +80,8 @@ pub struct World {
     pub leading: Option<usize>,
     pub is_calm: bool,
     pub writes: bool,
+    /// Whether people want the job to end.
+    pub cancels: bool,
     pub broken: Option<String>,
     pub events: u64,
     pub lines: u64,
@@ -122,6 +125,7 @@ impl World {
             leading: None,
             is_calm: false,
             writes: true,
+            cancels: false,
             broken: None,
             events: 0,
             lines: 0,
@@ -145,6 +149,9 @@ impl World {
             world.at(1_000, Happening::Write(i));
         }
         world.at(10_000, Happening::Group);
+        if let Some(cancel_us) = world.setup.cancel_us {
+            world.at(cancel_us, Happening::Cancel);
+        }
         world.at(1_000_000, Happening::Repair);
         world
     }
@@ -247,6 +254,7 @@ impl World {
             Happening::Look { at, process } => self.look(at, process),
             Happening::Write(machine) => self.write(machine),
             Happening::Group => self.group(),
+            Happening::Cancel => self.cancels = true,
             Happening::Repair => {
                 let up = self.disks(self.events as usize);
                 self.store.repair(&up);
@@ -340,6 +348,12 @@ impl World {
         let files = &self.machines[at].files;
         let fold = |range| lines::fold(files, range, counting, spec.partitions, spec.every_ms);
         let folded: Vec<_> = ask.ranges.iter().map(fold).collect();
+        let most = self.setup.settings.delta_bytes;
+        let bytes =
+            |parts: &Vec<Part>| parts.iter().map(|part| 64 + part.sums.len()).sum::<usize>();
+        let all = folded.iter().flatten().flat_map(|folded| folded.parts.values());
+        *self.notes.entry("large sums").or_default() +=
+            all.filter(|parts| bytes(parts) > most).count() as u64;
         self.give(at, |worker, now| worker.handle_folded(now, ask.job, ask.number, &folded));
     }
 
@@ -408,6 +422,9 @@ fn kind(note: &Note) -> &'static str {
         Note::TableLost => "table lost",
         Note::TableUnreadable(_) => "table unreadable",
         Note::SinkDamaged(_) => "sink damaged",
+        Note::Stopped(..) => "stopped",
+        Note::NotStarted(..) => "not started",
+        Note::LeftOut(..) => "left out",
         Note::BadSums(..) => "bad sums",
         Note::Full(..) => "full",
         Note::Lost(..) => "lost",

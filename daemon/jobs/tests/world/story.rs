@@ -23,6 +23,9 @@ pub struct Total {
     pub deposed: u64,
     pub terms: u64,
     pub events: u64,
+    /// Sums that were too large for a delta, and answers to hellos that were not all.
+    pub large: u64,
+    pub pages: u64,
     /// The longest time from the end of faults until all was in the sink, in milliseconds.
     pub settled_ms: u64,
 }
@@ -42,6 +45,8 @@ impl Total {
         let noted = |kind| world.notes.get(kind).copied().unwrap_or(0);
         self.opened += noted("opened");
         self.deposed += noted("deposed");
+        self.large += noted("large sums");
+        self.pages += noted("pages");
         self.terms += u64::from(world.term);
         self.events += world.events;
         self.settled_ms = self.settled_ms.max(settled_ms);
@@ -57,6 +62,8 @@ impl Total {
         assert!(self.revisions > 5 * runs, "hardly any late lines: {self:?}");
         assert!(self.late > runs && self.lost > 0, "nothing was too late or lost: {self:?}");
         assert!(4 * self.deposed > runs, "hardly any zombies: {self:?}");
+        assert!(self.large > runs, "hardly any range was cut anew: {self:?}");
+        assert!(self.pages > runs, "hardly any answer in parts: {self:?}");
         assert!(self.images > runs, "hardly any images: {self:?}");
     }
 }
@@ -66,6 +73,18 @@ pub fn story(seed: u64, mutant: Option<Mutant>) -> (World, u64) {
     let mut world = World::new(Setup::draw(seed).with(mutant));
     let settled_ms = run(&mut world, 15 * SECOND_US);
     (world, settled_ms)
+}
+
+/// A drawn run of a job whose windows soon have more groups than they may have.
+pub fn with_limits(seed: u64, mutant: Option<Mutant>) -> World {
+    let mut setup = Setup::draw(seed).with(mutant);
+    "limited".clone_into(&mut setup.spec.query);
+    setup.cancel_us = None;
+    let mut world = World::new(setup);
+    world.draw_faults(15 * SECOND_US);
+    world.run(15 * SECOND_US);
+    world.settle();
+    world
 }
 
 /// A drawn run that sums floating point.
@@ -88,6 +107,7 @@ pub fn end(world: &mut World) -> u64 {
     let settled_ms = world.settle();
     if world.broken.is_none() {
         world.expect_exact();
+        world.cancel();
     }
     settled_ms
 }
@@ -131,8 +151,32 @@ impl World {
         (self.now_us - begin) / 1_000
     }
 
+    /// The job is cancelled, and its sink gets its last line. All windows have rows then.
+    fn cancel(&mut self) {
+        self.cancels = true;
+        let bound = self.now_us + 5 * SECOND_US;
+        while self.broken.is_none() && !self.has_ended() {
+            if self.now_us > bound {
+                self.break_it("liveness: the job does not end");
+            }
+            self.run(100_000);
+        }
+        if self.broken.is_none() {
+            self.expect_exact();
+        }
+    }
+
+    /// Whether the job has ended, and the sink has all that is due.
+    pub fn has_ended(&self) -> bool {
+        let sink = self.oracle.job.and_then(|job| self.store.files.get(&JobFile::Sink(job)));
+        self.oracle.is_finished && sink.is_some_and(|sink| sink.bytes == self.oracle.text)
+    }
+
     /// What is still to come. `until` is the farthest clock when the last line was written.
     fn unrest(&self, until: i64) -> Option<String> {
+        if self.oracle.is_cancelled || self.oracle.stopped.is_some() {
+            return (!self.has_ended()).then(|| "the job does not end".to_owned());
+        }
         for (i, machine) in self.machines.iter().enumerate() {
             let mut files = machine.files.iter();
             if let Some(file) = files.find(|file| !self.oracle.is_counted(i, file)) {
@@ -160,6 +204,9 @@ impl World {
         let mut last: BTreeMap<(String, String), String> = BTreeMap::new();
         for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let line = String::from_utf8(line.to_vec()).unwrap();
+            if line.starts_with("# ") {
+                continue;
+            }
             let columns: Vec<&str> = line.trim_end().split('\t').collect();
             if columns[0] != number.to_string() {
                 return self.break_it(format!("I4: row {number} is {line:?}"));

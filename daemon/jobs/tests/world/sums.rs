@@ -31,13 +31,16 @@ pub type Groups = BTreeMap<u8, Group>;
 #[derive(Debug, Clone, Copy)]
 pub struct Counting {
     pub floats: bool,
+    /// The most groups of a window.
+    pub most: usize,
 }
 
 const SIZE: usize = 17;
 
 impl Counting {
     pub fn make(spec: &JobSpec) -> Option<Counting> {
-        Some(Counting { floats: spec.query == "floats" })
+        let most = if spec.query == "limited" { 3 } else { usize::MAX };
+        Some(Counting { floats: spec.query == "floats", most })
     }
 
     pub fn encode(self, groups: &Groups) -> Vec<u8> {
@@ -99,8 +102,11 @@ impl Sums for Counting {
         vec![self.encode(table)]
     }
 
-    fn rows(&self, _: i64, table: &Groups) -> Vec<SumRow> {
-        table.iter().map(|(key, group)| self.row(*key, *group)).collect()
+    fn rows(&self, _: i64, table: &Groups) -> Result<Vec<SumRow>, SumsError> {
+        if table.len() > self.most {
+            return Err(SumsError::Full(format!("more than {} groups", self.most)));
+        }
+        Ok(table.iter().map(|(key, group)| self.row(*key, *group)).collect())
     }
 
     fn weight(&self, table: &Groups) -> usize {
