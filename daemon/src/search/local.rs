@@ -334,7 +334,7 @@ impl LocalSearcher {
         read(&self.journal).is_some().then(|| self.journal_order.span_us())
     }
 
-    pub(super) fn offer(&self) -> Arc<ExposedFiles> {
+    pub(crate) fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
 }

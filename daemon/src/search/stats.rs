@@ -10,7 +10,7 @@ use super::reply_sink::ReplySink;
 use memberd_control::grep::GrepRequest;
 use memberd_control::stats::StatsQuestion;
 use memberd_search::{ExposedFile, Output as _, Stopped, Totals};
-use memberd_worker::{AskError, Counts, MAX_BATCH, OpenFile, Question, Told, ask};
+use memberd_worker::{AskError, Counts, MAX_BATCH, OpenFile, Question, Reads, Told, ask};
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,7 +71,7 @@ impl LocalSearcher {
             bytes,
             threads: u16::try_from(self.limits.search_threads.get()).unwrap_or(u16::MAX),
             no_messages: request.printing.no_messages,
-            follows: false,
+            reads: Reads::Files,
         }
     }
 }
