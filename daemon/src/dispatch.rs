@@ -7,6 +7,7 @@ use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::refused;
 use crate::files::handlers as file;
+use crate::jobs::handlers as stream;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -65,7 +66,10 @@ pub async fn handle(
             handle_agreement(request, client, policy, agreement).await
         }
         Request::File(request) => file::handle(request, client, services).await,
-        Request::Stream(_) => client.send(&refused(RefusalKind::Failed, JOBS_OFF)).await,
+        Request::Stream(request) => match services.jobs.handle() {
+            Some(jobs) => stream::handle(request, client, jobs).await,
+            None => client.send(&refused(RefusalKind::Failed, JOBS_OFF)).await,
+        },
     }
 }
 

@@ -13,7 +13,7 @@ mod handle;
 pub(crate) mod handlers;
 pub mod incoming;
 mod links;
-mod members;
+pub(crate) mod members;
 mod metrics;
 mod operations;
 mod service;

@@ -28,7 +28,7 @@ use tracing::warn;
 
 /// The files of one job on this machine.
 #[derive(Debug)]
-pub struct SourceFiles {
+pub(super) struct SourceFiles {
     searcher: Arc<LocalSearcher>,
     /// None: its globs cannot be read here.
     files: Option<Files>,
@@ -41,7 +41,7 @@ impl SourceFiles {
     /// `From::Now` is the end that a file has at the first look, so that a file which is new after a
     /// restart would count from its end as well. `From::At` the time of the job's start is the same
     /// but for that: what was created since then counts from its first byte, whenever it is found.
-    pub fn new(searcher: Arc<LocalSearcher>, spec: &JobSpec) -> SourceFiles {
+    pub(super) fn new(searcher: Arc<LocalSearcher>, spec: &JobSpec) -> SourceFiles {
         let files = Files::new(&spec.files, spec.from).inspect_err(|error| {
             warn!(job = spec.name, %error, "this machine reads no file for a job");
         });
@@ -49,7 +49,7 @@ impl SourceFiles {
     }
 
     /// Looks at all files. Bytes of a file below what `released` says are not asked for again.
-    pub fn look(&mut self, released: &BTreeMap<FileKey, u64>) -> Look {
+    pub(super) fn look(&mut self, released: &BTreeMap<FileKey, u64>) -> Look {
         let now = now();
         match &mut self.files {
             None => Look { began_ms: now.wall_ms, files: Vec::new() },
@@ -61,13 +61,13 @@ impl SourceFiles {
     }
 
     /// Opens a range of a file that the last look told. None if that is not possible now.
-    pub fn open(&self, key: FileKey, from: u64, to: u64) -> Option<OpenRange> {
+    pub(super) fn open(&self, key: FileKey, from: u64, to: u64) -> Option<OpenRange> {
         self.files.as_ref()?.open(key, from, to)
     }
 
     /// Whether a file that was opened still is the one of this key, and has `to` bytes at least. Ask
     /// it after a range was read: if it is not so, its sums may be of other lines.
-    pub fn is_still(&self, key: FileKey, file: &File, to: u64) -> bool {
+    pub(super) fn is_still(&self, key: FileKey, file: &File, to: u64) -> bool {
         self.files.as_ref().is_some_and(|files| files.is_still(key, file, to))
     }
 }

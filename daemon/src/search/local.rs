@@ -151,7 +151,7 @@ impl LocalSearcher {
         *write(&self.worker) = socket;
     }
 
-    pub(super) fn worker(&self) -> Option<PathBuf> {
+    pub(crate) fn worker(&self) -> Option<PathBuf> {
         read(&self.worker).clone()
     }
 

@@ -354,7 +354,10 @@ fn job() -> memberd_jobs::Job {
         commit_ms: 1_000,
         on_failed: memberd_jobs::OnFailed::Exclude,
         copies: 5,
+        files: vec!["/var/log/shop.log".to_owned()],
+        from: memberd_jobs::From::Now,
+        tags: Vec::new(),
+        sink: "/streams/shop.tsv".to_owned(),
     };
-    let (sources, stages) = Default::default();
-    memberd_jobs::Job { spec, is_cancelled: false, sources, stages }
+    memberd_jobs::Job::new(spec)
 }
