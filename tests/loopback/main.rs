@@ -65,6 +65,7 @@ mod stats;
 mod stats_follow;
 mod stats_language;
 mod stream_check;
+mod streams;
 mod tags;
 mod top;
 mod versions;
