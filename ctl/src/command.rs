@@ -19,6 +19,7 @@ mod reload;
 mod run;
 mod stats;
 mod status;
+mod stream;
 mod top;
 mod view;
 mod wait;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// Keep files on the members: put, get, append, list and remove them
     #[command(subcommand, after_help = file::DETAILS)]
     File(file::File),
+    /// Count lines of all members' logs for as long as it takes, each once
+    #[command(subcommand, after_help = stream::DETAILS)]
+    Stream(stream::Stream),
 }
 
 impl Command {
@@ -112,6 +116,7 @@ impl Command {
             Command::Leader(leader) => leader.run(daemon),
             Command::Run(run) => return run.run(daemon),
             Command::File(file) => file.run(daemon),
+            Command::Stream(stream) => stream.run(daemon),
         };
         ExitCode::from(done.map_or_else(|failure| report(&failure), |()| Exit::Done) as u8)
     }

@@ -39,8 +39,8 @@ pub(crate) struct Daemon {
     pub(crate) socket: PathBuf,
 
     /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
-    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, file, files and
-    /// run --once, and for a view or a leader to come, and 10s for the others; grep, stats, events,
+    /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, file, files,
+    /// stream and run --once, and for a view or a leader to come, and 10s for the others; grep, stats, events,
     /// leader --hold and run --leader wait forever
     #[arg(long, global = true, display_order = 901)]
     #[arg(value_name = "TIME", value_parser = arguments::duration)]
@@ -308,6 +308,17 @@ fn connect(path: &Path, request: &Request) -> Result<UnixStream, Failure> {
         let beside = fitting.find_map(|(_, beside)| UnixStream::connect(beside).ok());
         beside.ok_or_else(|| describe_connect_error(path, &error))
     })
+}
+
+/// Says what a refusal of an unknown request means: only an older daemon does not understand it.
+pub(crate) fn older_daemon(failure: Failure) -> Failure {
+    match failure.to_string().contains("unknown variant `") {
+        true => Failure::new(
+            Exit::Version,
+            "this memberd is older than memberctl: systemctl restart memberd",
+        ),
+        false => failure,
+    }
 }
 
 /// The failure for a reply that does not belong to the request.

@@ -183,6 +183,12 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    /// A handle to a task of a test.
+    #[cfg(test)]
+    pub(crate) fn of(commands: mpsc::Sender<Command>, shown: watch::Receiver<Shown>) -> Handle {
+        Handle { commands, shown }
+    }
+
     /// Sends a command, and waits for its reply.
     ///
     /// # Errors

@@ -238,7 +238,7 @@ impl Config {
             key_is_credential: new.key_is_credential,
             key_place: new.key_place,
             files,
-            streams: new.streams,
+            streams: Streams { jobs: self.streams.jobs, ..new.streams },
             ..self.clone()
         };
         let kept = differences(new.settings(), asked).map(|(has, _)| has.key).collect();

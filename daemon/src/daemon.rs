@@ -8,6 +8,7 @@ use crate::control::socket::Sockets;
 use crate::copies::{self, CopiesService};
 use crate::exit;
 use crate::files::{self, FilesService};
+use crate::jobs::{self, JobsService};
 use crate::keys::Keys;
 use crate::log::{self, Log};
 use crate::membership::{self, MembershipService, Resources};
@@ -183,8 +184,11 @@ async fn run(
         membership: membership.handle.clone(),
     };
     let files = FilesService::start(&config, resources, agreement.handle())?;
+    let resources = jobs::Resources::of(&membership, &search);
+    let jobs = JobsService::start(&config, resources, agreement.handle(), files.handle().ok())?;
     let (reloader, reloads) = Reloader::new();
-    let started = Started { membership, agreement, files, copies, search, keys, log: log.clone() };
+    let started =
+        Started { membership, agreement, files, jobs, copies, search, keys, log: log.clone() };
     let services = Arc::new(Services::new(started, reloader));
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
@@ -251,6 +255,7 @@ fn serve_all(
         services.agreement.incoming(),
         services.copies.incoming(),
         services.files.incoming(),
+        services.jobs.for_members(),
     )?;
     let peers = PeerServer::new(membership.address(), services.keys.seal().clone(), peers);
     let mut servers = vec![tokio::spawn(peers.listen(tcp, services.connections.members.clone()))];

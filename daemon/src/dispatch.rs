@@ -7,6 +7,7 @@ use crate::control::client::{Client, ClientError};
 use crate::control::permissions::ListenerPolicy;
 use crate::control::refusal::refused;
 use crate::files::handlers as file;
+use crate::jobs::handlers as stream;
 use crate::log::handlers::log;
 use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
@@ -20,6 +21,10 @@ use memberd_membership::WallTime;
 /// What a client of the agreed views hears while there are none.
 const SWITCHED_OFF: &str =
     "there are no agreed views here: set [agreement] enabled = true on all machines";
+
+/// What a client of durable jobs hears while they are switched off.
+const JOBS_OFF: &str =
+    "durable jobs are switched off here: set streams.jobs = true on all machines";
 
 /// Carries out an allowed request.
 ///
@@ -61,6 +66,10 @@ pub async fn handle(
             handle_agreement(request, client, policy, agreement).await
         }
         Request::File(request) => file::handle(request, client, services).await,
+        Request::Stream(request) => match services.jobs.handle() {
+            Some(jobs) => stream::handle(request, client, jobs).await,
+            None => client.send(&refused(RefusalKind::Failed, JOBS_OFF)).await,
+        },
     }
 }
 

@@ -6,12 +6,14 @@ mod clients;
 mod convert;
 mod disk;
 mod fills;
+#[cfg(test)]
+pub(crate) mod group;
 mod handle;
 /// The requests of control clients.
 pub(crate) mod handlers;
 pub mod incoming;
 mod links;
-mod members;
+pub(crate) mod members;
 mod metrics;
 mod operations;
 mod service;
@@ -24,7 +26,7 @@ pub use operations::{Merged, Reading, Writing};
 pub use service::{FilesService, Resources};
 
 use disk::DiskFigures;
-use memberd_files::{ClientError, ClientId, FilesStatus, Operation, Outcome, Piece};
+use memberd_files::{ClientError, ClientId, Done, FilesStatus, Operation, Outcome, Piece};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -99,6 +101,8 @@ struct Begin {
 enum Told {
     /// So many bytes follow.
     Length {
+        /// The file, with all its bytes, as it is read.
+        file: Done,
         /// How many.
         length: u64,
         /// Whether they are the newest.

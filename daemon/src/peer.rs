@@ -4,6 +4,7 @@
 use crate::agreement::incoming::{self, Incoming};
 use crate::copies::IncomingCopies;
 use crate::files;
+use crate::jobs;
 use crate::membership::{Command, Handle, beside_if_large};
 use crate::search::kept::{self, KEPT_REQUEST_CAP};
 use crate::search::serve::{self, Asked};
@@ -60,6 +61,12 @@ pub const REPLICATED_FILES: RequestKind = RequestKind::new(10);
 /// kind.
 pub const STATS: RequestKind = RequestKind::new(11);
 
+/// A connection with messages about durable jobs. Only members with jobs know it.
+pub const JOBS: RequestKind = RequestKind::new(12);
+
+/// A question about durable jobs: a change for the leader, or how far a job is.
+pub const JOB_CALLS: RequestKind = RequestKind::new(13);
+
 /// An entry of a list takes more bytes than this.
 const LEAST_ENTRY_BYTES: usize = 32;
 
@@ -76,6 +83,7 @@ pub fn services(
     agreement: Option<Incoming>,
     copies: IncomingCopies,
     replicated: Option<files::incoming::Incoming>,
+    jobs: Option<(jobs::incoming::Incoming, jobs::Handle)>,
 ) -> Result<PeerServices, KindTaken> {
     let files = |kind| {
         let searcher = Arc::clone(searcher);
@@ -122,6 +130,18 @@ pub fn services(
                 async move { replicated.serve(request, stream).await }
             },
         )?,
+        None => services,
+    };
+    let services = match jobs {
+        Some((jobs, handle)) => services
+            .with_stream(JOBS, jobs::incoming::REQUEST_CAP, move |request, stream| {
+                let jobs = jobs.clone();
+                async move { jobs.serve(request, stream).await }
+            })?
+            .with_call(JOB_CALLS, jobs::calls::CALL_CAP, move |bytes, _| {
+                let handle = handle.clone();
+                async move { handle.answer(&bytes).await }
+            })?,
         None => services,
     };
     let Some(agreement) = agreement else { return Ok(services) };

@@ -5,6 +5,7 @@ use crate::agreement::AgreementService;
 use crate::connections::Connections;
 use crate::copies::CopiesService;
 use crate::files::FilesService;
+use crate::jobs::JobsService;
 use crate::keys::Keys;
 use crate::lock::{read, write};
 use crate::log::Log;
@@ -25,6 +26,8 @@ pub struct Services {
     pub agreement: AgreementService,
     /// The replicated files, if there are any.
     pub files: FilesService,
+    /// The durable jobs, if there are any.
+    pub jobs: JobsService,
     /// The copies of logs that this machine sends and keeps.
     pub copies: CopiesService,
     /// The searches of this machine, and the greps of its clients.
@@ -50,6 +53,8 @@ pub struct Started {
     pub agreement: AgreementService,
     /// The replicated files.
     pub files: FilesService,
+    /// The durable jobs.
+    pub jobs: JobsService,
     /// The copies of logs.
     pub copies: CopiesService,
     /// The searches.
@@ -63,11 +68,12 @@ pub struct Started {
 impl Services {
     /// Holds the subsystems, and with what clients ask for a reload.
     pub fn new(started: Started, reloader: Reloader) -> Self {
-        let Started { membership, agreement, files, copies, search, keys, log } = started;
+        let Started { membership, agreement, files, jobs, copies, search, keys, log } = started;
         Services {
             membership,
             agreement,
             files,
+            jobs,
             copies,
             search,
             keys,
@@ -79,11 +85,20 @@ impl Services {
     }
 
     /// The membership comes first, because the others add to its report.
-    fn all(&self) -> [&dyn Subsystem; 8] {
+    fn all(&self) -> [&dyn Subsystem; 9] {
         let Services {
-            membership, agreement, files, copies, search, keys, log, connections, ..
+            membership,
+            agreement,
+            files,
+            jobs,
+            copies,
+            search,
+            keys,
+            log,
+            connections,
+            ..
         } = self;
-        [membership, agreement, files, copies, search, keys, log, connections]
+        [membership, agreement, files, jobs, copies, search, keys, log, connections]
     }
 
     /// Passes changed settings to every subsystem.

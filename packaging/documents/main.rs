@@ -118,6 +118,7 @@ fn page(directory: &Path, command: &Command, section: &str, see_also: &str) -> i
     worked(&examples.collect::<Vec<_>>(), &mut page)?;
     let see_also = match name {
         "memberctl-stats" => format!("{}(7), memberctl-grep(1), {see_also}", language::NAME),
+        "memberctl-stream" => format!("{}(7), memberctl-stats(1), {see_also}", language::NAME),
         _ => see_also.to_owned(),
     };
     let mut end = Roff::new();

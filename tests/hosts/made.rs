@@ -71,6 +71,7 @@ fn the_package_has_every_file_that_belongs_to_a_daemon() {
         "usr/share/man/man7/memberctl-stats-language.7.gz",
         "usr/share/doc/memberd/changelog.gz",
         "usr/share/doc/memberd/examples/one-machine.service",
+        "usr/share/doc/memberd/examples/stream.toml",
         "usr/share/doc/memberd/copyright",
     ]
     .into_iter()

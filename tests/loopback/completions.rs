@@ -20,7 +20,7 @@ const LIMIT: Duration = SOON;
 
 /// The text that is typed before the TAB, and the words that the line has afterwards. db1 has
 /// crashed.
-const LINES: [(&str, &str); 29] = [
+const LINES: [(&str, &str); 32] = [
     ("memberctl grep --on w", "<memberctl><grep><--on><web1>"),
     ("memberctl grep --on=w", "<memberctl><grep><--on=web1>"),
     ("memberctl grep -c --not-on web1,d", "<memberctl><grep><-c><--not-on><web1,db1>"),
@@ -50,6 +50,9 @@ const LINES: [(&str, &str); 29] = [
     ("memberctl stats --on w", "<memberctl><stats><--on><web1>"),
     ("memberctl stats --head", "<memberctl><stats><--header>"),
     ("memberctl stats --fol", "<memberctl><stats><--follow>"),
+    ("memberctl stream che", "<memberctl><stream><check>"),
+    ("memberctl stream watch --fr", "<memberctl><stream><watch><--from>"),
+    ("memberctl stream forget ", "<memberctl><stream><forget><db1>"),
 ];
 
 struct Shop {

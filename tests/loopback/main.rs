@@ -64,6 +64,8 @@ mod state;
 mod stats;
 mod stats_follow;
 mod stats_language;
+mod stream_check;
+mod streams;
 mod tags;
 mod top;
 mod versions;

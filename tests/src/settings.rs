@@ -58,6 +58,8 @@ pub struct Settings {
     pub file_store: Vec<String>,
     /// `streams.worker`
     pub worker: Option<PathBuf>,
+    /// `streams.jobs`
+    pub jobs: bool,
 }
 
 impl Settings {
@@ -87,6 +89,7 @@ impl Settings {
             agreement: Vec::new(),
             file_store: Vec::new(),
             worker: None,
+            jobs: false,
         }
     }
 
@@ -165,7 +168,7 @@ impl Settings {
             let _ = writeln!(text, "[files]\n{}", self.file_store.join("\n"));
         }
         if let Some(worker) = &self.worker {
-            let _ = writeln!(text, "[streams]\nworker = {worker:?}");
+            let _ = writeln!(text, "[streams]\nworker = {worker:?}\njobs = {}", self.jobs);
         }
         text
     }

@@ -1,7 +1,7 @@
 //! `memberctl file`: the replicated files. Each command on them has a file of its own.
 
 mod append;
-mod ask;
+pub(super) mod ask;
 mod cat;
 mod check;
 mod download;
@@ -19,7 +19,7 @@ mod rm;
 mod stat;
 mod status;
 mod store;
-mod table;
+pub(super) mod table;
 mod token;
 mod upload;
 

@@ -19,4 +19,5 @@ mod run;
 mod stats;
 mod stats_follow;
 mod status;
+mod stream;
 mod view;

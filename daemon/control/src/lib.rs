@@ -48,4 +48,6 @@ pub mod output;
 pub mod plain_file;
 pub mod socket;
 pub mod stats;
+pub mod streams;
 pub mod tags;
+pub mod unknown_key;

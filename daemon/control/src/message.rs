@@ -18,6 +18,7 @@ pub use self::request::{ChangeKinds, EventsFrom, Follow, Forget, Request};
 
 use crate::files::FileListing;
 use crate::grep::{GrepCopy, GrepOutcome};
+use crate::streams::StreamReply;
 use crate::tags::Tags;
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +176,8 @@ pub enum Reply {
         /// later parts have those lines again.
         is_whole: bool,
     },
+    /// Final: an answer about durable jobs.
+    Stream(StreamReply),
 }
 
 /// What became of a request to forget members.

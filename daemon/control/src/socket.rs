@@ -44,6 +44,7 @@ impl Access {
             | Request::Leader(LeaderRequest::HandOver { .. })
             | Request::Claim(_)
             | Request::File(_)
+            | Request::Stream(_)
             | Request::Log { filter: Some(_) } => self == Access::Full,
             Request::Grep(_) | Request::Stats(_) | Request::Files(_) => self != Access::ReadOnly,
         }
@@ -80,6 +81,7 @@ mod tests {
         ChangeKinds, ClaimRequest, EventsFrom, FileAppend, FileList, FilePut, FileRead,
         FileStatRequest, Follow, Forget, RecoverRequest, ViewRequest,
     };
+    use crate::streams::StreamRequest;
 
     #[test]
     fn the_read_only_socket_lies_beside_the_other() {
@@ -159,6 +161,17 @@ mod tests {
         ];
         for request in &looks {
             assert_eq!(of(request), [true; 3], "{request:?}");
+        }
+    }
+
+    /// A list of jobs shows the patterns of their queries.
+    #[test]
+    fn jobs_need_the_socket_with_all_rights() {
+        let status = StreamRequest::Status { name: String::new() };
+        for request in [StreamRequest::Start(Box::default()), StreamRequest::List, status] {
+            let request = Request::Stream(request);
+            assert!(Access::Full.allows(&request));
+            assert!(!Access::Search.allows(&request) && !Access::ReadOnly.allows(&request));
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Owner<S: Sums> {
     /// Who said hello before the log was open.
     greeters: BTreeMap<Name, Option<FileKey>>,
     is_full: bool,
+    /// How many bytes more it may take before the member is weighed again.
+    room: usize,
 }
 
 impl<S: Sums> Owner<S> {
@@ -83,6 +85,7 @@ impl<S: Sums> Owner<S> {
             rows_at_ms: 0,
             greeters: BTreeMap::new(),
             is_full: false,
+            room: usize::MAX,
         }
     }
 
@@ -113,6 +116,7 @@ impl<S: Sums> Owner<S> {
             epoch: self.epoch,
             is_open,
             has_ended: state.is_last,
+            is_full: self.is_full,
             watermark: is_known.then_some(state.watermark),
             held_back_by: holds.cloned(),
             late: state.late,
@@ -127,6 +131,19 @@ impl<S: Sums> Owner<S> {
         let windows = self.state.windows.values();
         windows.map(|window| self.sums.weight(&window.table)).sum::<usize>()
             + self.pending.weight(&*self.sums)
+    }
+
+    /// About how many bytes it takes, with rows that wait.
+    pub(crate) fn memory(&self) -> usize {
+        self.weight() + self.state.row_bytes
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+
+    pub(crate) fn set_room(&mut self, room: usize) {
+        self.room = room;
     }
 
     pub(crate) fn due_ms(&self) -> u64 {

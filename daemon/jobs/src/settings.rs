@@ -73,6 +73,9 @@ pub struct Settings {
     pub log_bytes: u64,
     /// The memory of an owner's sums, in bytes.
     pub sums_bytes: usize,
+    /// The memory of all sums and waiting rows of a member, in bytes. A record, an image or the
+    /// merging of a window needs a few times its own bytes beside it, for a moment.
+    pub member_bytes: usize,
     /// A rule that is switched off, in tests alone.
     #[doc(hidden)]
     pub mutant: Option<Mutant>,
@@ -99,7 +102,8 @@ impl Default for Settings {
             append_bytes: 1 << 20,
             log_factor: 4,
             log_bytes: 64 << 10,
-            sums_bytes: 256 << 20,
+            sums_bytes: 64 << 20,
+            member_bytes: 64 << 20,
             mutant: None,
         }
     }

@@ -53,6 +53,8 @@ pub struct State<T> {
     pub first_row: u64,
     /// Rows that the sink is not known to have.
     pub rows: VecDeque<Row>,
+    /// About how many bytes they take.
+    pub row_bytes: usize,
     /// Whether no record follows: the job was cancelled.
     pub is_last: bool,
     /// Gaps, since the beginning.
@@ -72,6 +74,7 @@ impl<T> Default for State<T> {
             uncounted: 0,
             first_row: 0,
             rows: VecDeque::new(),
+            row_bytes: 0,
             is_last: false,
             gaps: 0,
         }
@@ -162,6 +165,7 @@ impl<T> State<T> {
         }
         self.windows.retain(|window, _| !times.is_given_up(*window, record.watermark));
         self.rows.extend(record.rows.iter().cloned());
+        self.row_bytes += bytes_of(&record.rows);
         self.is_last = record.is_last;
         let gaps = record.rows.iter().filter(|row| matches!(row, Row::Gap(_))).count();
         self.gaps += u64::try_from(gaps).unwrap_or(u64::MAX);
@@ -175,7 +179,10 @@ impl<T> State<T> {
 
     /// The sink has all rows below this number.
     pub(crate) fn rows_taken(&mut self, next: u64) {
-        while self.first_row < next && self.rows.pop_front().is_some() {
+        while self.first_row < next
+            && let Some(row) = self.rows.pop_front()
+        {
+            self.row_bytes = self.row_bytes.saturating_sub(row.bytes());
             self.first_row += 1;
         }
     }
@@ -222,9 +229,14 @@ impl<T> State<T> {
             late: image.late,
             uncounted: image.uncounted,
             first_row: image.first_row,
+            row_bytes: bytes_of(&image.rows),
             rows: image.rows.into(),
             is_last: image.is_last,
             gaps: image.gaps,
         })
     }
+}
+
+fn bytes_of(rows: &[Row]) -> usize {
+    rows.iter().map(Row::bytes).sum()
 }

@@ -36,6 +36,8 @@ pub struct PartitionStatus {
     pub is_open: bool,
     /// Whether it has its last record.
     pub has_ended: bool,
+    /// Whether it had no room for what came last: files wait.
+    pub is_full: bool,
     /// Windows that end at or before this are closed, in milliseconds since 1970. None: no window
     /// is, or all are.
     pub watermark: Option<i64>,

@@ -38,6 +38,7 @@ pub struct Worker<S: Sums> {
     jobs: BTreeMap<JobId, Here<S>>,
     /// When the leader is told again what it has to write.
     report_at_ms: u64,
+    weighed: Weighed,
     outputs: VecDeque<Output>,
 }
 
@@ -60,6 +61,7 @@ impl<S: Sums> Worker<S> {
             leader: None,
             jobs: BTreeMap::new(),
             report_at_ms: 0,
+            weighed: Weighed::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -148,8 +150,11 @@ impl<S: Sums> Worker<S> {
                 }
             }
             Message::Frame(frame) => {
+                let room = self.weighed.room(now, &self.settings, &self.jobs);
                 if let Some(owner) = owner(&mut self.jobs, frame.job, frame.partition) {
+                    owner.set_room(room);
                     owner.handle_frame(now, from, frame, out);
+                    self.weighed.bytes += room - owner.room();
                 }
             }
             Message::Cursors(cursors) => {
@@ -253,18 +258,13 @@ impl<S: Sums> Worker<S> {
 
     /// Tells the leader again and again what it has to write into the table.
     fn report(&mut self, now: Now) {
-        let Some((_, leader)) = self.leader.as_ref().filter(|_| self.report_at_ms <= now.boot_ms)
-        else {
+        if self.report_at_ms > now.boot_ms || !self.jobs.values().any(Here::has_report) {
             return;
-        };
-        let mut is_there = false;
-        for (id, here) in self.jobs.iter().filter(|(_, here)| here.has_report()) {
-            let messages = here.reports(*id).into_iter();
-            self.outputs.extend(messages.map(|message| Output::Send(leader.clone(), message)));
-            is_there = true;
         }
-        if is_there {
-            self.report_at_ms = now.boot_ms + self.settings.retry_ms;
+        self.report_at_ms = now.boot_ms + self.settings.retry_ms;
+        let Some((_, leader)) = &self.leader else { return };
+        for message in self.jobs.iter().flat_map(|(id, here)| here.reports(*id)) {
+            self.outputs.push_back(Output::Send(leader.clone(), message));
         }
     }
 
@@ -314,6 +314,32 @@ impl<S: Sums> Worker<S> {
     pub fn released(&self, job: JobId, file: FileKey) -> u64 {
         let Some(here) = self.jobs.get(&job) else { return 0 };
         here.source.as_ref().map_or(u64::MAX, |source| source.released(file))
+    }
+}
+
+/// What the owners of a member take of its memory. To weigh them costs time, so in between it is
+/// reckoned from what they took since.
+#[derive(Debug, Default)]
+struct Weighed {
+    bytes: usize,
+    /// When they are weighed again, in milliseconds since boot.
+    at_ms: u64,
+}
+
+impl Weighed {
+    /// How many bytes more they may take.
+    fn room<S: Sums>(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        jobs: &BTreeMap<JobId, Here<S>>,
+    ) -> usize {
+        if self.at_ms <= now.boot_ms {
+            self.at_ms = now.boot_ms + settings.look_ms;
+            let owners = jobs.values().flat_map(|here| here.owners.values());
+            self.bytes = owners.map(Owner::memory).sum();
+        }
+        settings.member_bytes.saturating_sub(self.bytes)
     }
 }
 

@@ -235,9 +235,13 @@ fn files_of(files: &Files) -> [(&'static str, Option<String>); 6] {
     ]
 }
 
-fn streams_of(streams: &Streams) -> [(&'static str, Option<String>); 2] {
-    let Streams { enabled, worker } = streams;
-    [("streams.enabled", Some(enabled.to_string())), ("streams.worker", Some(path(worker)))]
+fn streams_of(streams: &Streams) -> [(&'static str, Option<String>); 3] {
+    let Streams { enabled, worker, jobs } = streams;
+    [
+        ("streams.enabled", Some(enabled.to_string())),
+        ("streams.worker", Some(path(worker))),
+        ("streams.jobs", Some(jobs.to_string())),
+    ]
 }
 
 fn path(path: &Path) -> String {

@@ -61,7 +61,7 @@ pub(super) fn parse(file: &str, text: &str, system: &System) -> Result<Config, C
     let may_leave_loopback = allow_plaintext || key_file.is_some();
     address::check(&raw.node, addresses.as_ref(), may_leave_loopback, &mut problems);
     let metrics = metrics(&raw.metrics, &mut problems);
-    let streams = streams::streams(raw.streams, &mut problems);
+    let streams = streams::streams(raw.streams, &files, &mut problems);
     match (name, addresses) {
         (Some(name), Some(Addresses { address, host, bind })) if problems.count() == 0 => {
             Ok(Config {

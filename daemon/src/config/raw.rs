@@ -160,4 +160,5 @@ pub(super) struct Files {
 pub(super) struct Streams {
     pub(super) enabled: Set<bool>,
     pub(super) worker: Set<PathBuf>,
+    pub(super) jobs: Set<bool>,
 }

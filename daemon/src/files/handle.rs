@@ -86,6 +86,14 @@ impl Handle {
         (handle, Channels { commands: received, cancelled: told })
     }
 
+    /// The same task for another part of the daemon, which has so many operations at once. So it
+    /// neither waits for the clients of this machine, nor do they wait for it. All parts together
+    /// have at most [`Member::MAX_CLIENTS`](memberd_files::Member::MAX_CLIENTS).
+    #[must_use]
+    pub fn with_places(&self, places: usize) -> Handle {
+        Handle { places: Arc::new(Semaphore::new(places)), ..self.clone() }
+    }
+
     /// Asks the catalog of a share. With `stale`, any keeper's state will do when no primary
     /// answers. Also says whether the answer is the newest.
     ///

@@ -1,4 +1,4 @@
-//! Follows the membership's list for files: where members are, and which have failed or begun anew.
+//! Follows the membership's list for files and jobs: where members are, and which have failed or begun anew.
 //! It owns no state.
 
 use crate::membership::{self, Looks};
@@ -15,20 +15,20 @@ const LOOKS: Looks =
 
 /// A member of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// Where others reach it.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Its zone, if it names one.
-    pub(super) zone: Option<String>,
+    pub(crate) zone: Option<String>,
     /// Which life of it.
-    pub(super) incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// Whether it is up.
-    pub(super) standing: Standing,
+    pub(crate) standing: Standing,
 }
 
 /// Whether a member is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Up,
     Failed,
     Left,
@@ -36,10 +36,10 @@ pub(super) enum Standing {
 
 /// The members of the list by name. It is empty before this machine has joined, and the last one
 /// when it is out of the group.
-pub(super) type Peers = Arc<BTreeMap<Name, Peer>>;
+pub(crate) type Peers = Arc<BTreeMap<Name, Peer>>;
 
 /// Passes the list on whenever it changes, until nobody looks any more or the membership ends.
-pub(super) async fn follow(membership: membership::Handle, peers: watch::Sender<Peers>) {
+pub(crate) async fn follow(membership: membership::Handle, peers: watch::Sender<Peers>) {
     let read = |snapshot: Option<membership::Snapshot>| {
         snapshot.map(|list| {
             let members = list.entries().map(|(entry, _)| peer(entry));
@@ -82,7 +82,7 @@ pub(super) fn restarted<'p>(before: &'p Peers, now: &'p Peers) -> impl Iterator<
 }
 
 #[cfg(test)]
-pub(super) fn peer_at(address: SocketAddr, standing: Standing) -> Peer {
+pub(crate) fn peer_at(address: SocketAddr, standing: Standing) -> Peer {
     Peer { address, zone: None, incarnation: Incarnation(1), standing }
 }
 

@@ -131,6 +131,7 @@ impl Writing {
 #[derive(Debug)]
 pub struct Reading {
     running: Running,
+    file: Done,
     length: u64,
     is_newest: bool,
 }
@@ -139,9 +140,16 @@ impl Reading {
     /// Waits until the file is found.
     pub(super) async fn begin(mut running: Running) -> Result<Reading, FilesError> {
         match running.next().await {
-            Some(Told::Length { length, is_newest }) => Ok(Reading { running, length, is_newest }),
+            Some(Told::Length { file, length, is_newest }) => {
+                Ok(Reading { running, file, length, is_newest })
+            }
             _ => Err(running.error()),
         }
+    }
+
+    /// The file as it is read, with the length of all of it.
+    pub fn file(&self) -> Done {
+        self.file
     }
 
     /// How many bytes come in all.

@@ -272,8 +272,8 @@ impl Files {
             match output {
                 MemberOutput::Send { to, message } => self.send(&to, &message),
                 MemberOutput::Job { id, job } => self.parts.disk.ask(id, job),
-                MemberOutput::Length { client, length, is_newest } => {
-                    self.tell(client, Told::Length { length, is_newest });
+                MemberOutput::Length { client, file, length, is_newest } => {
+                    self.tell(client, Told::Length { file, length, is_newest });
                 }
                 MemberOutput::Data { client, bytes } => self.tell(client, Told::Data(bytes)),
                 MemberOutput::Done { client, result } => {

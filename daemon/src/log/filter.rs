@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// The parts that can have a level of their own. They are the modules that log, in this program and
 /// in the crate `memberd-transport`.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "accept",
     "admission",
     "agreement",
@@ -16,6 +16,7 @@ const PARTS: [&str; 19] = [
     "crowd",
     "daemon",
     "files",
+    "jobs",
     "keys",
     "log",
     "membership",

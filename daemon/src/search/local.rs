@@ -151,7 +151,7 @@ impl LocalSearcher {
         *write(&self.worker) = socket;
     }
 
-    pub(super) fn worker(&self) -> Option<PathBuf> {
+    pub(crate) fn worker(&self) -> Option<PathBuf> {
         read(&self.worker).clone()
     }
 
@@ -334,7 +334,7 @@ impl LocalSearcher {
         read(&self.journal).is_some().then(|| self.journal_order.span_us())
     }
 
-    pub(super) fn offer(&self) -> Arc<ExposedFiles> {
+    pub(crate) fn offer(&self) -> Arc<ExposedFiles> {
         Arc::clone(&read(&self.offer))
     }
 }

@@ -14,7 +14,7 @@ use super::stats::{OFF, check};
 use memberd_control::grep::{GrepBinary, GrepPosition, GrepPrinting, GrepRequest, MAX_POSITIONS};
 use memberd_control::stats::StatsQuestion;
 use memberd_search::{MemoryBudget, Output, Selection, Stopped, Totals};
-use memberd_worker::{AskError, Feed, Question, Told};
+use memberd_worker::{AskError, Feed, Question, Reads, Told};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl LocalSearcher {
         let Compiled { search, narrow } =
             self.compile_in(&as_text(request), memory).map_err(PeerReply::Refused)?;
         let from = request.follow_from.clone().unwrap_or_default();
-        let mut question = Question { follows: true, ..self.question(question, request) };
+        let mut question = Question { reads: Reads::Written, ..self.question(question, request) };
         // Lines were selected here. The worker only splits them.
         question.pattern.patterns = Vec::new();
         let feed = Feed::begin(&worker, &question, cancel);

@@ -4,13 +4,13 @@
 //! The worker is another process (`memberd-worker`), so that a question takes neither memory nor
 //! the processor from heartbeats. It has no right to read a log: it gets open files, a few at once.
 
-use super::compile::narrow;
+use super::compile::{compile, narrow};
 use super::local::{LocalSearcher, tell_problems};
 use super::reply_sink::ReplySink;
-use memberd_control::grep::GrepRequest;
+use memberd_control::grep::{GrepPattern, GrepRequest};
 use memberd_control::stats::StatsQuestion;
 use memberd_search::{ExposedFile, Output as _, Stopped, Totals};
-use memberd_worker::{AskError, Counts, MAX_BATCH, OpenFile, Question, Told, ask};
+use memberd_worker::{AskError, Counts, MAX_BATCH, OpenFile, Question, Reads, Told, ask};
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,15 @@ use std::time::Instant;
 pub(super) const OFF: &str = "streams are off there: set streams.enabled";
 
 impl LocalSearcher {
+    /// Compiles a pattern to see whether that is possible. It blocks.
+    ///
+    /// # Errors
+    /// When it is not: one line.
+    pub(crate) fn check_pattern(&self, pattern: GrepPattern) -> Result<(), String> {
+        let request = GrepRequest { pattern, ..GrepRequest::default() };
+        compile(&request, &self.memory, &self.limits).map(drop)
+    }
+
     /// Counts the lines of the files that the request selects. It also returns the globs that
     /// match none of them.
     pub(super) fn count_lines(
@@ -71,7 +80,7 @@ impl LocalSearcher {
             bytes,
             threads: u16::try_from(self.limits.search_threads.get()).unwrap_or(u16::MAX),
             no_messages: request.printing.no_messages,
-            follows: false,
+            reads: Reads::Files,
         }
     }
 }

@@ -16,6 +16,9 @@ pub struct Division {
     pub part: u16,
     /// When their window begins, in milliseconds since the Unix epoch. None without windows.
     pub window: Option<i64>,
+    /// How many lines are in the groups. Only a query with windows counts lines in any case; one
+    /// without them does if it has `count`, and else says 0.
+    pub lines: u64,
     /// At most [`MAX_PARTIAL`] bytes each.
     pub partials: Vec<Vec<u8>>,
 }
@@ -36,18 +39,31 @@ impl Plan {
             Divider { plan: self, part, to: (0, None), group: Vec::new(), pieces: BTreeMap::new() };
         let counts = read(self, bytes, &mut divider)?;
         divider.end_group();
-        let division = |((part, window), partials)| Division { part, window, partials };
+        let division = |((part, window), pieces): (To, Pieces)| {
+            let Pieces { lines, partials } = pieces;
+            Division { part, window, lines, partials }
+        };
         Ok((counts, divider.pieces.into_iter().map(division).collect()))
     }
+}
+
+/// Where a group goes: what it was chosen by, and its window.
+type To = (u16, Option<i64>);
+
+/// What goes to one place.
+#[derive(Default)]
+struct Pieces {
+    lines: u64,
+    partials: Vec<Vec<u8>>,
 }
 
 struct Divider<'a> {
     plan: &'a Plan,
     part: &'a mut dyn FnMut(&[u8]) -> u16,
     /// Where the present group goes.
-    to: (u16, Option<i64>),
+    to: To,
     group: Vec<u8>,
-    pieces: BTreeMap<(u16, Option<i64>), Vec<Vec<u8>>>,
+    pieces: BTreeMap<To, Pieces>,
 }
 
 impl Divider<'_> {
@@ -55,7 +71,7 @@ impl Divider<'_> {
         if self.group.is_empty() {
             return;
         }
-        let pieces = self.pieces.entry(self.to).or_default();
+        let pieces = &mut self.pieces.entry(self.to).or_default().partials;
         let fits = |piece: &Vec<u8>| piece.len() + self.group.len() <= MAX_PARTIAL;
         if !pieces.last().is_some_and(fits) {
             pieces.push(begin(self.plan, Counts::default()));
@@ -76,8 +92,15 @@ impl Sink for Divider<'_> {
         Ok(())
     }
 
-    fn state(&mut self, _: usize, state: &State) -> Read<()> {
+    fn state(&mut self, at: usize, state: &State) -> Read<()> {
         push_state(&mut self.group, state);
+        // All states of that kind count the same lines, so there is one.
+        if let (Some(first), State::Count(lines)) = (self.plan.counts().first(), state)
+            && *first == at
+        {
+            let pieces = self.pieces.entry(self.to).or_default();
+            pieces.lines = pieces.lines.saturating_add(*lines);
+        }
         Ok(())
     }
 }

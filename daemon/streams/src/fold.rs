@@ -39,6 +39,8 @@ pub struct Fold {
     member: Vec<u8>,
     file: Vec<u8>,
     counts: Counts,
+    /// Lines that are in no group since they could not be read, or have no time.
+    uncounted: u64,
     table: Table,
     cells: Cells,
     /// The key of the line that is read.
@@ -58,6 +60,7 @@ impl Fold {
             member,
             file: Vec::new(),
             counts: Counts::default(),
+            uncounted: 0,
             table: Table::new(plan.seed(), plan.state_kinds(), limits),
             cells: Cells::new(plan.slots()),
             key: Vec::new(),
@@ -76,6 +79,12 @@ impl Fold {
         self.counts
     }
 
+    /// How many lines are in no group until now since they could not be read, or since they have no
+    /// time although the query asks for it.
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted
+    }
+
     /// Takes one line that matched the pattern, without its newline. After an error the table lacks
     /// lines, and should be given up.
     pub fn line(&mut self, line: &[u8], times: &mut dyn LineTime) -> Result<(), Full> {
@@ -90,6 +99,7 @@ impl Fold {
             clock: Clock::new(Some(times)),
         };
         let counts = &mut self.counts;
+        let unparsed = counts.unparsed;
         let chosen = is_chosen(self.plan.steps(), &mut context, counts)
             && group_key(&self.plan, &mut context, &mut self.window, &mut self.key);
         let summed = if chosen {
@@ -97,7 +107,9 @@ impl Fold {
         } else {
             Ok(())
         };
-        counts.without_time += u64::from(context.clock.missing);
+        let missing = context.clock.missing;
+        counts.without_time += u64::from(missing);
+        self.uncounted += u64::from(!chosen && (missing || counts.unparsed > unparsed));
         summed
     }
 
@@ -119,6 +131,7 @@ impl Fold {
     /// Adds what another thread of the same member summed by the same plan.
     pub fn merge(&mut self, other: Self) -> Result<(), Full> {
         self.counts.add(other.counts);
+        self.uncounted += other.uncounted;
         self.table.merge(other.table)
     }
 

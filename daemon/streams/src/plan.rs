@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod compile;
+mod durable;
 mod lines;
 mod rows;
 

@@ -185,6 +185,7 @@ impl Connection {
                 Answer::Working(bytes) => take(Told::Read(bytes))?,
                 Answer::Done(counts) => return Ok(Pause::Done(counts)),
                 Answer::Refused(reason) => return Err(AskError::Refused(reason)),
+                Answer::Range(_) | Answer::Unread(_) => return Err(foreign("a range")),
             }
             answer = self.next(cancel)?;
         }
@@ -226,6 +227,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// The worker said what has no place here.
+pub(crate) fn foreign(what: &str) -> AskError {
+    AskError::Foreign(FrameError::Malformed(what.to_owned()))
 }
 
 /// Whether there is nobody at the other end any more.

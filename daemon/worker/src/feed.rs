@@ -1,8 +1,8 @@
 //! memberd's side of a question that follows files. It owns the connection.
 
-use crate::client::{AskError, Connection, Pause, Told, begin};
+use crate::client::{AskError, Connection, Pause, Told, begin, foreign};
 use crate::protocol::{Answer, MAX_WRITTEN_BYTES, Question, Written};
-use memberd_control::frame::{FrameError, write_frame};
+use memberd_control::frame::write_frame;
 use memberd_search::Stopped;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ impl<'c> Feed<'c> {
     ) -> Result<(), AskError> {
         match self.connection.hear(answer, take, self.cancel)? {
             Pause::More => Ok(()),
-            Pause::Done(_) => Err(AskError::Foreign(FrameError::Malformed("Done".to_owned()))),
+            Pause::Done(_) => Err(foreign("Done")),
         }
     }
 }

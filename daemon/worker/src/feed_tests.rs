@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::Reads;
 use crate::serve::{MAX_FOLLOWS, Settings, bind, serve};
 use crate::{Counts, ask};
 use memberd_control::frame::read_frame;
@@ -23,7 +24,7 @@ fn worker() -> (TempDir, PathBuf) {
 
 fn question(query: &str) -> Question {
     let member = "vm1".to_owned();
-    Question { member, query: query.to_owned(), follows: true, ..Question::default() }
+    Question { member, query: query.to_owned(), reads: Reads::Written, ..Question::default() }
 }
 
 /// The rows of these parts: all values of each.
@@ -108,7 +109,7 @@ fn follows_keep_no_question_from_its_place() {
     let feeds: Vec<Feed<'_>> = (0..MAX_FOLLOWS).map(|_| begin().unwrap()).collect();
     let Err(AskError::Refused(words)) = begin() else { panic!("one more has a place") };
     assert_eq!(words, format!("{MAX_FOLLOWS} questions follow there already: try again later"));
-    let once = Question { follows: false, groups: 1, threads: 1, ..question("x | count") };
+    let once = Question { reads: Reads::Files, groups: 1, threads: 1, ..question("x | count") };
     let asked = ask(&socket, &once, Vec::new, |_| Ok(()), &NEVER);
     assert_eq!(asked.unwrap(), Counts::default());
     drop(feeds);

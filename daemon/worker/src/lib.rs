@@ -29,19 +29,36 @@
 //!   | <-- Message (any), Partial -------- |   after a round's end, or if a table is half full
 //!   | <-- Refused at any time ----------- |
 //! ```
+//!
+//! A durable job counts ranges of files that grow, and needs the sums of each. [`fold_ranges`]
+//! hands over open files and where to read them:
+//!
+//! ```text
+//! memberd                               memberd-worker
+//!   | -- Question ----------------------> |
+//!   | <-- Working (any time) ------------ |
+//!   | <-- More -------------------------- |   again and again:
+//!   | -- RangeBatch, and descriptors ---> |   an empty one is the last
+//!   | <-- Partial, Range or Unread ------ |   for each range
+//!   | <-- Done, or Refused at any time -- |
+//! ```
 
 mod client;
 mod descriptors;
 mod feed;
+mod fold;
 mod follow;
 mod output;
 mod protocol;
 mod question;
+mod range_reader;
+mod ranges;
 mod serve;
 mod tables;
 mod teller;
 
 pub use client::{AskError, OpenFile, Told, ask};
 pub use feed::Feed;
-pub use protocol::{Counts, MAX_BATCH, Question};
+pub use protocol::{Counts, MAX_BATCH, Question, Reads};
+pub use ranges::{OpenRange, RangeSums, Unread, fold_ranges};
 pub use serve::{Settings, bind, serve};

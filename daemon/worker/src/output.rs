@@ -3,13 +3,13 @@
 
 use crate::protocol::Answer;
 use crate::teller::Teller;
-use memberd_search::{Output, Stopped, Times, Zone};
+use memberd_search::{Output, Stopped, Times, Window, Zone};
 use memberd_streams::{Fold, Full, LineTime};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The longest line that is counted, in bytes.
-const MAX_LINE_BYTES: usize = 8 << 20;
+pub(crate) const MAX_LINE_BYTES: usize = 8 << 20;
 
 /// The sums of one thread.
 pub(crate) struct FoldOutput<'z> {
@@ -27,14 +27,41 @@ pub(crate) struct FoldOutput<'z> {
     full: Option<Full>,
     /// Whether sums are sent when the table is half full, so that it always has room.
     sends_early: bool,
+    /// Only lines of these times are counted, and those that have none.
+    window: Window,
+    /// Lines in no group of which the sums were sent.
+    uncounted: u64,
+    /// Whether sums were sent since somebody asked.
+    has_sent: bool,
     teller: &'z Teller,
 }
 
-struct LineTimes<'z>(Times<'z>);
+/// Reads the times of lines, and remembers the newest.
+struct LineTimes<'z> {
+    times: Times<'z>,
+    newest_ms: Option<i64>,
+}
+
+impl<'z> LineTimes<'z> {
+    fn new(zone: &'z Zone, modified: i64) -> Self {
+        LineTimes { times: Times::new(zone, modified), newest_ms: None }
+    }
+}
 
 impl LineTime for LineTimes<'_> {
     fn milliseconds(&mut self, line: &[u8]) -> Option<i64> {
-        self.0.of(line)
+        let time = self.times.of(line);
+        self.newest_ms = self.newest_ms.max(time);
+        time
+    }
+}
+
+/// The time of a line that was read already.
+struct KnownTime(Option<i64>);
+
+impl LineTime for KnownTime {
+    fn milliseconds(&mut self, _: &[u8]) -> Option<i64> {
+        self.0
     }
 }
 
@@ -45,13 +72,16 @@ impl<'z> FoldOutput<'z> {
             fold,
             line_end,
             zone,
-            times: LineTimes(Times::new(zone, 0)),
+            times: LineTimes::new(zone, 0),
             file: PathBuf::new(),
             begun: Vec::new(),
             passes_over: false,
             too_long: 0,
             full: None,
             sends_early: false,
+            window: Window::default(),
+            uncounted: 0,
+            has_sent: false,
             teller,
         }
     }
@@ -61,8 +91,15 @@ impl<'z> FoldOutput<'z> {
         FoldOutput { sends_early: true, ..self }
     }
 
+    /// Counts only lines of these times, each by its own.
+    pub(crate) fn within(self, window: Window) -> Self {
+        FoldOutput { window, ..self }
+    }
+
     /// Sends the sums until now. What follows is summed anew.
     pub(crate) fn send_sums(&mut self) -> Result<(), Stopped> {
+        self.uncounted += self.fold.uncounted();
+        self.has_sent = true;
         let mut parts = self.fold.take().into_partials();
         parts.try_for_each(|part| self.teller.tell(&Answer::Partial(part)))
     }
@@ -73,6 +110,24 @@ impl<'z> FoldOutput<'z> {
         let begun = bytes.split_off(end);
         self.lines(bytes)?;
         if begun.is_empty() { Ok(()) } else { self.line_part(begun) }
+    }
+
+    /// Whether sums were sent since this was asked last.
+    pub(crate) fn has_sent(&mut self) -> bool {
+        std::mem::take(&mut self.has_sent)
+    }
+
+    /// The newest time that was read in lines of the file, and how many lines are in no group of
+    /// those whose sums were sent since this was asked last.
+    pub(crate) fn end_file(&mut self) -> (Option<i64>, u64) {
+        self.has_sent = false;
+        (self.times.newest_ms, std::mem::take(&mut self.uncounted))
+    }
+
+    /// Drops the sums of what was not sent.
+    pub(crate) fn forget(&mut self) {
+        let _ = self.fold.take();
+        self.end_file();
     }
 
     /// Why no more can be counted, if so.
@@ -92,7 +147,16 @@ impl<'z> FoldOutput<'z> {
 
     /// Counts a line, which has no end.
     fn line(&mut self, line: &[u8]) -> Result<(), Stopped> {
-        self.fold.line(line, &mut self.times).map_err(|full| {
+        let counted = if self.window.is_unbounded() {
+            self.fold.line(line, &mut self.times)
+        } else {
+            let time = self.times.milliseconds(line);
+            if time.is_some_and(|time| !self.window.contains(time)) {
+                return Ok(());
+            }
+            self.fold.line(line, &mut KnownTime(time))
+        };
+        counted.map_err(|full| {
             self.full = Some(full);
             self.teller.end();
             Stopped
@@ -119,7 +183,7 @@ impl Output for FoldOutput<'_> {
     fn begin_file(&mut self, path: &Path, modified: i64) {
         self.begun.clear();
         self.passes_over = false;
-        self.times = LineTimes(Times::new(self.zone, modified));
+        self.times = LineTimes::new(self.zone, modified);
         if self.file != path {
             self.file = path.to_owned();
             self.fold.set_file(path.as_os_str().as_bytes());

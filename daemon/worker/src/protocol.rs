@@ -48,9 +48,22 @@ pub struct Question {
     pub threads: u16,
     /// No messages about files that cannot be read.
     pub no_messages: bool,
+    /// What the lines are taken from.
+    pub reads: Reads,
+}
+
+/// What the lines of a question are taken from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reads {
+    /// Whole files, once.
+    #[default]
+    Files,
     /// Lines come in place of files, as memberd finds them in files that it follows. Of the pattern
     /// only the end of a line counts, and neither times, groups, bytes nor threads do.
-    pub follows: bool,
+    Written,
+    /// Ranges of files, each of which has sums of its own. The times are compared with those of
+    /// each line alone, and neither groups, bytes nor threads count.
+    Ranges,
 }
 
 impl Message for Question {
@@ -85,6 +98,44 @@ impl Batch {
     }
 }
 
+/// The most ranges that are handed over at once: between two times, it is seen how much they made.
+pub(crate) const MAX_RANGES: usize = 8;
+
+/// The paths and the ranges of the files whose descriptors come with the next byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RangeBatch {
+    /// The paths, as many as there are ranges.
+    pub(crate) files: Batch,
+    /// The ranges.
+    pub(crate) ranges: Vec<Range>,
+}
+
+impl Message for RangeBatch {
+    const CAP: usize = Batch::CAP + MAX_RANGES * 64;
+}
+
+/// A range of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Range {
+    /// When the file was last written, in milliseconds since the Unix epoch.
+    pub(crate) modified_ms: i64,
+    /// The first byte.
+    pub(crate) from: u64,
+    /// The byte behind the last.
+    pub(crate) to: u64,
+}
+
+/// What a range had beside its sums, which were sent before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RangeEnd {
+    /// The byte behind the last line that was read.
+    pub(crate) to: u64,
+    /// The newest time that was read in the lines, in milliseconds since the Unix epoch.
+    pub(crate) newest_ms: Option<i64>,
+    /// Lines in no group.
+    pub(crate) uncounted: u64,
+}
+
 /// What memberd has found in the files that it follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Written {
@@ -116,6 +167,10 @@ pub(crate) enum Answer {
     Partial(#[serde(with = "memberd_control::bytes")] Vec<u8>),
     /// A message about a file.
     Message(String),
+    /// All parts of the sums of the next range were sent.
+    Range(RangeEnd),
+    /// The next range cannot be read, and why: one line. Its sums count for nothing.
+    Unread(String),
     /// It is at work, and has read this many bytes. It says so twice a second.
     Working(u64),
     /// All files are counted, and all sums are sent.

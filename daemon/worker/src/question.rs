@@ -1,9 +1,11 @@
 //! Answers one question. It owns the sums of each thread.
 
 use crate::descriptors;
+use crate::fold::fold;
 use crate::follow::follow;
 use crate::output::FoldOutput;
-use crate::protocol::{Answer, Batch, Counts, Question};
+use crate::protocol::{Answer, Batch, Counts, Question, Reads};
+use crate::serve::Entry;
 use crate::tables::{NoTable, TableLease, Tables};
 use crate::teller::Teller;
 use memberd_control::frame::read_frame;
@@ -58,18 +60,22 @@ impl From<memberd_search::Stopped> for Unanswered {
     }
 }
 
-/// Answers it, and tells the end.
+/// Answers it, and tells the end. Before that it leaves its place, so that who asks one question
+/// after the other always has one.
 pub(crate) fn answer(
-    question: Question,
+    (question, place): (Question, Entry),
     stream: &UnixStream,
     teller: &Teller,
     resources: &Resources,
 ) {
-    let last = if question.follows {
-        follow(&question, stream, teller, &resources.follows).map(|never| match never {})
-    } else {
-        teller.while_at_work(|| count(question, stream, teller, resources))
+    let last = match question.reads {
+        Reads::Written => {
+            follow(&question, stream, teller, &resources.follows).map(|never| match never {})
+        }
+        Reads::Files => teller.while_at_work(|| count(question, stream, teller, resources)),
+        Reads::Ranges => teller.while_at_work(|| fold(question, stream, teller, resources)),
     };
+    drop(place);
     // Whoever has gone hears nothing.
     let _ = match last {
         Ok(counts) => teller.tell(&Answer::Done(counts)),
@@ -79,11 +85,11 @@ pub(crate) fn answer(
 }
 
 /// A question that was checked.
-struct Checked {
-    member: String,
-    search: Search,
-    plan: Arc<memberd_streams::Plan>,
-    line_end: u8,
+pub(crate) struct Checked {
+    pub(crate) member: String,
+    pub(crate) search: Search,
+    pub(crate) plan: Arc<memberd_streams::Plan>,
+    pub(crate) line_end: u8,
     how: Plan,
     limits: Limits,
 }
@@ -211,7 +217,7 @@ fn room(
 }
 
 /// Checks the question, of which each thread may have a table of so many bytes.
-fn check(
+pub(crate) fn check(
     question: Question,
     plan: memberd_streams::Plan,
     threads: usize,

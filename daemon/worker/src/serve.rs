@@ -1,6 +1,6 @@
 //! Accepts questions, and ends when none come. It owns the threads that answer them.
 
-use crate::protocol::{Answer, Question};
+use crate::protocol::{Answer, Question, Reads};
 use crate::question::{Resources, answer};
 use crate::teller::Teller;
 use memberd_control::frame::read_frame;
@@ -19,8 +19,11 @@ pub(crate) const MAX_QUESTIONS: usize = 4;
 /// The most questions at once that follow files. They last, so the others have places of their own.
 pub(crate) const MAX_FOLLOWS: usize = 16;
 
+/// The most questions at once that read ranges of files. memberd asks one after the other.
+pub(crate) const MAX_FOLDS: usize = 2;
+
 /// The most connections at once. Beyond the questions they only hear that there are too many.
-const MAX_CONNECTIONS: usize = MAX_QUESTIONS + MAX_FOLLOWS + 4;
+const MAX_CONNECTIONS: usize = MAX_QUESTIONS + MAX_FOLLOWS + MAX_FOLDS + 4;
 
 /// How long who has connected may take to ask.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -127,12 +130,15 @@ fn connection(stream: &UnixStream, users: &[u32], resources: &Resources, places:
     }
     let entered = question
         .map_err(|error| format!("its worker is not of its memberd's version: {error}"))
-        .and_then(|question| Ok((places.enter(question.follows)?, question)));
+        .and_then(|question| {
+            let place = places.enter(question.reads)?;
+            Ok((question, place))
+        });
     match entered {
         // memberd opens files before it sends them, which may take long on a slow disk. And what it
         // follows may not be written to for long.
-        Ok((_place, question)) if stream.set_read_timeout(None).is_ok() => {
-            answer(question, stream, &teller, resources);
+        Ok(entered) if stream.set_read_timeout(None).is_ok() => {
+            answer(entered, stream, &teller, resources);
         }
         Ok(_) => {}
         Err(words) => {
@@ -152,14 +158,16 @@ fn may_ask(stream: &UnixStream, users: &[u32]) -> bool {
 struct Places {
     questions: Count,
     follows: Count,
+    folds: Count,
 }
 
 impl Places {
     /// The place of one question, or why there is none: one line.
-    fn enter(&self, follows: bool) -> Result<Entry, String> {
-        let (count, most, what) = match follows {
-            true => (&self.follows, MAX_FOLLOWS, "questions follow"),
-            false => (&self.questions, MAX_QUESTIONS, "questions run"),
+    fn enter(&self, reads: Reads) -> Result<Entry, String> {
+        let (count, most, what) = match reads {
+            Reads::Written => (&self.follows, MAX_FOLLOWS, "questions follow"),
+            Reads::Files => (&self.questions, MAX_QUESTIONS, "questions run"),
+            Reads::Ranges => (&self.folds, MAX_FOLDS, "questions read ranges"),
         };
         let entry = count.enter();
         if count.number() > most {
@@ -175,7 +183,7 @@ struct Count(Arc<AtomicUsize>);
 
 /// One that is counted, until it is dropped.
 #[derive(Debug)]
-struct Entry(Count);
+pub(crate) struct Entry(Count);
 
 impl Count {
     fn number(&self) -> usize {

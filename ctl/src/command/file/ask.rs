@@ -5,7 +5,7 @@ use std::time::Duration;
 use memberd_control::message::{FileReply, FileRequest, Reply, Request};
 
 use super::progress::Progress;
-use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
+use crate::connection::{Connection, Daemon, ReplyTimeout, older_daemon, unexpected_reply};
 use crate::exit::{Exit, Failure, print_message};
 
 /// How long the daemon may take until it says anything. It answers within 50 s.
@@ -16,8 +16,11 @@ const MAY_BE_OLD: &str = "this may be old: no majority of the council, or no pri
                           can be reached";
 
 /// Sends the request.
-pub(super) fn ask(daemon: &Daemon, request: FileRequest) -> Result<Connection, Failure> {
-    Connection::ask(daemon, &Request::File(request), REPLY_TIMEOUT).map_err(describe)
+pub(in crate::command) fn ask(
+    daemon: &Daemon,
+    request: FileRequest,
+) -> Result<Connection, Failure> {
+    Connection::ask(daemon, &Request::File(request), REPLY_TIMEOUT).map_err(older_daemon)
 }
 
 /// The next answer, or none if that was all.
@@ -26,7 +29,9 @@ pub(super) fn answer(connection: &mut Connection) -> Result<Option<FileReply>, F
 }
 
 /// As [`answer`], but ends as soon as nobody reads standard output any more.
-pub(super) fn answer_while_read(connection: &mut Connection) -> Result<Option<FileReply>, Failure> {
+pub(in crate::command) fn answer_while_read(
+    connection: &mut Connection,
+) -> Result<Option<FileReply>, Failure> {
     understood(connection.reply_while_read())
 }
 
@@ -85,20 +90,9 @@ pub(super) fn each<T>(
 }
 
 fn understood(reply: Result<Reply, Failure>) -> Result<Option<FileReply>, Failure> {
-    match reply.map_err(describe)? {
+    match reply.map_err(older_daemon)? {
         Reply::File(answer) => Ok(Some(answer)),
         Reply::Done => Ok(None),
         _ => Err(unexpected_reply()),
-    }
-}
-
-/// Says what a refusal of an unknown request means: only an older daemon does not understand it.
-fn describe(failure: Failure) -> Failure {
-    match failure.to_string().contains("unknown variant `") {
-        true => Failure::new(
-            Exit::Version,
-            "this memberd is older than memberctl: systemctl restart memberd",
-        ),
-        false => failure,
     }
 }

@@ -7,7 +7,7 @@ use crate::output::{Output, Style};
 
 /// The rows with their titles. All columns but the last are aligned, to the right where the title
 /// begins with a blank.
-pub(super) fn text<const N: usize>(
+pub(in crate::command) fn text<const N: usize>(
     output: &Output,
     titles: [&str; N],
     rows: &[[String; N]],
@@ -56,7 +56,7 @@ pub(super) fn copies(copies: &FileCopies) -> String {
 }
 
 /// A number with its noun.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub(in crate::command) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 

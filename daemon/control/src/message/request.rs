@@ -6,6 +6,7 @@ use crate::grep::GrepRequest;
 use crate::message::agreement::{ClaimRequest, LeaderRequest, RecoverRequest, ViewRequest};
 use crate::message::file::FileRequest;
 use crate::stats::StatsRequest;
+use crate::streams::StreamRequest;
 use serde::{Deserialize, Serialize};
 
 /// The most introducers of one request.
@@ -66,6 +67,8 @@ pub enum Request {
     File(FileRequest),
     /// Count lines of the logs of all alive members.
     Stats(Box<StatsRequest>),
+    /// Begin, end or look at durable jobs.
+    Stream(StreamRequest),
 }
 
 /// Which members to forget.
@@ -183,6 +186,8 @@ enum Encoded {
     File(FileRequest),
     /// 23.
     Stats(Box<StatsRequest>),
+    /// 24.
+    Stream(StreamRequest),
 }
 
 impl From<Request> for Encoded {
@@ -210,6 +215,7 @@ impl From<Request> for Encoded {
             Request::Claim(request) => Encoded::Claim(request),
             Request::File(request) => Encoded::File(request),
             Request::Stats(request) => Encoded::Stats(request),
+            Request::Stream(request) => Encoded::Stream(request),
         }
     }
 }
@@ -255,6 +261,7 @@ impl From<Encoded> for Request {
             Encoded::Claim(request) => Request::Claim(request),
             Encoded::File(request) => Request::File(request),
             Encoded::Stats(request) => Request::Stats(request),
+            Encoded::Stream(request) => Request::Stream(request),
         }
     }
 }

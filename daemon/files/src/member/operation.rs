@@ -1,6 +1,6 @@
 //! What a client asks of a member, and what it gets. Plain values.
 
-use crate::catalog::{Done, Found, Mutation, PutIf, Query, Refusal};
+use crate::catalog::{Done, Found, Mutation, PutIf, Query, Refusal, Version};
 use crate::ids::{Generation, OperationId, Token};
 use crate::path::{FilePath, ShareName};
 use crate::store::ListedExtent;
@@ -82,6 +82,8 @@ pub enum WriteTo {
     },
     /// They go to the end.
     Append {
+        /// Only if it is this file, and its content has not changed.
+        only: Option<Version>,
         /// Only if the file has this length before, in bytes.
         length: Option<u64>,
     },

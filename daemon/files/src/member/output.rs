@@ -2,7 +2,7 @@
 //! [`FilesMessage`]. Plain values.
 
 use super::operation::{ClientError, ClientId, Outcome};
-use crate::catalog::{Mutation, Query};
+use crate::catalog::{Done, Mutation, Query};
 use crate::ids::{Epoch, ExtentId, OperationId};
 use crate::keeper::{Message, Reply};
 use crate::path::ShareName;
@@ -32,6 +32,8 @@ pub enum MemberOutput {
     Length {
         /// Of whom.
         client: ClientId,
+        /// The file, with all its bytes, as it is read.
+        file: Done,
         /// Bytes.
         length: u64,
         /// Whether the file is the newest; else it is as some keeper had it at some time.

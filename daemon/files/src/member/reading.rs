@@ -7,11 +7,14 @@ use super::clients::{Client, QUESTION_LIMIT};
 use super::operation::{ClientError, ClientId, Outcome};
 use super::output::MemberOutput;
 use super::parts::Purpose;
-use crate::catalog::{Contents, Found, Query, Refusal, StatusKind};
+use crate::catalog::{Contents, Done, Found, Query, Refusal, StatusKind, Version};
 use crate::content::{Content, ExtentRef};
 use crate::coordinator::{FileContent, Reader, ReaderError, ReaderOutput};
-use crate::ids::Generation;
+use crate::ids::{Generation, InodeId};
 use crate::path::FilePath;
+
+/// What is said of a file before it is found: nobody has this inode.
+const NOTHING: Done = Done { inode: InodeId(0), generation: Generation(0), length: 0 };
 
 /// A file that is read.
 #[derive(Debug, Clone)]
@@ -22,14 +25,14 @@ pub(super) struct Reading {
     pages: Pages,
     /// Whether all that was looked up was the newest.
     is_newest: bool,
-    /// What was found first.
-    begun: Option<Generation>,
+    /// The file that was found first.
+    begun: Option<Done>,
 }
 
-/// The contents of a file, page by page: all of them of one generation.
+/// The contents of a file, page by page: all of them of one version.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pages {
-    generation: Option<Generation>,
+    version: Option<Version>,
     extents: Vec<ExtentRef>,
     end: u64,
 }
@@ -50,6 +53,7 @@ impl Pages {
         let StatusKind::File { generation, .. } = status.kind else {
             return Err(Refusal::IsDirectory);
         };
+        let version = Version { inode: status.inode, generation };
         let extents = match content {
             content @ Content::Inline(_) => {
                 *self = Pages::default();
@@ -57,14 +61,14 @@ impl Pages {
             }
             Content::Extents(extents) => extents,
         };
-        if self.generation.is_some_and(|known| known != generation) || starts != self.end {
+        if self.version.is_some_and(|known| known != version) || starts != self.end {
             let is_first = starts == 0;
             *self = Pages::default();
             if !is_first {
                 return Ok(Paged::Next(0));
             }
         }
-        self.generation = Some(generation);
+        self.version = Some(version);
         self.end += extents.iter().map(|extent| extent.length).sum::<u64>();
         self.extents.extend(extents);
         if is_all {
@@ -102,7 +106,7 @@ impl Member {
         while let Some(Client::Read(reading)) = self.clients.get_mut(&client)
             && let Some(output) = reading.reader.poll_output()
         {
-            let (begun, is_newest) = (reading.begun, reading.is_newest);
+            let (file, is_newest) = (reading.begun.unwrap_or(NOTHING), reading.is_newest);
             match output {
                 ReaderOutput::Lookup => {
                     reading.pages = Pages::default();
@@ -110,14 +114,14 @@ impl Member {
                 }
                 ReaderOutput::Send { to, message } => self.transfer(to, message),
                 ReaderOutput::Length(length) => {
-                    self.outputs.push_back(MemberOutput::Length { client, length, is_newest });
+                    let found = MemberOutput::Length { client, file, length, is_newest };
+                    self.outputs.push_back(found);
                 }
                 ReaderOutput::Data(bytes) => {
                     self.outputs.push_back(MemberOutput::Data { client, bytes });
                 }
                 ReaderOutput::Done(result) => {
-                    let generation = begun.unwrap_or_default();
-                    let outcome = Outcome::Read { generation, is_newest };
+                    let outcome = Outcome::Read { generation: file.generation, is_newest };
                     let result = result.map(|()| outcome).map_err(|error| match error {
                         ReaderError::Missing => ClientError::Refused(Refusal::NotFound),
                         ReaderError::Changed => ClientError::Changed,
@@ -155,9 +159,11 @@ impl Member {
         let now = self.now.boot;
         let Some(Client::Read(reading)) = self.clients.get_mut(&client) else { return };
         let is_first = reading.begun.is_none();
+        let mut inode = NOTHING.inode;
         let paged = match asked {
             Asked::Found { found: Found::Contents(contents), is_newest, .. } => {
                 reading.is_newest &= is_newest || !is_first;
+                inode = contents.status.inode;
                 reading.pages.add(*contents)
             }
             Asked::Found { found: Found::Refused(refusal), is_newest, .. }
@@ -180,7 +186,8 @@ impl Member {
         match paged {
             Ok(Paged::Next(from)) => self.look_up(client, from),
             Ok(Paged::Whole(file)) => {
-                reading.begun.get_or_insert(file.generation);
+                let (generation, length) = (file.generation, file.content.length());
+                reading.begun.get_or_insert(Done { inode, generation, length });
                 reading.reader.handle_lookup(now, Some(file));
                 self.drain_reader(client);
             }

@@ -2,6 +2,7 @@
 //! world has the faults.
 
 mod asks;
+mod conditions;
 mod fleet;
 mod journal;
 mod wire;
@@ -13,7 +14,7 @@ use crate::path::FilePath;
 use fleet::{Fleet, bytes, path, share};
 
 fn append(fleet: &mut Fleet, at: usize, to: &str, what: &[u8]) -> Result<Outcome, ClientError> {
-    fleet.write(at, to, WriteTo::Append { length: None }, what)
+    fleet.write(at, to, WriteTo::Append { only: None, length: None }, what)
 }
 
 fn put(fleet: &mut Fleet, at: usize, to: &str, what: &[u8]) -> Result<Outcome, ClientError> {
@@ -74,7 +75,7 @@ fn appends_of_all_sizes_join() {
 fn racing_appends_are_all_there() {
     let mut fleet = Fleet::new(4, 5);
     put(&mut fleet, 0, "/s/f", b"").unwrap();
-    let to = WriteTo::Append { length: None };
+    let to = WriteTo::Append { only: None, length: None };
     let parts: Vec<Vec<u8>> =
         (0..12).map(|i| vec![b'a' + i; 6_000 + 3_000 * usize::from(i)]).collect();
     let clients: Vec<_> = parts
@@ -110,7 +111,7 @@ fn names_change_and_go() {
     fleet.write(0, "/s/c", new, b"1").unwrap();
     let exists = Err(ClientError::Refused(Refusal::Exists));
     assert_eq!(fleet.write(1, "/s/c", new, &bytes(3, 90_000)), exists);
-    let condition = WriteTo::Append { length: Some(2) };
+    let condition = WriteTo::Append { only: None, length: Some(2) };
     let other = Err(ClientError::Refused(Refusal::LengthIs(1)));
     assert_eq!(fleet.write(1, "/s/c", condition, b"2"), other);
     // What was deleted goes from the disks after an hour.
@@ -322,7 +323,7 @@ fn operations_wait_for_the_first_view() {
     put(&mut fleet, 0, "/s/f", b"1").unwrap();
     fleet.restart_without_view(1);
     let read = fleet.begin_read(1, "/s/f");
-    let written = fleet.begin_write(1, "/s/f", WriteTo::Append { length: None }, b"2");
+    let written = fleet.begin_write(1, "/s/f", WriteTo::Append { only: None, length: None }, b"2");
     fleet.run(5_000);
     fleet.show_view();
     fleet.result(read).unwrap();

@@ -225,7 +225,7 @@ impl World {
                 }
                 self.begin_disk(at);
             }
-            MemberOutput::Length { client, length, is_newest } => {
+            MemberOutput::Length { client, length, is_newest, .. } => {
                 self.client_length(client, length, is_newest);
             }
             MemberOutput::Data { client, bytes } => self.client_data(at, client, &bytes),

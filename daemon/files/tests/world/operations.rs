@@ -82,7 +82,7 @@ impl World {
             path: self.clients.lists[list].path.clone(),
             operation: self.new_operation_id(),
             token: Token(token),
-            to: WriteTo::Append { length: only },
+            to: WriteTo::Append { only: None, length: only },
         });
         let action = lists::Action::Append { number, only, token };
         self.list_call(list, action, operation, content::record(number, length))

@@ -56,7 +56,7 @@ impl<S: Sums> Owner<S> {
             let ignores = self.settings.is(Mutant::IgnoreCursor);
             match judge(at, delta.from, delta.to) {
                 _ if cursor.is_some_and(|cursor| cursor.is_finished) => again.push(file),
-                Verdict::Apply if !self.has_room(&delta) => full.push(file),
+                Verdict::Apply if !self.take_room(&delta) => full.push(file),
                 Verdict::Apply => self.apply(file, cursor, &delta)?,
                 _ if ignores => self.apply(file, cursor, &delta)?,
                 Verdict::Duplicate => again.push(file),
@@ -92,12 +92,20 @@ impl<S: Sums> Owner<S> {
         }
     }
 
-    /// Whether the sums of a delta have room, in the record to come and in the state, and whether
-    /// the sink is not too far behind.
-    fn has_room(&self, delta: &Delta) -> bool {
+    /// Whether the sums of a delta have room: in the record to come, in the state, and on this
+    /// member; and whether the sink is not too far behind. If so they take it.
+    fn take_room(&mut self, delta: &Delta) -> bool {
         let bytes: usize = delta.parts.iter().map(|part| part.sums.len()).sum();
+        if bytes == 0 {
+            return true;
+        }
         let fits = self.weight() + 4 * bytes <= self.settings.sums_bytes;
-        bytes == 0 || (fits && self.state.rows.len() < self.settings.waiting_rows)
+        let is_behind = self.state.rows.len() >= self.settings.waiting_rows;
+        if !fits || is_behind || 4 * bytes > self.room {
+            return false;
+        }
+        self.room -= 4 * bytes;
+        true
     }
 
     /// Counts a delta. Lines of windows that were given up are only counted as late. After an error
@@ -142,6 +150,10 @@ impl<S: Sums> Owner<S> {
 
     /// The files of members whose disk will not come back have ended.
     pub(super) fn close_forgotten(&mut self) {
+        let mut sources = self.job.sources.values();
+        if !sources.any(|source| *source == SourceState::Forgotten) {
+            return;
+        }
         let forgotten =
             |file: &FileId| self.job.sources.get(&file.member) == Some(&SourceState::Forgotten);
         let known: BTreeSet<&FileId> =

@@ -323,3 +323,17 @@ fn a_window_beyond_its_limits_is_told() {
     pair.tick(5_000);
     assert!(pair.log.is_empty() && pair.asked.is_none());
 }
+
+/// The memory of a member is shared by all its partitions.
+#[test]
+fn a_member_without_room_lets_deltas_wait() {
+    let mut pair = Pair::new(1_000);
+    pair.owner.set_room(20);
+    pair.frame((0, 10), b"abcd");
+    pair.frame((10, 20), b"ef");
+    assert_eq!(pair.told(), [(CursorsKind::Full, None, Some(10))]);
+    assert!(pair.owner.room() == 4 && pair.owner.status().is_full);
+    pair.owner.set_room(20);
+    pair.frame((10, 20), b"ef");
+    assert!(pair.owner.room() == 12 && !pair.owner.status().is_full);
+}

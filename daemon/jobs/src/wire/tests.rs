@@ -197,3 +197,29 @@ fn sizes_are_not_underestimated() {
         assert!(row.line(u64::MAX).len() <= row.bytes());
     }
 }
+
+/// Bytes that were changed anywhere are refused, or are another message. None ends the program.
+#[test]
+fn changed_bytes_are_refused_or_another_message() {
+    let mut random = 1_u64;
+    let mut next = |most: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 33).unwrap() % most
+    };
+    let mut read = 0;
+    for message in all() {
+        let bytes = encode(&message).unwrap();
+        for _ in 0..3_000 {
+            let mut bytes = bytes.clone();
+            for _ in 0..=next(3) {
+                let at = 1 + next(bytes.len() - 1);
+                bytes[at] = u8::try_from(next(256)).unwrap();
+            }
+            if let Ok(other) = decode(&bytes) {
+                assert_eq!(decode(&encode(&other).unwrap()), Ok(other));
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 1_000);
+}

@@ -50,6 +50,7 @@ fn the_end_of_a_job_may_crash_at_any_boundary() {
     whole.run(2 * SECOND_US);
     let first = whole.boundary;
     while !whole.has_ended() {
+        assert!(whole.broken.is_none(), "{:?}", whole.broken);
         whole.run(10_000);
     }
     let all = whole.boundary;

@@ -44,6 +44,7 @@ impl Setup {
             append_bytes: rng.random_range(1_000..8_000),
             log_bytes: rng.random_range(500..8_000),
             sums_bytes: 200_000,
+            member_bytes: rng.random_range(300_000..1_000_000),
             ..Settings::default()
         };
         let spec = JobSpec {

@@ -249,6 +249,7 @@ impl World {
                     self.machines[at].woken_for = u64::MAX;
                     self.give(at, Worker::handle_timeout);
                     self.lead(at, Leader::handle_timeout);
+                    self.expect_rest(at);
                 }
             }
             Happening::Look { at, process } => self.look(at, process),
@@ -295,6 +296,20 @@ impl World {
         self.wake(i);
     }
 
+    /// What was due is done, or is done at once: a host does not spin.
+    fn expect_rest(&mut self, i: usize) {
+        let now = self.clocks(i).boot_ms;
+        // A question without an answer ends first, and is asked again then.
+        self.give(i, Worker::handle_timeout);
+        self.lead(i, Leader::handle_timeout);
+        let machine = &self.machines[i];
+        let worker = machine.worker.as_ref().map_or(u64::MAX, Worker::due_ms);
+        let leader = machine.leader.as_ref().map_or(u64::MAX, Leader::due_ms);
+        if worker.min(leader) <= now {
+            self.break_it(format!("vm{i} spins at {now}: {worker} {leader}"));
+        }
+    }
+
     pub fn wake(&mut self, i: usize) {
         let machine = &self.machines[i];
         let Some(worker) = &machine.worker else { return };
@@ -311,9 +326,14 @@ impl World {
     fn look_at_memory(&mut self, i: usize) {
         let Some(worker) = &self.machines[i].worker else { return };
         let bound = self.setup.settings.sums_bytes;
+        let all: usize = worker.weights().map(|(_, _, weight)| weight).sum();
         let over = worker.weights().find(|(_, _, weight)| *weight > bound);
         if let Some((_, partition, weight)) = over {
             self.break_it(format!("I8: {partition:?} takes {weight} of {bound} bytes"));
+        }
+        let bound = self.setup.settings.member_bytes;
+        if all > bound {
+            self.break_it(format!("I8: vm{i} takes {all} of {bound} bytes"));
         }
         if let Some(job) = self.oracle.job.filter(|_| self.events.is_multiple_of(8)) {
             let worker = self.machines[i].worker.as_ref();

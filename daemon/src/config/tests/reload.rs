@@ -30,7 +30,7 @@ fn a_reload_takes_what_can_change_and_names_what_cannot() {
 /// other keys.
 #[test]
 fn a_reload_forgets_no_key() {
-    let old = good("[node]\nname = 'a'\n[group]\njoin_on_start = true");
+    let old = good("[node]\nname = 'a'\n[group]\njoin_on_start = true\n[streams]\nenabled = false");
     let new = good(
         "[node]\nname = 'b'\nmachine = 9\naddress = '127.0.0.9'\nbind = '127.0.0.8'\nport = 1\n\
          tags = { role = 'db' }\n\
@@ -53,7 +53,7 @@ fn a_reload_forgets_no_key() {
          vote = false\n\
          [files]\nenabled = true\nspace = '1GiB'\nrepair_after = '1min'\n\
          webhdfs = '127.0.0.1:9870'\nwebhdfs_may = 'write'\nwebhdfs_shares = ['a']\n\
-         [streams]\nenabled = false\nworker = '/w.sock'\n",
+         [streams]\nenabled = true\nworker = '/w.sock'\njobs = true\n",
     );
     let (before, asked) = (old.settings(), new.settings());
     let (now, kept) = old.reload(new);

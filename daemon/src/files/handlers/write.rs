@@ -35,7 +35,8 @@ pub(super) async fn put(put: FilePut, asked: &mut Asked<'_>) -> Result<(), Fault
 /// Bytes for the end of a file.
 pub(super) async fn append(append: FileAppend, asked: &mut Asked<'_>) -> Result<(), Fault> {
     let path = file(&append.path)?;
-    write(path, Token(append.token), WriteTo::Append { length: append.length }, asked).await
+    let to = WriteTo::Append { only: None, length: append.length };
+    write(path, Token(append.token), to, asked).await
 }
 
 /// The path of a file. A share is none.

@@ -160,7 +160,7 @@ impl<S: Source> FileSystem for Files<S> {
     fn append<'a>(&'a self, path: &'a HdfsPath) -> Later<'a, Box<dyn Writer>> {
         Box::pin(async move {
             let path = convert::path_in_share(path)?;
-            Ok(self.upload(path, WriteTo::Append { length: None }))
+            Ok(self.upload(path, WriteTo::Append { only: None, length: None }))
         })
     }
 

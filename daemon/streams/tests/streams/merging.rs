@@ -3,8 +3,9 @@
 
 use super::oracle::{Drawn, Expected, expected};
 use super::support::{FirstWord, LIMITS, gathered, gathered_of, plan};
-use memberd_streams::{Fold, Limits, Plan, Query, Rows, Value};
+use memberd_streams::{Division, Fold, Limits, Plan, Query, Rows, Value};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const FIGURES: &str = "count, sum(v), min(v), max(v), distinct(v), p50(v), p99(v) by member, k";
@@ -179,6 +180,50 @@ fn large_states_are_divided() {
         assert_eq!(rows, gathered(&plan, other.into_partials()));
         assert_eq!(number(&rows.rows[0].values[5]), Some((lines - 1).to_string()));
     }
+}
+
+/// Each division says how many lines are in it, whatever the figures are and however large.
+#[test]
+fn divided_sums_say_how_many_lines_they_have() {
+    let plan = plan("| logfmt | distinct(v), p50(v), sum(v) by k every 10s");
+    let line = |n: i64| format!("{} k={} v={n}", n % 3 * 10_000, n % 2);
+    let all: Vec<String> = (0..20_000).map(line).collect();
+    let lines = all.iter().map(String::as_bytes);
+    let mut found: BTreeMap<(u16, Option<i64>), u64> = BTreeMap::new();
+    let mut pieces = 0;
+    for partial in super::support::fold(&plan, lines).into_partials() {
+        let mut part = |key: &[u8]| u16::from(key.contains(&b'1'));
+        let (_, divisions) = plan.divide(&partial, &mut part).unwrap();
+        for Division { part, window, lines, partials } in divisions {
+            *found.entry((part, window)).or_default() += lines;
+            pieces += partials.len();
+        }
+    }
+    let windows = [0, 10_000, 20_000].map(Some);
+    let expected = [0, 1].into_iter().flat_map(|part| windows.map(|window| (part, window)));
+    let expected: Vec<((u16, Option<i64>), u64)> = expected
+        .map(|(part, window)| {
+            let number = |n: &i64| n % 2 == i64::from(part) && Some(n % 3 * 10_000) == window;
+            ((part, window), (0..20_000).filter(number).count() as u64)
+        })
+        .collect();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+    assert!(pieces > expected.len(), "some state is in several pieces");
+}
+
+/// Lines that cannot be read or have no time are in no group, and counted once as such.
+#[test]
+fn lines_in_no_group_are_counted_once() {
+    let query = "| where time > 5 or time <= 5 | parse \"* a=*\" as t, a | where a > 1 | \
+                 count every 1s";
+    let plan = plan(query);
+    let lines = ["1 a=2", "no time", "x a=2", "7 a=1", "7 b"];
+    let mut fold = super::support::fold(&plan, lines.map(str::as_bytes));
+    assert_eq!(fold.uncounted(), 3);
+    fold.merge(super::support::fold(&plan, ["x".as_bytes()])).unwrap();
+    assert_eq!(fold.uncounted(), 4);
+    assert_eq!(fold.take().uncounted(), 4);
+    assert_eq!(fold.uncounted(), 0);
 }
 
 /// A plan is shared by threads, and what they sum comes together.

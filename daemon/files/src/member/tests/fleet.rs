@@ -56,6 +56,8 @@ struct Running {
 pub(super) struct Fleet {
     pub(super) nodes: Vec<Node>,
     pub(super) was_newest: bool,
+    /// The file that was read last.
+    pub(super) found: Option<crate::catalog::Done>,
     /// Keepers of which somebody says that they lost their disks.
     lost: BTreeSet<Name>,
     now_ms: u64,
@@ -94,6 +96,7 @@ impl Fleet {
         let mut fleet = Fleet {
             nodes: Vec::new(),
             was_newest: true,
+            found: None,
             lost: BTreeSet::new(),
             now_ms: 1_000,
             view: Arc::new(view),
@@ -312,8 +315,9 @@ impl Fleet {
                 }
             }
             MemberOutput::Job { id, job } => self.nodes[at].store.take(id, job),
-            MemberOutput::Length { client, length, is_newest } => {
+            MemberOutput::Length { client, file, length, is_newest } => {
                 self.was_newest = is_newest;
+                self.found = Some(file);
                 self.running.get_mut(&(at, client)).unwrap().length = Some(length);
             }
             MemberOutput::Data { client, bytes } => {

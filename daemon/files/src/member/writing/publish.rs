@@ -47,12 +47,14 @@ impl Writing {
         self.ask(epoch.min(first.epoch), mutation);
     }
 
-    pub(super) fn append(&self, only: Option<Version>, what: Appended, age_s: u32) -> Mutation {
-        let WriteTo::Append { length } = self.write.to else {
+    /// An append under the client's conditions. `seen` is the version that it builds on; the
+    /// client's own is the same, since another one was refused when the file was looked up.
+    pub(super) fn append(&self, seen: Option<Version>, what: Appended, age_s: u32) -> Mutation {
+        let WriteTo::Append { only, length } = self.write.to else {
             debug_assert!(false, "only an append appends");
             return Mutation::SetQuota { bytes: None, names: None };
         };
-        let (path, token) = (self.write.path.clone(), self.write.token);
+        let (path, token, only) = (self.write.path.clone(), self.write.token, seen.or(only));
         Mutation::Append(Append { path, only, length, token, what, age_s })
     }
 
@@ -78,6 +80,10 @@ impl Writing {
         match kind {
             Ok((inode, StatusKind::File { generation, copies, .. }, content)) => {
                 let version = Version { inode, generation };
+                if self.only().is_some_and(|only| only != version) {
+                    // It never comes again, so no later attempt could happen either.
+                    self.refuse(Refusal::Changed(generation));
+                }
                 let inline = match content {
                     Content::Inline(bytes) => Some(bytes),
                     Content::Extents(_) => None,
@@ -89,6 +95,14 @@ impl Writing {
             Err(refusal) => self.refuse(refusal),
         }
         self.step(now);
+    }
+
+    /// The state to which the client wants to add, if it says so.
+    fn only(&self) -> Option<Version> {
+        match self.write.to {
+            WriteTo::Append { only, .. } => only,
+            WriteTo::Put { .. } => None,
+        }
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
@@ -160,7 +174,12 @@ impl Writing {
             }
             return;
         }
-        let may_again = needs_extent || matches!(refusal, Refusal::Changed(_) | Refusal::Misfit);
+        let may_again = match refusal {
+            // What the client wants to add to is no more.
+            Refusal::Changed(_) => self.only().is_none(),
+            Refusal::Misfit => true,
+            _ => needs_extent,
+        };
         if !is_put && may_again && self.attempts < MAX_ATTEMPTS {
             self.attempts += 1;
             (self.needs_extent, self.prefix_publish) = (true, None);

@@ -145,10 +145,10 @@ impl Inner {
                     age_s: 0,
                 })
             }
-            WriteTo::Append { length } => {
+            WriteTo::Append { only, length } => {
                 let what = Appended::Content(content);
                 let path = path.clone();
-                Mutation::Append(Append { path, only: None, length, token, what, age_s: 0 })
+                Mutation::Append(Append { path, only, length, token, what, age_s: 0 })
             }
         };
         let needs = FilesError::Client(ClientError::Refused(Refusal::NeedsExtent));

@@ -1,0 +1,38 @@
+//! `memberctl stream cancel`: ends a job.
+
+use memberd_control::streams::StreamRequest;
+
+use super::ask;
+use super::json;
+use crate::connection::Daemon;
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// Ends a job.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+All that was counted comes into the sink, also of windows that are open still, and then a last \
+line that begins with #. The sums are deleted, and the sink stays.
+
+--json prints an object with schema, name and done (true).")]
+pub(crate) struct Cancel {
+    /// The job
+    #[arg(value_name = "NAME", value_parser = ask::name)]
+    name: String,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cancel {
+    /// Ends it.
+    pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+        ask::order(daemon, StreamRequest::Cancel { name: self.name.clone() })?;
+        let mut output = Output::new();
+        match self.json {
+            true => output.object(&json::Done::of(&self.name)),
+            false => output.line(&format!("cancelled {}", self.name)),
+        }
+    }
+}

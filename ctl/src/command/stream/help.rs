@@ -1,0 +1,35 @@
+//! What stands below the help of stream.
+
+/// Commands are above it.
+pub(crate) const DETAILS: &str = "\
+A job is a question over the logs of all members that is answered for as long as it runs: \
+memberctl stats, but durable. Each line counts once, whatever crashes. Its rows go to a sink, a \
+replicated file that memberctl file cat prints. memberctl-stats-language(7) has the language. A \
+durable job needs windows, such as every 10s, which do not overlap. It has no top and no sort, and \
+no where behind the aggregate.
+
+It needs [streams] jobs = true, [files] and [agreement] on all machines.
+
+A job is a file of TOML:
+
+  name = \"shop-errors\"
+  query = '''\" 50[023] \" | nginx | count by member, status every 10s'''
+  files = [\"/var/log/nginx/*.log\"]  # globs over the files that members offer
+  from = \"now\"                      # or \"beginning\", with rotated files; or a time
+  on = { role = \"web\" }             # members with these tags; newcomers join in
+  lateness = \"10s\"                  # how far behind its file's newest a line may be
+  late = \"revise\"                   # late lines make rows again; \"drop\" counts them
+  retain = \"1h\"                     # how long a closed window takes late lines
+  commit = \"1s\"                     # how often sums are made durable
+  on_failed = \"exclude\"             # or \"wait\": what failed members do to windows
+  partitions = 16                   # parts of the keys, 1 to 64
+  sink = { file = \"/streams/shop-errors.tsv\", replication = 5 }
+
+Only name, query and files have to be there. What else is shown is the default, but on (all \
+members) and partitions (twice as many as there are members, 8 at least).
+
+For example:
+  memberctl stream check shop-errors.toml && memberctl stream start shop-errors.toml
+  memberctl stream watch shop-errors
+  memberctl stream status --json shop-errors | jq .lag_bytes
+  memberctl file cat /streams/shop-errors.tsv | cut -f 2-";

@@ -1,0 +1,196 @@
+//! Changes of the job table that people wait for. Owns who waits for which.
+
+use memberd_jobs::{
+    Command, CommandError, Job, JobId, JobSpec, Leader, Name, Note, Now, Output, SourceState, Table,
+};
+use std::collections::{BTreeMap, VecDeque};
+use tokio::sync::oneshot;
+
+/// Who cancels a job again after so long gives it up: it ends without its last rows, because it
+/// cannot have them.
+const GIVE_UP_MS: u64 = 60_000;
+
+/// A change that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Begin a job.
+    Start(JobSpec),
+    /// End the job of this name.
+    Cancel(String),
+    /// The disk of this member will not come back, for the job of this name.
+    Forget(String, Name),
+}
+
+/// The table has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// Which job.
+    pub(crate) job: JobId,
+}
+
+/// Why there was no change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChangeError {
+    /// Only the leader changes the table.
+    #[error("this machine does not lead: see memberctl leader, then try again")]
+    NotLeader,
+    /// It has just begun to lead, or the replicated files do not answer.
+    #[error("the job table cannot be read now: see memberctl file status, then try again")]
+    NoTable,
+    /// There is none of this name.
+    #[error("there is no job of the name {0}: see memberctl stream list")]
+    NoJob(String),
+    /// The file of its rows is another's.
+    #[error("{0} has bytes already: remove it, or choose another place for the rows")]
+    SinkTaken(String),
+    /// The leader does not take it.
+    #[error(transparent)]
+    Refused(CommandError),
+}
+
+impl From<CommandError> for ChangeError {
+    fn from(error: CommandError) -> ChangeError {
+        match error {
+            CommandError::NotReady => ChangeError::NoTable,
+            other => ChangeError::Refused(other),
+        }
+    }
+}
+
+type Reply = oneshot::Sender<Result<Changed, ChangeError>>;
+
+/// The changes that the leader has and the table has not.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// At most [`Leader::MAX_COMMANDS`], since the leader takes no more.
+    waiting: Vec<(Command, Reply)>,
+    /// Since when jobs are ending, in milliseconds since boot.
+    ending: BTreeMap<JobId, u64>,
+}
+
+impl Changes {
+    /// Hands a change to the leader.
+    pub(super) fn begin(
+        &mut self,
+        now: Now,
+        change: Change,
+        reply: Reply,
+        leader: &mut Leader,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let table = leader.table().ok_or(ChangeError::NoTable);
+        let command = table.and_then(|table| command(change, table));
+        let command = command.map(|command| match command {
+            Command::Cancel(job) if self.hangs(now, job) => Command::Abandon(job),
+            command => command,
+        });
+        let taken = command.and_then(|command| {
+            self.waiting.retain(|(_, reply)| !reply.is_closed());
+            if self.waiting.len() >= Leader::MAX_COMMANDS {
+                return Err(CommandError::Busy.into());
+            }
+            leader.command(now, command.clone(), outputs)?;
+            Ok(command)
+        });
+        match taken {
+            Ok(command) => self.waiting.push((command, reply)),
+            Err(error) => answer(reply, Err(error)),
+        }
+    }
+
+    /// Answers those whose job cannot begin.
+    pub(super) fn note(&mut self, note: &Note) {
+        let Note::NotStarted(name, _) = note else { return };
+        for (command, reply) in std::mem::take(&mut self.waiting) {
+            match command {
+                Command::Start(spec) if spec.name == *name => {
+                    answer(reply, Err(ChangeError::SinkTaken(spec.sink.clone())));
+                }
+                command => self.waiting.push((command, reply)),
+            }
+        }
+    }
+
+    /// Whether a job was to end long ago.
+    fn hangs(&self, now: Now, job: JobId) -> bool {
+        self.ending.get(&job).is_some_and(|since_ms| since_ms + GIVE_UP_MS <= now.boot_ms)
+    }
+
+    /// Answers those whose change is in the table.
+    pub(super) fn settle(&mut self, now: Now, leader: &Leader) {
+        let Some(table) = leader.table() else { return };
+        let ends = |id: &JobId| table.jobs.get(id).is_some_and(Job::is_ending);
+        self.ending.retain(|id, _| ends(id));
+        for id in table.jobs.keys().filter(|id| ends(id)) {
+            self.ending.entry(*id).or_insert(now.boot_ms);
+        }
+        for (command, reply) in std::mem::take(&mut self.waiting) {
+            match outcome(&command, table) {
+                Some(outcome) => answer(reply, outcome),
+                None => self.waiting.push((command, reply)),
+            }
+        }
+    }
+
+    /// This member leads no more. The next leader may or may not see what was begun.
+    pub(super) fn end(&mut self) {
+        self.ending.clear();
+        for (_, reply) in self.waiting.drain(..) {
+            answer(reply, Err(ChangeError::NotLeader));
+        }
+    }
+}
+
+/// Who asked may have gone.
+fn answer(reply: Reply, outcome: Result<Changed, ChangeError>) {
+    let _ = reply.send(outcome);
+}
+
+fn job_of(name: &str, table: &Table) -> Option<JobId> {
+    let job = table.jobs.iter().find(|(_, job)| job.spec.name == name);
+    job.map(|(id, _)| *id)
+}
+
+fn command(change: Change, table: &Table) -> Result<Command, ChangeError> {
+    match change {
+        Change::Start(spec) => Ok(Command::Start(spec)),
+        Change::Cancel(name) => match job_of(&name, table) {
+            Some(job) => Ok(Command::Cancel(job)),
+            None => Err(ChangeError::NoJob(name)),
+        },
+        Change::Forget(name, member) => match job_of(&name, table) {
+            Some(job) => Ok(Command::Forget(job, member)),
+            None => Err(ChangeError::NoJob(name)),
+        },
+    }
+}
+
+/// How a command ended, once the table shows it.
+fn outcome(command: &Command, table: &Table) -> Option<Result<Changed, ChangeError>> {
+    match command {
+        Command::Start(spec) => {
+            let job = job_of(&spec.name, table)?;
+            let has_it = table.jobs.get(&job).is_some_and(|known| known.spec == *spec);
+            Some(match has_it {
+                true => Ok(Changed { job }),
+                // The file system did it late, for a leader of before.
+                false => Err(CommandError::NameTaken.into()),
+            })
+        }
+        Command::Cancel(job) => {
+            let is_over = table.jobs.get(job).is_none_or(Job::is_ending);
+            is_over.then_some(Ok(Changed { job: *job }))
+        }
+        Command::Abandon(job) => {
+            let is_over = table.jobs.get(job).is_none_or(|known| known.is_finished);
+            is_over.then_some(Ok(Changed { job: *job }))
+        }
+        // Nobody waits for that.
+        Command::Remove(job) => Some(Ok(Changed { job: *job })),
+        Command::Forget(job, member) => {
+            let state = table.jobs.get(job).map(|known| known.sources.get(member));
+            let is_done = state.is_none_or(|state| state == Some(&SourceState::Forgotten));
+            is_done.then_some(Ok(Changed { job: *job }))
+        }
+    }
+}

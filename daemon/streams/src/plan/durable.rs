@@ -1,0 +1,136 @@
+//! Which queries a durable job can answer. Owns no state.
+//!
+//! Its rows are written when a window closes, and nothing takes a row back: a late line makes the
+//! row again, with a larger revision. So a row must be there whatever its figures are, and have its
+//! whole key.
+
+use super::Plan;
+use crate::error::QueryError;
+use crate::query::Query;
+use crate::rows::ColumnKind;
+use crate::syntax::{Aggregate, Stage, StageKind, Windows};
+
+impl Plan {
+    /// How long the windows are of a durable job with this query, in milliseconds. `query` is the
+    /// one of which this plan was made.
+    ///
+    /// # Errors
+    /// When the query has a stage or windows with which a durable job cannot answer it, or has no
+    /// windows.
+    pub fn durable_every(&self, query: &Query) -> Result<i64, QueryError> {
+        let mut every = None;
+        for stage in query.stages() {
+            match &stage.kind {
+                StageKind::Aggregate(aggregate) => every = Some(windows(aggregate, stage)?),
+                StageKind::Top { .. } => {
+                    return Err(refused("has no `top`", "sort(1) on its file", stage));
+                }
+                StageKind::Sort(_) => {
+                    return Err(refused("has no `sort`", "sort(1) on its file", stage));
+                }
+                StageKind::Where(_) if every.is_some() => {
+                    let instead = "it before the aggregate, or awk(1) on its file";
+                    return Err(refused("has no `where` behind the aggregate", instead, stage));
+                }
+                StageKind::Keep(_) if !self.has_whole_key() => {
+                    let instead = "all columns behind `by`";
+                    return Err(refused("keeps the whole key", instead, stage));
+                }
+                StageKind::Read { .. }
+                | StageKind::Where(_)
+                | StageKind::Let { .. }
+                | StageKind::Keep(_) => {}
+            }
+        }
+        let end = query.text().len();
+        every.ok_or_else(|| QueryError::new("an aggregate is missing", end..end))
+    }
+
+    /// Whether the rows have all keys as columns.
+    fn has_whole_key(&self) -> bool {
+        let keys = self.columns().iter().filter(|column| column.kind == ColumnKind::Key);
+        keys.count() == self.keys().len()
+    }
+}
+
+fn refused(what: &str, instead: &str, stage: &Stage) -> QueryError {
+    QueryError::new(format!("a durable job {what}; use {instead}"), stage.span.clone())
+}
+
+/// How long the windows are.
+fn windows(aggregate: &Aggregate, stage: &Stage) -> Result<i64, QueryError> {
+    match aggregate.windows {
+        Some(Windows { every, over }) if over == every => Ok(every),
+        Some(_) => Err(refused("has no windows that overlap", "`every` without `over`", stage)),
+        None => {
+            let end = stage.span.end;
+            let message = "a durable job has windows; add `every 10s` to the aggregate";
+            Err(QueryError::new(message, end..end))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every(text: &str) -> Result<i64, String> {
+        let query = Query::parse(text).unwrap();
+        let plan = Plan::new(&query).unwrap();
+        plan.durable_every(&query).map_err(|error| error.pointed(text))
+    }
+
+    #[test]
+    fn what_a_durable_job_answers_has_windows() {
+        for (text, ms) in [
+            ("| nginx | count by member, status every 10s", 10_000),
+            (
+                "x | nginx | where status > 499 | let s = status | count, p99(rt) by s every 1m",
+                60_000,
+            ),
+            ("| logfmt | sum(n), count by k every 500ms | let mean = sum(n) / count", 500),
+            ("| logfmt | sum(n), count by k every 1h | keep window, k, count", 3_600_000),
+        ] {
+            assert_eq!(every(text), Ok(ms), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_answer_is_refused_at_its_place() {
+        for (text, marks, message) in [
+            (
+                "| nginx | count by status",
+                "                         ^",
+                "a durable job has windows; add `every 10s` to the aggregate",
+            ),
+            (
+                "| nginx | count every 10s over 1m",
+                "          ^^^^^^^^^^^^^^^^^^^^^^^",
+                "a durable job has no windows that overlap; use `every` without `over`",
+            ),
+            (
+                "| nginx | count by path every 10s | top 3 by count",
+                "                                    ^^^^^^^^^^^^^^",
+                "a durable job has no `top`; use sort(1) on its file",
+            ),
+            (
+                "| nginx | count by path every 10s | sort count",
+                "                                    ^^^^^^^^^^",
+                "a durable job has no `sort`; use sort(1) on its file",
+            ),
+            (
+                "| nginx | count by path every 10s | where count > 3",
+                "                                    ^^^^^^^^^^^^^^^",
+                "a durable job has no `where` behind the aggregate; use it before the aggregate, or \
+                 awk(1) on its file",
+            ),
+            (
+                "| nginx | count by path, status every 10s | keep window, path, count",
+                "                                            ^^^^^^^^^^^^^^^^^^^^^^^^",
+                "a durable job keeps the whole key; use all columns behind `by`",
+            ),
+        ] {
+            assert_eq!(every(text), Err(format!("{text}\n{marks}\n{message}")));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Durable jobs: fleets of real daemons whose logs are counted while daemons are killed. Each line
+//! counts once, and every reader of the rows sees each of them once.
+
+use memberd_control::message::{Reply, Request};
+use memberd_control::streams::{StreamFrom, StreamReply, StreamRequest, StreamSpec};
+use memberd_streams::time_text;
+use memberd_tests::control::reply;
+use memberd_tests::wait::{SOON, holds};
+use memberd_tests::{Daemon, Fleet, process, wait_until};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long one memberctl may run. A read that gets no answer takes most of a minute.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// How long windows are, in milliseconds.
+const EVERY_MS: i64 = 1_000;
+
+/// How long a fleet may take until rows are right. Elections, repairs and fences take their time.
+const RIGHT: Duration = Duration::from_secs(180);
+
+/// How many lines of a member are in a window: by window, member and key.
+type Counts = BTreeMap<(String, String, String), u64>;
+
+/// A fleet that counts, and all that was written into its logs.
+struct Counting {
+    fleet: Fleet,
+    written: Counts,
+}
+
+fn log(daemon: &Daemon) -> PathBuf {
+    daemon.directory().join("srv/app.log")
+}
+
+fn prepare(daemon: &mut Daemon) {
+    daemon.start_worker();
+    daemon.settings.jobs = true;
+    daemon.settings.logs.push("copies = 0".to_owned());
+    let log = log(daemon);
+    std::fs::create_dir(log.parent().unwrap()).unwrap();
+    File::create(&log).unwrap();
+    daemon.settings.files.push(log.display().to_string());
+}
+
+/// A moment as logs have it, and the begin of its window as rows have it.
+fn stamp(now: Duration) -> (String, String) {
+    let ms = i64::try_from(now.as_millis()).unwrap();
+    (time_text(ms), time_text(ms / EVERY_MS * EVERY_MS))
+}
+
+impl Counting {
+    /// A fleet with a job over its logs.
+    fn start(n: u8) -> Counting {
+        let mut fleet = Fleet::store_files(n, &["repair_after = \"0s\""], prepare);
+        fleet.let_all_introduce();
+        let counting = Counting { fleet, written: Counts::new() };
+        let started = counting.ask(1, StreamRequest::Start(Box::new(counting.spec())));
+        let StreamReply::Started(summary) = started else { panic!("{started:?}") };
+        assert_eq!((summary.name.as_str(), summary.partitions), ("shop", 8));
+        counting
+    }
+
+    fn spec(&self) -> StreamSpec {
+        let directory = self.fleet[1].directory().parent().unwrap();
+        StreamSpec {
+            name: "shop".to_owned(),
+            query: "| logfmt | count by member, k every 1s".to_owned(),
+            files: vec![format!("{}/*/srv/app.log", directory.display())],
+            from: StreamFrom::Beginning,
+            lateness_ms: 2_000,
+            retain_ms: 3_600_000,
+            commit_ms: 200,
+            sink: "/streams/shop.tsv".to_owned(),
+            copies: 5,
+            ..StreamSpec::default()
+        }
+    }
+
+    fn ask(&self, number: usize, request: StreamRequest) -> StreamReply {
+        let control = self.fleet[number].control();
+        let mut stream = control.ask(&Request::Stream(request), Some(LIMIT)).unwrap();
+        match reply(&mut stream).unwrap() {
+            Reply::Stream(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes lines into the log of each machine, whether its daemon runs or not.
+    fn write(&mut self, round: usize) {
+        for number in 1..=self.fleet.daemons().len() {
+            let daemon = &self.fleet[number];
+            let mut file = OpenOptions::new().append(true).open(log(daemon)).unwrap();
+            let (time, window) = stamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+            let key = format!("k{}", (round * 7 + number) % 5);
+            writeln!(file, "{time} k={key} round={round}").unwrap();
+            let of = (window, daemon.name().to_owned(), key);
+            *self.written.entry(of).or_default() += 1;
+        }
+    }
+
+    /// What people read of the job.
+    fn sink(&self, number: usize) -> Result<String, String> {
+        let daemon = &self.fleet[number];
+        let mut cat = daemon.shell("memberctl file cat /streams/shop.tsv");
+        let output = process::run(cat.current_dir(daemon.directory()), LIMIT);
+        holds(output.status.success(), || format!("{output:?}"))?;
+        Ok(String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// The last revision of each row of the sink. Their numbers have neither gaps nor doubles.
+    fn rows(&self, number: usize) -> Result<Counts, String> {
+        let text = self.sink(number)?;
+        let mut rows: BTreeMap<(String, String, String), (u64, u64)> = BTreeMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [seq, window, member, key, count, rev] = columns.as_slice() else {
+                panic!("no row: {line}")
+            };
+            assert_eq!(seq.parse::<usize>(), Ok(at), "{line}");
+            let of = ((*window).to_owned(), (*member).to_owned(), (*key).to_owned());
+            let (count, rev) = (count.parse().unwrap(), rev.parse().unwrap());
+            let before = rows.insert(of, (rev, count));
+            assert!(before.is_none_or(|(before, _)| before < rev), "{line}");
+        }
+        Ok(rows.into_iter().map(|(of, (_, count))| (of, count)).collect())
+    }
+
+    fn wait_until_right(&self) {
+        self.wait_until_right_but_of(0);
+    }
+
+    /// The lines of a member that is down do not count before it is back.
+    fn wait_until_right_but_of(&self, away: usize) {
+        let away = format!("vm{away}");
+        let but = |counts: &Counts| -> Counts {
+            let there = counts.iter().filter(|((_, member, _), _)| *member != away);
+            there.map(|(of, count)| (of.clone(), *count)).collect()
+        };
+        let written = but(&self.written);
+        wait_until("the rows are the sums of all lines", RIGHT, || {
+            let rows = but(&self.rows(self.fleet.running_numbers()[0])?);
+            holds(rows == written, || {
+                let all = |counts: &Counts| counts.values().sum::<u64>();
+                let wrong = written.iter().filter(|(of, count)| rows.get(of) != Some(count));
+                let wrong: Vec<_> = wrong.take(5).collect();
+                format!("{} of {} lines; wrong: {wrong:?}", all(&rows), all(&written))
+            })
+        });
+    }
+}
+
+#[test]
+fn a_job_counts_each_line_of_a_fleet_once() {
+    let mut counting = Counting::start(5);
+    (0..40).for_each(|round| counting.write(round));
+    counting.wait_until_right();
+    let status = wait_until("all parts are open", SOON, || {
+        let status = counting.ask(3, StreamRequest::Status { name: "shop".to_owned() });
+        let StreamReply::Status(status) = status else { panic!("{status:?}") };
+        holds(status.partitions.iter().all(|part| part.is_open), || format!("{status:?}"))?;
+        Ok(status)
+    });
+    assert_eq!((status.partitions.len(), status.late, status.unparsed), (8, 0, 0), "{status:?}");
+    let cancelled = counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    assert_eq!(cancelled, StreamReply::Done);
+    wait_until("the sink has its last line", SOON, || {
+        let text = counting.sink(4)?;
+        let last = format!("\n# cancelled {}\n", text.lines().count() - 1);
+        holds(text.ends_with(&last), || text.lines().last().unwrap_or_default().to_owned())
+    });
+}
+
+/// The leader and two others are killed in the midst of lines, which nobody reads for a while.
+#[test]
+fn each_line_counts_once_while_three_daemons_are_killed() {
+    let mut counting = Counting::start(5);
+    counting.write(0);
+    wait_until("rows are there", RIGHT, || {
+        let rows = counting.rows(1)?;
+        holds(!rows.is_empty(), || "none".to_owned())
+    });
+    (1..20).for_each(|round| counting.write(round));
+    let leader = counting.fleet[1].control().leader().unwrap().leader.expect("a leader");
+    let leader: usize = leader[2..].parse().unwrap();
+    let killed: Vec<usize> = (0..3).map(|step| (leader - 1 + step) % 5 + 1).collect();
+    counting.fleet.crash(&killed);
+    (20..40).for_each(|round| counting.write(round));
+    counting.fleet.restart(&killed);
+    (40..60).for_each(|round| counting.write(round));
+    counting.wait_until_right();
+    // One more is killed and comes back, and whoever leads after it.
+    for number in [leader % 5 + 1, leader] {
+        counting.fleet.crash(&[number]);
+        (60..80).for_each(|round| counting.write(round));
+        counting.wait_until_right_but_of(number);
+        counting.fleet.restart(&[number]);
+    }
+    counting.write(80);
+    counting.wait_until_right();
+}
