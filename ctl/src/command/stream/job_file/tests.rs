@@ -205,6 +205,9 @@ fn wrong_values_are_told_with_their_line() {
     ] {
         assert_eq!(of(more), words);
     }
+    let relative = LEAST.replace("['/x']", "[\n'/x',\n'*.log']");
+    let words = "e.toml:5: files: a glob is over whole paths, such as \"/var/log/nginx/*.log\"";
+    assert_eq!(said(&relative), words);
     let named = LEAST.replace("'e'", "'e/f'");
     assert_eq!(
         said(&named),
