@@ -97,6 +97,16 @@ pub enum Content {
     /// The extents, in their order.
     #[serde(deserialize_with = "extents")]
     Extents(Vec<ExtentRef>),
+    /// Extents, and the bytes behind them that lie in the catalog: what small appends have added. A
+    /// file has both, or is one of the above; a part of a file may have none of the extents.
+    Both {
+        /// The extents, in their order.
+        #[serde(deserialize_with = "extents")]
+        extents: Vec<ExtentRef>,
+        /// At most [`Content::MAX_INLINE`] bytes.
+        #[serde(with = "inline")]
+        bytes: Vec<u8>,
+    },
 }
 
 impl Content {
@@ -113,13 +123,31 @@ impl Content {
         Content::Inline(Vec::new())
     }
 
+    /// Extents and the bytes behind them. Without extents it lies in the catalog.
+    #[must_use]
+    pub fn of(extents: Vec<ExtentRef>, bytes: Vec<u8>) -> Content {
+        match (extents.is_empty(), bytes.is_empty()) {
+            (true, _) => Content::Inline(bytes),
+            (false, true) => Content::Extents(extents),
+            (false, false) => Content::Both { extents, bytes },
+        }
+    }
+
+    /// Its extents, and the bytes behind them.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<ExtentRef>, Vec<u8>) {
+        match self {
+            Content::Inline(bytes) => (Vec::new(), bytes),
+            Content::Extents(extents) => (extents, Vec::new()),
+            Content::Both { extents, bytes } => (extents, bytes),
+        }
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
-        match self {
-            Content::Inline(bytes) => bytes.len() as u64,
-            Content::Extents(extents) => extents.iter().map(|extent| extent.length).sum(),
-        }
+        let extents = self.extents().iter().map(|extent| extent.length);
+        extents.sum::<u64>() + self.inline().len() as u64
     }
 
     /// Its extents: none if it lies in the catalog.
@@ -127,19 +155,25 @@ impl Content {
     pub fn extents(&self) -> &[ExtentRef] {
         match self {
             Content::Inline(_) => &[],
-            Content::Extents(extents) => extents,
+            Content::Extents(extents) | Content::Both { extents, .. } => extents,
+        }
+    }
+
+    /// Its last bytes, which lie in the catalog.
+    #[must_use]
+    pub fn inline(&self) -> &[u8] {
+        match self {
+            Content::Extents(_) => &[],
+            Content::Inline(bytes) | Content::Both { bytes, .. } => bytes,
         }
     }
 
     /// Whether all of it is within its bounds.
     #[must_use]
     pub fn is_in_bounds(&self) -> bool {
-        match self {
-            Content::Inline(bytes) => bytes.len() <= Self::MAX_INLINE,
-            Content::Extents(extents) => {
-                extents.len() <= Self::MAX_EXTENTS && extents.iter().all(ExtentRef::is_in_bounds)
-            }
-        }
+        self.inline().len() <= Self::MAX_INLINE
+            && self.extents().len() <= Self::MAX_EXTENTS
+            && self.extents().iter().all(ExtentRef::is_in_bounds)
     }
 }
 
@@ -177,7 +211,10 @@ mod tests {
     fn content_is_read_as_it_was_written() {
         let inline = Content::Inline(vec![7; Content::MAX_INLINE]);
         let extents = Content::Extents(vec![extent(1, &["a"]), extent(64 << 20, &["b", "c", "d"])]);
+        let both = Content::of(extents.extents().to_vec(), vec![8; Content::MAX_INLINE]);
         assert_eq!(read(&inline), Some(inline.clone()));
+        assert_eq!(read(&both), Some(both.clone()));
+        assert_eq!(both.length(), (64 << 20) + 1 + (16 << 10));
         assert_eq!(read(&extents), Some(extents.clone()));
         assert_eq!((inline.length(), extents.length()), (16 << 10, (64 << 20) + 1));
     }
@@ -191,6 +228,8 @@ mod tests {
             Content::Extents(vec![extent(1, &[])]),
             Content::Extents(vec![extent(1, &["a", "b", "a"])]),
             Content::Extents(vec![extent(1, &["a", "b", "c", "d", "e", "f"])]),
+            Content::of(vec![extent(1, &["a"])], vec![0; Content::MAX_INLINE + 1]),
+            Content::of(vec![extent(0, &["a"])], vec![0]),
         ] {
             assert!(!bad.is_in_bounds());
             assert_eq!(read(&bad), None);

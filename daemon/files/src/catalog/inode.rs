@@ -118,7 +118,7 @@ impl Totals {
 impl File {
     pub(crate) fn totals(&self) -> Totals {
         let bytes = self.content.length();
-        let inline_bytes = if self.content.extents().is_empty() { bytes } else { 0 };
+        let inline_bytes = self.content.inline().len() as u64;
         let copied_bytes = bytes * u64::from(self.copies);
         Totals { bytes, inline_bytes, copied_bytes, files: 1, directories: 0 }
     }

@@ -180,8 +180,8 @@ pub struct Append {
 pub enum Appended {
     /// This.
     Content(Content),
-    /// These extents replace the bytes that lie in the catalog, and begin with them. The append
-    /// names the version in which they are the same.
+    /// These extents replace the bytes that lie in the catalog, and begin with them; the extents
+    /// before those stay. The append names the version in which they are the same.
     Whole(#[serde(deserialize_with = "extents")] Vec<ExtentRef>),
 }
 
@@ -297,10 +297,7 @@ impl Mutation {
         const FIXED: usize = 256;
         const EXTENT: usize = 72 + HolderSet::MAX_MEMBERS * (Name::MAX_LENGTH + 2);
         let path = FilePath::bytes;
-        let inline = |content: &Content| match content {
-            Content::Inline(bytes) => bytes.len(),
-            Content::Extents(_) => 0,
-        };
+        let inline = |content: &Content| content.inline().len();
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let own = match self {
             Mutation::Put(put) => path(&put.path) + inline(&put.content),

@@ -139,9 +139,9 @@ pub struct Contents {
     pub status: Status,
     /// The place of the first extent here in the file, in bytes.
     pub starts: u64,
-    /// All that lies in the catalog, or extents from the asked byte on.
+    /// All that lies in the catalog, if there are no extents; else those from the asked byte on.
     pub content: Content,
-    /// Whether the last extent is among them.
+    /// Whether the last extent is among them, and what is behind it.
     pub is_all: bool,
 }
 
@@ -210,7 +210,8 @@ impl Catalog {
         Ok(Listing { entries, remaining: rest.count() as u64 })
     }
 
-    /// What a file consists of, from a byte on: at most [`Query::MAX_PAGE`] extents.
+    /// What a file consists of, from a byte on: at most [`Query::MAX_PAGE`] extents. Behind the
+    /// last of them come all bytes that lie in the catalog.
     ///
     /// # Errors
     /// When it is no file.
@@ -218,10 +219,10 @@ impl Catalog {
         let id = self.find(path)?;
         let (inode, file) = (self.inode(id)?, self.file(id)?);
         let status = status(id, inode);
-        let Content::Extents(extents) = &file.content else {
-            let content = file.content.clone();
+        if let content @ Content::Inline(_) = file.content.clone() {
             return Ok(Contents { status, starts: 0, content, is_all: true });
-        };
+        }
+        let (extents, bytes) = (file.content.extents(), file.content.inline());
         let mut starts = 0;
         let mut first = 0;
         while let Some(extent) = extents.get(first)
@@ -233,7 +234,11 @@ impl Catalog {
         let end = extents.len().min(first + Query::MAX_PAGE);
         let page: Vec<ExtentRef> = extents[first..end].to_vec();
         let is_all = end == extents.len();
-        Ok(Contents { status, starts, content: Content::Extents(page), is_all })
+        let content = match is_all && !bytes.is_empty() {
+            true => Content::Both { extents: page, bytes: bytes.to_vec() },
+            false => Content::Extents(page),
+        };
+        Ok(Contents { status, starts, content, is_all })
     }
 
     /// The sums of a file, or of a directory and all below it.

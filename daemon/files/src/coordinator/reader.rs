@@ -99,6 +99,8 @@ pub struct Reader {
     /// The next piece to ask for.
     next: Option<(usize, u64)>,
     left: u64,
+    /// What comes behind the extents: it lies in the catalog, and is here.
+    rest: Vec<u8>,
     asked: VecDeque<Asked>,
     next_request: u64,
     /// Pieces that the reader has not taken.
@@ -136,6 +138,7 @@ impl Reader {
             extents: Vec::new(),
             next: None,
             left: 0,
+            rest: Vec::new(),
             asked: VecDeque::new(),
             next_request: first_request,
             untaken: 0,
@@ -225,40 +228,35 @@ impl Reader {
 
     fn begin(&mut self, file: FileContent) {
         let mut start = self.offset;
-        match &file.content {
-            Content::Inline(bytes) => {
-                let length = bytes.len() as u64;
-                let from = start.min(length);
-                let to = from.saturating_add(self.limit).min(length);
-                self.outputs.push_back(ReaderOutput::Length(to - from));
-                let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0);
-                if !range.is_empty() {
-                    self.outputs.push_back(ReaderOutput::Data(bytes[range].into()));
-                }
-                self.done(Ok(()));
-            }
-            Content::Extents(extents) => {
-                let length: u64 = extents.iter().map(|extent| extent.length).sum();
-                self.left = length.saturating_sub(start).min(self.limit);
-                self.outputs.push_back(ReaderOutput::Length(self.left));
-                let mut first = 0;
-                while first < extents.len() && start >= extents[first].length {
-                    start -= extents[first].length;
-                    first += 1;
-                }
-                self.next = Some((first, start));
-                self.extents.clone_from(extents);
-            }
+        let (extents, bytes) = (file.content.extents(), file.content.inline());
+        let length: u64 = extents.iter().map(|extent| extent.length).sum();
+        self.left = length.saturating_sub(start).min(self.limit);
+        self.rest = Self::part(bytes, start.saturating_sub(length), self.limit - self.left);
+        let all = self.left + self.rest.len() as u64;
+        self.outputs.push_back(ReaderOutput::Length(all));
+        let mut first = 0;
+        while first < extents.len() && start >= extents[first].length {
+            start -= extents[first].length;
+            first += 1;
         }
+        self.next = Some((first, start));
+        self.extents = extents.to_vec();
         self.progress = self.now;
         self.file = Some(file);
     }
 
+    /// So many of these bytes from a place on, as far as there are.
+    fn part(bytes: &[u8], from: u64, limit: u64) -> Vec<u8> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
+        let rest = &bytes[from..];
+        rest[..usize::try_from(limit).unwrap_or(usize::MAX).min(rest.len())].to_vec()
+    }
+
     /// The sets may have changed since: takes over those of the same extents.
     fn renew(&mut self, found: Option<FileContent>) {
-        let Some(Content::Extents(extents)) = found.map(|file| file.content) else { return };
+        let Some(file) = found else { return };
         for old in &mut self.extents {
-            if let Some(new) = extents.iter().find(|new| new.id == old.id) {
+            if let Some(new) = file.content.extents().iter().find(|new| new.id == old.id) {
                 old.set = new.set.clone();
             }
         }
@@ -274,7 +272,14 @@ impl Reader {
             self.ask_copy(i);
         }
         let waits = self.asked.iter().any(|one| one.data.is_none());
-        if self.asked.is_empty() && self.left == 0 {
+        let has_extents = self.asked.is_empty() && self.left == 0;
+        if has_extents && !self.rest.is_empty() && self.untaken < AHEAD {
+            let rest = std::mem::take(&mut self.rest);
+            self.delivered += rest.len() as u64;
+            self.untaken += 1;
+            self.outputs.push_back(ReaderOutput::Data(rest.as_slice().into()));
+        }
+        if has_extents && self.rest.is_empty() {
             self.done(Ok(()));
         } else if waits && self.now.since(self.progress) >= UNREADABLE {
             let offset = self.offset + self.delivered;

@@ -8,7 +8,7 @@ use super::operation::{ClientError, ClientId, Outcome};
 use super::output::FilesMessage;
 use super::reading::{Paged, Pages};
 use crate::catalog::Found;
-use crate::content::{Content, ExtentRef};
+use crate::content::ExtentRef;
 use crate::extent::GROUP_BYTES;
 use crate::path::{FilePath, ShareName};
 use crate::transfer::{PullOrder, ReadError, ReadOrder, ReadPurpose, Transfer};
@@ -117,9 +117,8 @@ impl Member {
             Ok(Paged::Whole(file)) => {
                 merging.is_looking = false;
                 merging.length = file.content.length();
-                if let Content::Extents(extents) = file.content {
-                    merging.extents = extents.into();
-                }
+                // What lies in the catalog, its keepers make equal by themselves.
+                merging.extents = file.content.into_parts().0.into();
                 self.go_on_merging(client);
             }
             Err(refusal) => self.finish(client, Err(ClientError::Refused(refusal))),

@@ -54,13 +54,11 @@ impl Pages {
             return Err(Refusal::IsDirectory);
         };
         let version = Version { inode: status.inode, generation };
-        let extents = match content {
-            content @ Content::Inline(_) => {
-                *self = Pages::default();
-                return Ok(Paged::Whole(FileContent { generation, content }));
-            }
-            Content::Extents(extents) => extents,
-        };
+        if let content @ Content::Inline(_) = content {
+            *self = Pages::default();
+            return Ok(Paged::Whole(FileContent { generation, content }));
+        }
+        let (extents, bytes) = content.into_parts();
         if self.version.is_some_and(|known| known != version) || starts != self.end {
             let is_first = starts == 0;
             *self = Pages::default();
@@ -72,7 +70,7 @@ impl Pages {
         self.end += extents.iter().map(|extent| extent.length).sum::<u64>();
         self.extents.extend(extents);
         if is_all {
-            let content = Content::Extents(std::mem::take(self).extents);
+            let content = Content::of(std::mem::take(self).extents, bytes);
             Ok(Paged::Whole(FileContent { generation, content }))
         } else {
             Ok(Paged::Next(self.end))

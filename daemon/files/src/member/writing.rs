@@ -1,10 +1,10 @@
 //! A client writes a file, or adds to one: [`Writing`]. Owns what is not published yet.
 //!
 //! A file's new content goes through one [`Writer`]. An append first looks the file up. What is
-//! short goes into the catalog, if the file's bytes lie there. Else it becomes extents. A file
-//! whose bytes lie in the catalog, and which gets too long for that, becomes extents as a whole:
-//! its old bytes get an extent of their own before the new ones. Whoever changes it meanwhile makes
-//! the catalog refuse, and then only the old bytes are written again.
+//! short goes into the catalog, behind the file's extents and what lies there already. If that gets
+//! too long, all of it becomes extents: the old bytes get one of their own before the new ones. So
+//! a file that grows by little has an extent for each 16 KiB. Whoever changes it meanwhile makes the
+//! catalog refuse, and then only the old bytes are written again.
 
 mod publish;
 
@@ -39,8 +39,8 @@ const MAX_TOO_FEW: u32 = 3;
 #[derive(Debug, Clone)]
 struct Seen {
     version: Version,
-    /// The bytes that lie in the catalog; nothing: it has extents.
-    inline: Option<Vec<u8>>,
+    /// The bytes that lie in the catalog, behind its extents.
+    inline: Vec<u8>,
 }
 
 /// What the member is to do.
@@ -246,8 +246,8 @@ impl Writing {
             return;
         }
         let length = self.gathered.len();
-        let old = self.file.as_ref().and_then(|file| file.inline.as_ref());
-        let fits = old.is_some_and(|old| old.len() + length <= Content::MAX_INLINE);
+        let old = self.file.as_ref().map(|file| file.inline.len());
+        let fits = old.is_some_and(|old| old + length <= Content::MAX_INLINE);
         if self.has_ended && (length == 0 || fits) && !self.needs_extent {
             let what = Appended::Content(Content::Inline(self.gathered.clone()));
             let mutation = self.append(None, what, 0);

@@ -48,12 +48,10 @@ impl Catalog {
             _ => publish.content.clone(),
         };
         let replaced = self.files.get(path).filter(|_| how != PublishHow::Append);
-        if let Some(Content::Extents(extents)) = replaced.map(|old| &old.content) {
-            extents.iter().for_each(|one| drop(self.extents.remove(&one.id)));
+        for one in replaced.iter().flat_map(|old| old.content.extents()) {
+            self.extents.remove(&one.id);
         }
-        if let Content::Extents(extents) = &content {
-            self.extents.extend(extents.iter().map(|one| (one.id, path.clone())));
-        }
+        self.extents.extend(content.extents().iter().map(|one| (one.id, path.clone())));
         self.files.insert(path.clone(), FileContent { generation, content });
         let answer = PublishAnswer::Done(generation);
         self.operations.insert(publish.operation, answer);
@@ -62,16 +60,13 @@ impl Catalog {
 
     pub fn delete(&mut self, path: &FilePath) -> bool {
         let Some(old) = self.files.remove(path) else { return false };
-        if let Content::Extents(extents) = old.content {
-            extents.iter().for_each(|one| drop(self.extents.remove(&one.id)));
-        }
+        old.content.extents().iter().for_each(|one| drop(self.extents.remove(&one.id)));
         true
     }
 
     pub fn extent(&self, extent: ExtentId) -> Option<&ExtentRef> {
         let file = self.files.get(self.extents.get(&extent)?)?;
-        let Content::Extents(extents) = &file.content else { return None };
-        extents.iter().find(|one| one.id == extent)
+        file.content.extents().iter().find(|one| one.id == extent)
     }
 
     pub fn set(&mut self, change: &SetChange) -> SetAnswer {

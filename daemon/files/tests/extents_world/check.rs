@@ -61,6 +61,7 @@ impl World {
                 all.iter().map(|one| one.length).sum::<u64>() == content.len() as u64
             }
             Content::Inline(bytes) => *bytes == *content,
+            Content::Both { .. } => false,
         };
         if is_joined {
             self.history.change(&path, self.now, Some(content));

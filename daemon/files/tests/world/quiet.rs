@@ -4,7 +4,7 @@ use super::clients::Target;
 use super::names::NAMES;
 use super::sim::World;
 use super::{SECOND, lists, ms, name, names, share};
-use memberd_files::{Catalog, Content, ExtentRef, KeeperRole};
+use memberd_files::{Catalog, ExtentRef, KeeperRole};
 use rand::RngExt;
 use std::collections::BTreeSet;
 
@@ -55,10 +55,8 @@ impl World {
             paths.extend((0..NAMES).map(|at| super::operations::name_path(directory, at)));
         }
         for path in paths {
-            if let Ok(contents) = self.truth.catalog.contents(&path, 0)
-                && let Content::Extents(extents) = contents.content
-            {
-                found.extend(extents);
+            if let Ok(contents) = self.truth.catalog.contents(&path, 0) {
+                found.extend_from_slice(contents.content.extents());
             }
         }
         found

@@ -29,6 +29,16 @@ pub enum Change {
     Lose { share: ShareName, keeper: Name, epoch: Epoch },
 }
 
+impl Change {
+    /// In which view it was known.
+    fn epoch(&self) -> Epoch {
+        match self {
+            Change::Add(_) => Epoch(0),
+            Change::Fill { epoch, .. } | Change::Lose { epoch, .. } => *epoch,
+        }
+    }
+}
+
 /// All views until now.
 pub struct Views {
     list: Vec<Arc<FilesView>>,
@@ -73,6 +83,9 @@ impl Views {
     pub fn follow(&mut self, members: BTreeMap<Name, MemberOfView>) {
         let epoch = Epoch(self.list.len() as u64 + 1);
         let before = self.shares.clone();
+        // What is not said by a view is proposed again. So of two that contradict each other, what
+        // was known later is what comes of it in the end.
+        self.waiting.sort_by_key(Change::epoch);
         for change in std::mem::take(&mut self.waiting) {
             self.change(epoch, change);
         }

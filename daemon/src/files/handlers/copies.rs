@@ -66,8 +66,12 @@ impl Up {
 
     /// The copies of what lies in the catalog of a share.
     fn in_catalog(&self, share: &ShareName, wanted: u64) -> FileCopies {
-        let keepers = self.keepers.get(share).map(Vec::as_slice).unwrap_or_default();
-        Count::of(&self.of(keepers)).copies(wanted.min(KEEPERS))
+        Count::of(&self.keepers_of(share)).copies(wanted.min(KEEPERS))
+    }
+
+    /// The keepers of a share that count, and have all of its catalog.
+    fn keepers_of(&self, share: &ShareName) -> Vec<&Name> {
+        self.of(self.keepers.get(share).map(Vec::as_slice).unwrap_or_default())
     }
 
     /// What a file consists of.
@@ -91,6 +95,9 @@ impl Up {
                 at += extent.length;
             }
             if is_all {
+                if !part.inline().is_empty() {
+                    count.add_inline(&self.keepers_of(path.share()), wanted.min(KEEPERS));
+                }
                 break;
             }
             let (next, next_is_newest) = page(path, at, asked).await?;
@@ -142,6 +149,15 @@ impl Count {
         }
     }
 
+    /// Bytes behind the extents that lie in the catalog, and so want fewer copies.
+    fn add_inline(&mut self, keepers: &[&Name], wanted: u64) {
+        let fewest = self.fewest;
+        self.add(keepers);
+        if keepers.len() as u64 >= wanted {
+            self.fewest = fewest.or(self.fewest);
+        }
+    }
+
     fn copies(self, wanted: u64) -> FileCopies {
         let copies = u64::try_from(self.fewest.unwrap_or(0)).unwrap_or(u64::MAX);
         let members = self.members.iter().map(ToString::to_string).collect();
@@ -172,6 +188,19 @@ mod tests {
         let copies = count.copies(3);
         assert_eq!((copies.copies, copies.wanted), (2, 3));
         assert_eq!(copies.members, ["vm2", "vm1", "vm3"]);
+    }
+
+    /// Bytes in the catalog want three copies at most, so they do not make five copies too few.
+    #[test]
+    fn bytes_behind_extents_count_by_their_keepers() {
+        let five = ["vm1", "vm2", "vm3", "vm5", "vm6"];
+        let extents = names(&five);
+        for (keepers, copies) in [(&five[..3], 5), (&five[..2], 2)] {
+            let (mut count, keepers) = (Count::default(), names(keepers));
+            count.add(&extents.iter().collect::<Vec<_>>());
+            count.add_inline(&keepers.iter().collect::<Vec<_>>(), 3);
+            assert_eq!(count.copies(5).copies, copies);
+        }
     }
 
     /// vm4 has failed, and more than three keepers there are not.

@@ -96,6 +96,7 @@ pub(super) async fn hashed(
                 [one] if whole.first.is_all => Some(blake3::Hash::from_bytes(one.root)),
                 _ => None,
             },
+            Content::Both { .. } => None,
         };
         if let Some(hash) = known {
             return Ok((whole, hash.to_hex().to_string()));

@@ -5,7 +5,7 @@ use super::catalog::unexpected;
 use super::convert;
 use super::source::Source;
 use crate::files::members::{Peers, Standing};
-use memberd_files::{Content, Contents, ExtentRef, FilePath, Found, Name, Query};
+use memberd_files::{Contents, ExtentRef, FilePath, Found, Name, Query};
 use memberd_webhdfs::{Block, FileError, Holder};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -32,27 +32,22 @@ impl Members {
 }
 
 impl<S: Source> Files<S> {
-    /// The blocks of a file: its extents, or one that its keepers have.
+    /// The blocks of a file: its extents, and one of what its keepers have behind them.
     pub(super) async fn blocks_of(&self, path: &FilePath) -> Result<Vec<Block>, FileError> {
         let mut blocks: Vec<Block> = Vec::new();
         loop {
             let from = blocks.last().map_or(0, |block| block.offset + block.length);
             let contents = self.contents(path, from).await?;
-            match contents.content {
-                Content::Inline(bytes) => {
-                    let block = self.inline(path, contents.status.inode.0, bytes.len() as u64);
-                    return Ok(block.into_iter().collect());
-                }
-                Content::Extents(extents) => {
-                    let mut offset = contents.starts;
-                    for extent in &extents {
-                        blocks.push(self.block(offset, extent));
-                        offset += extent.length;
-                    }
-                    if contents.is_all || extents.is_empty() {
-                        return Ok(blocks);
-                    }
-                }
+            let (extents, bytes) = contents.content.into_parts();
+            let mut offset = contents.starts;
+            for extent in &extents {
+                blocks.push(self.block(offset, extent));
+                offset += extent.length;
+            }
+            if contents.is_all || extents.is_empty() {
+                let end = self.inline(path, contents.status.inode.0, (offset, bytes.len() as u64));
+                blocks.extend(end);
+                return Ok(blocks);
             }
         }
     }
@@ -72,12 +67,12 @@ impl<S: Source> Files<S> {
         Block { offset, length: extent.length, id, holders }
     }
 
-    /// What lies in the catalog. An empty file has no block.
-    fn inline(&self, path: &FilePath, id: u64, length: u64) -> Option<Block> {
+    /// What lies in the catalog: so many bytes from this place on. No bytes are no block.
+    fn inline(&self, path: &FilePath, id: u64, (offset, length): (u64, u64)) -> Option<Block> {
         let shares = self.source.shares();
         let share = shares.iter().find(|(name, _)| name == path.share());
         let keepers = share.map(|(_, share)| share.keepers.as_slice()).unwrap_or_default();
         let holders = self.members.holders(keepers);
-        (length > 0).then_some(Block { offset: 0, length, id: id << 1, holders })
+        (length > 0).then_some(Block { offset, length, id: id << 1, holders })
     }
 }

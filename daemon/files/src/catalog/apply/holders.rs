@@ -22,7 +22,7 @@ impl Catalog {
         if self.owners.contains_key(&id) {
             return Err(Refusal::ExtentKnown);
         }
-        if matches!(&file.content, Content::Inline(bytes) if !bytes.is_empty()) {
+        if !file.content.inline().is_empty() {
             return Err(Refusal::NeedsExtent);
         }
         if file.content.extents().len() >= Content::MAX_EXTENTS {
@@ -91,8 +91,9 @@ impl Catalog {
         members: &[Name],
     ) -> Result<Done, Refusal> {
         let owner = *self.owners.get(&id).ok_or(Refusal::ExtentUnknown)?;
-        let Content::Extents(extents) = &mut self.file_mut(owner)?.content else {
-            return Err(Refusal::ExtentUnknown);
+        let extents = match &mut self.file_mut(owner)?.content {
+            Content::Extents(extents) | Content::Both { extents, .. } => extents,
+            Content::Inline(_) => return Err(Refusal::ExtentUnknown),
         };
         // A tail is in the index too, but changes its holders only by being sealed.
         let extent =

@@ -80,11 +80,13 @@ impl Catalog {
             }
             Appended::Whole(extents) => {
                 self.check_new(extents, append.age_s)?;
-                let whole = Content::Extents(extents.clone());
-                if !file.content.extents().is_empty() || whole.length() < length {
+                let (mut all, inline) = after.content.into_parts();
+                let new_length: u64 = extents.iter().map(|extent| extent.length).sum();
+                if new_length < inline.len() as u64 {
                     return Err(Refusal::Misfit);
                 }
-                after.content = whole;
+                all.extend_from_slice(extents);
+                after.content = Content::of(all, Vec::new());
             }
         }
         check_size(&after.content)?;
@@ -194,23 +196,14 @@ fn joined(first: Content, second: &Content) -> Result<Content, Refusal> {
     if second.length() == 0 {
         return Ok(first);
     }
-    match (first, second) {
-        (first, second) if first.length() == 0 => Ok(second.clone()),
-        (Content::Inline(mut bytes), Content::Inline(more)) => {
-            bytes.extend_from_slice(more);
-            if bytes.len() > Content::MAX_INLINE {
-                return Err(Refusal::NeedsExtent);
-            }
-            Ok(Content::Inline(bytes))
-        }
-        (Content::Extents(mut extents), Content::Extents(more)) => {
-            extents.extend_from_slice(more);
-            Ok(Content::Extents(extents))
-        }
-        (Content::Inline(_), Content::Extents(_)) | (Content::Extents(_), Content::Inline(_)) => {
-            Err(Refusal::NeedsExtent)
-        }
+    let (mut extents, mut bytes) = first.into_parts();
+    let between = !bytes.is_empty() && !second.extents().is_empty();
+    bytes.extend_from_slice(second.inline());
+    if between || bytes.len() > Content::MAX_INLINE {
+        return Err(Refusal::NeedsExtent);
     }
+    extents.extend_from_slice(second.extents());
+    Ok(Content::of(extents, bytes))
 }
 
 pub(super) fn check_size(content: &Content) -> Result<(), Refusal> {
@@ -225,14 +218,13 @@ pub(super) fn check_size(content: &Content) -> Result<(), Refusal> {
 
 /// The content up to the cut. An extent is cut by another that takes its place.
 fn shortened(content: &Content, cut: &Truncate) -> Result<Content, Refusal> {
-    let extents = match content {
-        Content::Inline(bytes) => {
-            let length = usize::try_from(cut.length).unwrap_or(usize::MAX).min(bytes.len());
-            let fits = cut.last.is_none();
-            return fits.then(|| Content::Inline(bytes[..length].to_vec())).ok_or(Refusal::Misfit);
-        }
-        Content::Extents(extents) => extents,
-    };
+    let (extents, bytes) = (content.extents(), content.inline());
+    let before = content.length() - bytes.len() as u64;
+    if let Some(rest) = cut.length.checked_sub(before) {
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX).min(bytes.len());
+        let whole = || Content::of(extents.to_vec(), bytes[..rest].to_vec());
+        return cut.last.is_none().then(whole).ok_or(Refusal::Misfit);
+    }
     let mut kept = Vec::new();
     let mut left = cut.length;
     for extent in extents {

@@ -92,8 +92,7 @@ impl Writer {
     /// Tells the holders that their extents count. What is lost of it, they ask for.
     pub(super) fn tell_sets(&mut self) {
         let Some(publishing) = &self.publishing else { return };
-        let Content::Extents(extents) = publishing.publish.content.clone() else { return };
-        for one in extents {
+        for one in publishing.publish.content.extents().to_vec() {
             for member in &one.set.members {
                 let message = Transfer::SetIs { extent: one.id, set: one.set.clone() };
                 self.outputs.push_back(WriterOutput::Send { to: member.clone(), message });

@@ -72,3 +72,35 @@ fn a_read_says_how_long_the_file_is() {
         }
     }
 }
+
+/// A file that grows by little has an extent or two for each 16 KiB, and is read from any byte.
+#[test]
+fn small_appends_make_few_extents() {
+    let mut fleet = Fleet::new(4, 22);
+    let mut content = bytes(1, 40_000);
+    let mut known = changed(put(&mut fleet, 0, "/s/f", &content));
+    for round in 0..100 {
+        let more = bytes(round, 1_000);
+        known =
+            changed(fleet.write(usize::try_from(round % 4).unwrap(), "/s/f", only(known), &more));
+        content.extend_from_slice(&more);
+    }
+    let query = Query::Contents { path: path("/s/f"), from: 0 };
+    let operation = Operation::Ask { share: share("s"), query, stale: false };
+    let found = fleet.operate(0, operation).unwrap();
+    let Outcome::Found { found: Found::Contents(contents), .. } = found else { panic!() };
+    let count = contents.content.extents().len();
+    assert!(count < 20 && !contents.content.inline().is_empty(), "{count} extents");
+    let end = content.len() - contents.content.inline().len();
+    for (from, limit) in [(0, None), (end - 10, Some(5)), (end - 10, Some(20)), (end + 7, None)] {
+        let wanted = &content[from..limit.map_or(content.len(), |limit| from + limit)];
+        let limit = limit.map(|limit| limit as u64);
+        assert_eq!(fleet.read(1, "/s/f", from as u64, limit).as_deref(), Ok(wanted));
+    }
+    let merged = fleet.operate(2, Operation::Merge { path: path("/s/f") }).unwrap();
+    let length = content.len() as u64;
+    assert!(matches!(merged, Outcome::Merged { length: told, repaired: 0, .. } if told == length));
+    fleet.power(1, 7);
+    assert_eq!(fleet.read(1, "/s/f", 0, None), Ok(content));
+    fleet.expect_quiet();
+}

@@ -26,12 +26,11 @@ impl Writing {
             return;
         }
         let Some(file) = &self.file else { return self.look_up() };
-        let old = file.inline.as_ref().filter(|old| !old.is_empty());
-        let Some(old) = old.cloned() else {
+        if file.inline.is_empty() {
             let mutation = self.append(None, Appended::Content(publish.content), age_s);
             return self.ask(epoch, mutation);
-        };
-        let version = file.version;
+        }
+        let (old, version) = (file.inline.clone(), file.version);
         if self.prefix.is_none() {
             let id = self.numbered("memberd prefix of an append 1");
             let mut prefix = self.new_writer(id, now).with_extents();
@@ -84,10 +83,7 @@ impl Writing {
                     // It never comes again, so no later attempt could happen either.
                     self.refuse(Refusal::Changed(generation));
                 }
-                let inline = match content {
-                    Content::Inline(bytes) => Some(bytes),
-                    Content::Extents(_) => None,
-                };
+                let (_, inline) = content.into_parts();
                 self.copies.get_or_insert(usize::from(copies));
                 self.file = Some(Seen { version, inline });
             }

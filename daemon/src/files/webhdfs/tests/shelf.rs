@@ -120,12 +120,9 @@ impl Inner {
     }
 
     fn bytes(&self, path: &FilePath) -> Result<Vec<u8>, FilesError> {
-        Ok(match self.contents(path)?.content {
-            Content::Inline(bytes) => bytes,
-            Content::Extents(extents) => {
-                extents.iter().flat_map(|extent| self.extents[&extent.id].clone()).collect()
-            }
-        })
+        let (extents, bytes) = self.contents(path)?.content.into_parts();
+        let parts = extents.iter().flat_map(|extent| self.extents[&extent.id].clone());
+        Ok(parts.chain(bytes).collect())
     }
 
     fn write(&mut self, path: &FilePath, to: WriteTo, bytes: &[u8]) -> Result<Done, FilesError> {
@@ -163,8 +160,8 @@ impl Inner {
         let old = self.contents(path)?;
         let memberd_files::StatusKind::File { generation, .. } = old.status.kind else { panic!() };
         let what = match old.content {
-            Content::Inline(old) => Appended::Whole(self.extents(&[&old, bytes].concat())),
             Content::Extents(_) => Appended::Content(Content::Extents(self.extents(bytes))),
+            old => Appended::Whole(self.extents(&[old.inline(), bytes].concat())),
         };
         let only = Some(Version { inode: old.status.inode, generation });
         let token = Token::default();
