@@ -2,9 +2,9 @@
 //!
 //! A file's new content goes through one [`Writer`]. An append first looks the file up. What is
 //! short goes into the catalog, behind the file's extents and what lies there already. If that gets
-//! too long, all of it becomes extents: the old bytes get one of their own before the new ones. So
-//! a file that grows by little has an extent for each 16 KiB. Whoever changes it meanwhile makes the
-//! catalog refuse, and then only the old bytes are written again.
+//! too long, it becomes extents: the old bytes get one of their own before the new ones. So a file
+//! that grows by little has an extent or two for each 16 KiB. Whoever changes it meanwhile makes
+//! the catalog refuse, and then only the old bytes are written again.
 
 mod publish;
 
