@@ -112,6 +112,10 @@ pub(crate) struct Sink {
     senders: BTreeMap<Partition, Name>,
     log_bytes: u64,
     image_bytes: u64,
+    /// Until then rows wait for those of other partitions.
+    commit_at_ms: u64,
+    /// Whether a partition has more rows than came.
+    has_more: bool,
 }
 
 impl Sink {
@@ -129,6 +133,8 @@ impl Sink {
             senders: BTreeMap::new(),
             log_bytes: 0,
             image_bytes: 0,
+            commit_at_ms: 0,
+            has_more: false,
         }
     }
 
@@ -171,7 +177,10 @@ impl Sink {
         if !self.log.is_open() {
             return log;
         }
-        log.min(self.file.due_ms(&self.settings).unwrap_or(u64::MAX))
+        let due = log.min(self.file.due_ms(&self.settings).unwrap_or(u64::MAX));
+        let is_free = self.log.is_ready() && self.writing.is_none() && self.state.tail.is_empty();
+        let has_rows = !self.pending.text.is_empty();
+        if is_free && has_rows { due.min(self.commit_at_ms) } else { due }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now, out: &mut VecDeque<Output>) {
@@ -182,6 +191,7 @@ impl Sink {
             self.file.read_from(offset);
             let (heard, ask) = self.file.work(now.boot_ms, &self.settings);
             self.heard_of_file(now, heard, ask, out);
+            self.commit(now, out);
         }
     }
 
@@ -244,15 +254,25 @@ impl Sink {
         SinkRecord { next_row: self.state.next_row, ..SinkRecord::default() }
     }
 
+    /// Whether the rows of more partitions may come first: windows close everywhere at about the
+    /// same time, and each append to the sink makes it a little dearer to read.
+    fn waits(&self, now: Now) -> bool {
+        let is_full = self.has_more || self.pending.text.len() >= self.settings.text_bytes;
+        let ends = !self.pending.ended.is_empty() || self.job.stopped.is_some();
+        now.boot_ms < self.commit_at_ms && !is_full && !ends
+    }
+
     /// Makes durable where the rows go, if the log is free and the sink has all before them.
     fn commit(&mut self, now: Now, out: &mut VecDeque<Output>) {
         let first = self.settings.is(Mutant::SinkFirst);
         let is_free = self.log.is_ready() && self.writing.is_none();
         let nothing = self.pending.text.is_empty() && self.pending.ended.is_empty();
         let is_idle = (nothing && self.job.stopped.is_none()) || self.state.is_last;
-        if !is_free || is_idle || !self.state.tail.is_empty() {
+        if !is_free || is_idle || !self.state.tail.is_empty() || self.waits(now) {
             return;
         }
+        self.commit_at_ms = now.boot_ms + self.job.spec.commit_ms;
+        self.has_more = false;
         let next_row = self.pending.next_row;
         let next = SinkRecord { next_row, ..SinkRecord::default() };
         let mut record = std::mem::replace(&mut self.pending, next);

@@ -5,7 +5,7 @@ use crate::cursor::{Verdict, judge};
 use crate::ids::{Now, Partition};
 use crate::message::Rows;
 use crate::output::Output;
-use crate::record::SinkRecord;
+use crate::record::{Row, SinkRecord};
 use crate::settings::Mutant;
 use memberd_membership::Name;
 use std::collections::VecDeque;
@@ -66,6 +66,9 @@ impl Sink {
         if to == rows.from {
             return;
         }
+        let bytes: usize = rows.rows.iter().map(Row::bytes).sum();
+        let is_full = rows.rows.len() >= self.settings.rows || 2 * bytes > self.settings.rows_bytes;
+        self.has_more |= is_full;
         self.pending.cursors.retain(|(part, _)| *part != rows.partition);
         self.pending.cursors.push((rows.partition, to));
     }
