@@ -216,7 +216,7 @@ fn status_shows_how_far_a_job_is() {
          \x20 lag         2.5 kB, 2.50 s\n\
          \x20 watermark   2026-11-21T01:20:30Z, held back by vm1\n\
          \x20 lines       2 late, 3 unparsed; 1 gap\n\
-         \x20 epoch       9\n\
+         \x20 epoch       9 of term 0\n\
          PART  OWNER  STATE    WATERMARK                 LATE  UNPARSED  GAPS  SUMS\n\
          0     vm2    open     2026-11-21T01:20:30.500Z     1         0     0  2.5 kB\n\
          1     -      opening  -                            1         0     0  2.5 kB\n\

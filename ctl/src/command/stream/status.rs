@@ -73,7 +73,7 @@ fn text(output: &Output, status: &StreamStatus) -> String {
     line("watermark", watermark(status));
     let StreamStatus { late, unparsed, gaps, epoch, .. } = status;
     line("lines", format!("{late} late, {unparsed} unparsed; {}", format::count(*gaps, "gap")));
-    line("epoch", epoch.to_string());
+    line("epoch", format!("{} of term {}", epoch & u64::from(u32::MAX), epoch >> 32));
     let titles = ["PART", "OWNER", "STATE", "WATERMARK", " LATE", " UNPARSED", " GAPS", "SUMS"];
     let rows: Vec<[String; 8]> = status.partitions.iter().map(partition).collect();
     text += &table::text(output, titles, &rows);
