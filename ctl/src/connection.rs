@@ -40,8 +40,8 @@ pub(crate) struct Daemon {
 
     /// How long to wait for a reply, and with wait for the members: seconds, or a number with a
     /// unit, such as 500ms or 2m. The default is 60s for join, leave, wait, forget, file, files,
-    /// stream and run --once, and for a view or a leader to come, and 10s for the others; grep, stats, events,
-    /// leader --hold and run --leader wait forever
+    /// stream and run --once, and for a view or a leader to come, and 10s for the others; grep,
+    /// stats, events, leader --hold and run --leader wait forever
     #[arg(long, global = true, display_order = 901)]
     #[arg(value_name = "TIME", value_parser = arguments::duration)]
     pub(crate) timeout: Option<Duration>,

@@ -142,9 +142,9 @@ fn check_needs_no_daemon_and_tells_each_problem() {
     check(GOOD, true).printed(
         "{\"schema\":1,\"file\":\"errors.toml\",\"good\":true,\"problems\":[],\"job\":{\"name\":\
          \"errors\",\"query\":\"| nginx | count by member every 10s\",\"every_ms\":10000,\"files\":\
-         [\"/var/log/nginx/*.log\"],\"from\":\"now\",\"on\":{\"role\":\"web\"},\"lateness_ms\":10000,\
-         \"retain_ms\":3600000,\"commit_ms\":1000,\"on_failed\":\"exclude\",\"partitions\":null,\
-         \"sink\":\"/streams/errors.tsv\",\"replication\":5}}\n",
+         [\"/var/log/nginx/*.log\"],\"from\":\"now\",\"on\":{\"role\":\"web\"},\"lateness_ms\":\
+         10000,\"retain_ms\":3600000,\"commit_ms\":1000,\"on_failed\":\"exclude\",\"partitions\":\
+         null,\"sink\":\"/streams/errors.tsv\",\"replication\":5}}\n",
     );
 }
 
@@ -232,16 +232,16 @@ fn status_shows_how_far_a_job_is() {
 fn the_object_of_status_has_fixed_names() {
     let daemon = answering(StreamReply::Status(Box::new(status())));
     daemon.run(&["stream", "status", "errors", "--json"]).printed(
-        "{\"schema\":1,\"name\":\"errors\",\"id\":7,\"state\":\"running\",\"reason\":null,\"query\":\
-         \"| nginx | count by member every 10s\",\"sink\":\"/streams/errors.tsv\",\"sink_owner\":\
+        "{\"schema\":1,\"name\":\"errors\",\"id\":7,\"state\":\"running\",\"reason\":null,\"query\"\
+         :\"| nginx | count by member every 10s\",\"sink\":\"/streams/errors.tsv\",\"sink_owner\":\
          \"vm3\",\"rows\":1234,\"epoch\":9,\"partitions\":[{\"partition\":0,\"owner\":\"vm2\",\
          \"epoch\":9,\"is_open\":true,\"watermark\":1795224030500,\"late\":1,\"unparsed\":0,\
          \"gaps\":0,\"bytes\":2500},{\"partition\":1,\"owner\":null,\"epoch\":9,\"is_open\":false,\
          \"watermark\":null,\"late\":1,\"unparsed\":0,\"gaps\":0,\"bytes\":2500}],\"lag_bytes\":\
          2500,\"lag_ms\":2500,\"watermark\":1795224030000,\"held_back_by\":\"vm1\",\"late\":2,\
          \"unparsed\":3,\"gaps\":1,\"sources\":[{\"member\":\"vm1\",\"state\":\"live\",\
-         \"lag_bytes\":2500,\"lag_ms\":2500},{\"member\":\"vm4\",\"state\":\"failed\",\"lag_bytes\":\
-         null,\"lag_ms\":null}],\"unanswered\":[\"vm4\"]}\n",
+         \"lag_bytes\":2500,\"lag_ms\":2500},{\"member\":\"vm4\",\"state\":\"failed\",\"lag_bytes\"\
+         :null,\"lag_ms\":null}],\"unanswered\":[\"vm4\"]}\n",
     );
     let Request::Stream(request) = daemon_request(&["status", "errors"]) else { panic!() };
     assert_eq!(request, StreamRequest::Status { name: "errors".to_owned() });
@@ -324,6 +324,13 @@ fn watched(arguments: &[&str], pieces: &[&str]) -> Ended {
 }
 
 const TRAILER: &str = "# cancelled 2\n";
+
+#[test]
+fn watch_fails_if_the_job_has_stopped() {
+    let ended = watched(&[], &[ROWS, "# stopped 2 there are more than 9 groups\n"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), ROWS));
+    assert_eq!(ended.stderr, "memberctl: errors has stopped: there are more than 9 groups\n");
+}
 
 #[test]
 fn watch_prints_each_row_once_as_the_sink_grows() {

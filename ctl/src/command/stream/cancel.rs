@@ -12,7 +12,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 All that was counted comes into the sink, also of windows that are open still, and then a last \
-line that begins with #. The sums are deleted, and the sink stays.
+line: # cancelled, and how many rows there are. The sums are deleted, and the sink stays.
 
 --json prints an object with schema, name and done (true).")]
 pub(crate) struct Cancel {

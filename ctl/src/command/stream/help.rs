@@ -22,11 +22,11 @@ A job is a file of TOML:
   retain = \"1h\"                     # how long a closed window takes late lines
   commit = \"1s\"                     # how often sums are made durable
   on_failed = \"exclude\"             # or \"wait\": what failed members do to windows
-  partitions = 16                   # parts of the keys, 1 to 64
+  partitions = 8                    # parts of the keys, which members share: 1 to 64
   sink = { file = \"/streams/shop-errors.tsv\", replication = 5 }
 
-Only name, query and files have to be there. What else is shown is the default, but on (all \
-members) and partitions (twice as many as there are members, 8 at least).
+Only name, query and files have to be there. What else is shown is the default, but on: without \
+it all members take part.
 
 For example:
   memberctl stream check shop-errors.toml && memberctl stream start shop-errors.toml

@@ -76,6 +76,9 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
         raw.files,
         "a job needs globs over the files that members offer, such as [\"/var/log/nginx/*.log\"]",
     );
+    for glob in files.iter().filter(|glob| !glob.get_ref().starts_with('/')) {
+        problems.add(glob, "files", "a glob is over whole paths, such as \"/var/log/nginx/*.log\"");
+    }
     let (lateness_ms, retain_ms) = (
         duration_ms("lateness", raw.lateness, LATENESS, &mut problems),
         retain_ms(raw.late.as_ref(), raw.retain, &mut problems),

@@ -149,7 +149,8 @@ mod tests {
             object(query, "7\t2026-11-21T01:20:30.500Z\t200\t\t~12000\t0").unwrap(),
             concat!(
                 r#"{"schema":1,"type":"row","seq":7,"rev":0,"row":{"window":1795224030500,"#,
-                r#""status":"200","max(n)":null,"distinct(ip)":12000},"estimates":["distinct(ip)"]}"#,
+                r#""status":"200","max(n)":null,"distinct(ip)":12000},"#,
+                r#""estimates":["distinct(ip)"]}"#,
                 "\n"
             )
         );

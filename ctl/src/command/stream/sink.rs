@@ -2,8 +2,8 @@
 //! is not whole yet, and how far it is.
 //!
 //! A row is a line that begins with its number and a tab: `seq TAB window TAB key... TAB value...
-//! TAB rev`. Numbers follow each other without a hole. The last line of a job that was cancelled
-//! begins with `# `. Whoever reads a sink sees a prefix of it at any moment, so a line without a
+//! TAB rev`. Numbers follow each other without a hole. The last line of a job that has ended begins
+//! with `# `. Whoever reads a sink sees a prefix of it at any moment, so a line without a
 //! newline is one of which the rest comes later.
 
 /// The longest row, in bytes. A record of a sink has half of it.
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_row_ends_a_cancelled_job() {
+    fn a_line_that_is_no_row_ends_the_sink() {
         let (lines, reader) = lines(0, &[b"0\tx\t0\n# cancelled 1\n"]);
         let row = Row { number: 0, text: b"0\tx\t0".to_vec() };
         assert_eq!(lines.unwrap(), [Line::Row(row), Line::End(b"# cancelled 1".to_vec())]);

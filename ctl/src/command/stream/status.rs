@@ -15,8 +15,9 @@ use crate::output::{Output, Style};
 #[command(after_help = "\
 Its lag is what stands in its files and is not counted yet, and since when. The watermark is the \
 time up to which all windows are closed; the member that holds it back is named. Late lines came \
-after their window was given up, unparsed ones the query could not read, and a gap is a part of a \
-file that was lost before it was counted: a row of the sink names it.
+after their window was given up. Unparsed ones the query could not read, or they have no time that \
+is understood. A gap is a part of a file that was lost before it was counted: a row of the sink \
+names it.
 
 --json prints one object with schema, name, id, state, reason, query, sink, sink_owner, rows, \
 epoch, partitions, lag_bytes, lag_ms, watermark, held_back_by, late, unparsed, gaps, sources and \

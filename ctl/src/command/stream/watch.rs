@@ -40,11 +40,11 @@ goes on, so that no row is missed and none comes twice. The rows are those of th
 memberctl file cat prints as well.
 
 An object of --json has schema, type (row), seq, rev and row, which has a field for each column as \
-with stats: window in milliseconds since 1970, keys as texts, figures as numbers or null. estimates \
-has the names of columns with a ~. An object of type gap has seq, member, file, bytes (FROM-TO), \
-partition and reason.
+with stats: window in milliseconds since 1970, keys as texts, figures as numbers or null. \
+estimates has the names of columns with a ~. An object of type gap has seq, member, file, bytes \
+(FROM-TO), partition and reason.
 
-It ends with status 0 once the job was cancelled, and with 1 if the job stops.")]
+It ends with status 0 once the job was cancelled, and with 1 if the job has stopped.")]
 pub(crate) struct Watch {
     /// The job
     #[arg(value_name = "NAME", value_parser = ask::name)]
@@ -72,12 +72,29 @@ impl Watch {
             reader: SinkReader::new(self.from),
             printer: Printer::new(self.json, &status.job.query)?,
             next: Arc::clone(&next),
+            is_over: false,
         };
         let ended = watching.until_ended(&self.name);
-        if !matches!(ended, Ok(()) | Err(Failure::OutputClosed)) {
+        let is_over = watching.is_over || matches!(ended, Err(Failure::OutputClosed));
+        if !is_over {
             tell_next(&self.name, &next);
         }
         ended
+    }
+}
+
+/// How a job has ended, by the last line of its sink: `# stopped SEQ REASON`, or `# cancelled SEQ`.
+fn end(name: &str, line: &str) -> Result<(), Failure> {
+    let words = line.trim_start_matches("# ");
+    match words.strip_prefix("stopped ") {
+        Some(stopped) => {
+            let reason = stopped.split_once(' ').map_or("nobody says why", |(_, reason)| reason);
+            Err(Failure::new(Exit::Failed, format!("{name} has stopped: {reason}")))
+        }
+        None => {
+            print_message(&format!("{name} has ended: {words}"));
+            Ok(())
+        }
     }
 }
 
@@ -102,6 +119,8 @@ struct Watching<'d> {
     printer: Printer,
     /// The number of the first row that was not printed. It is locked while a row is printed.
     next: Arc<Mutex<u64>>,
+    /// The sink has its last line.
+    is_over: bool,
 }
 
 impl Watching<'_> {
@@ -110,9 +129,8 @@ impl Watching<'_> {
         loop {
             let before = self.reader.offset();
             if let Some(line) = self.read()? {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                print_message(&format!("{name} has ended: {}", line.trim_start_matches("# ")));
-                return Ok(());
+                self.is_over = true;
+                return end(name, &String::from_utf8_lossy(&line));
             }
             if self.reader.offset() != before {
                 quiet_since = Instant::now();

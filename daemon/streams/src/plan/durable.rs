@@ -121,8 +121,8 @@ mod tests {
             (
                 "| nginx | count by path every 10s | where count > 3",
                 "                                    ^^^^^^^^^^^^^^^",
-                "a durable job has no `where` behind the aggregate; use it before the aggregate, or \
-                 awk(1) on its file",
+                "a durable job has no `where` behind the aggregate; use it before the aggregate, \
+                 or awk(1) on its file",
             ),
             (
                 "| nginx | count by path, status every 10s | keep window, path, count",

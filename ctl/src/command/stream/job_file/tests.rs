@@ -110,8 +110,8 @@ fn an_unknown_key_is_named_with_its_line() {
         ),
         (
             "windows = '10s'",
-            "e.toml:4: windows: unknown key: known keys are name, query, files, from, on, lateness, \
-             late, retain, commit, on_failed, partitions, sink",
+            "e.toml:4: windows: unknown key: known keys are name, query, files, from, on, \
+             lateness, late, retain, commit, on_failed, partitions, sink",
         ),
     ] {
         assert_eq!(of(more), words);
@@ -124,17 +124,20 @@ fn what_jobs_do_not_have_yet_is_refused() {
         ("journal = ['nginx.service']", "e.toml:4: journal: jobs read no journal yet: use files"),
         (
             "fs = ['/in/*.csv']",
-            "e.toml:4: fs: jobs read the machines' own files, and no replicated ones yet: use files",
+            "e.toml:4: fs: jobs read the machines' own files, and no replicated ones yet: use \
+             files",
         ),
         (
             "exec = 'geo'\nlimits = { cpu = '20%' }",
-            "e.toml:4: exec: jobs run no programs yet: follow the sink with memberctl stream watch\n\
+            "e.toml:4: exec: jobs run no programs yet: follow the sink with memberctl stream \
+             watch\n\
              e.toml:5: limits: jobs have no limits of their own yet: leave it out",
         ),
         ("join = 1", "e.toml:4: join: jobs do not join lines yet"),
         (
             "[alert]\nwhen = 'count > 3'",
-            "e.toml:4: alert: jobs raise no alerts yet: follow the sink with memberctl stream watch",
+            "e.toml:4: alert: jobs raise no alerts yet: follow the sink with memberctl stream \
+             watch",
         ),
     ] {
         assert_eq!(of(more), words);
@@ -202,6 +205,9 @@ fn wrong_values_are_told_with_their_line() {
     ] {
         assert_eq!(of(more), words);
     }
+    let relative = LEAST.replace("['/x']", "[\n'/x',\n'*.log']");
+    let words = "e.toml:5: files: a glob is over whole paths, such as \"/var/log/nginx/*.log\"";
+    assert_eq!(said(&relative), words);
     let named = LEAST.replace("'e'", "'e/f'");
     assert_eq!(
         said(&named),
