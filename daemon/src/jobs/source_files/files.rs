@@ -54,8 +54,8 @@ struct Listing {
     offer: Arc<ExposedFiles>,
     /// When it began.
     began: Now,
-    /// The directories, and when each was changed. None if that tells nothing.
-    directories: Option<Vec<(PathBuf, Changed)>>,
+    /// The directories, and when each was changed, if it is there. None if that tells nothing.
+    directories: Option<Vec<(PathBuf, Option<Changed>)>>,
 }
 
 /// When a directory was changed, and which one it is.
@@ -86,8 +86,9 @@ impl Listing {
     /// Whether another listing would find the same.
     fn is_current(&self, offer: &Arc<ExposedFiles>, now: Now) -> bool {
         let age_ms = now.boot_ms.saturating_sub(self.began.boot_ms);
-        let is_same = |(path, changed): &(PathBuf, Changed)| {
-            changed.is_settled(self.began.wall_ms) && Changed::of(path) == Some(*changed)
+        let is_same = |(path, changed): &(PathBuf, Option<Changed>)| {
+            let is_settled = changed.is_none_or(|it| it.is_settled(self.began.wall_ms));
+            is_settled && Changed::of(path) == *changed
         };
         Arc::ptr_eq(&self.offer, offer)
             && match &self.directories {
@@ -193,8 +194,11 @@ impl Files {
             let gone = self.files.iter_mut().filter(|(id, _)| !there.contains(id));
             gone.for_each(|(_, known)| known.unlist(now));
         }
-        let stamped = |path: PathBuf| Changed::of(&path).map(|changed| (path, changed));
-        let directories = directories.and_then(|all| all.into_iter().map(stamped).collect());
+        let stamped = |path: PathBuf| {
+            let changed = Changed::of(&path);
+            (path, changed)
+        };
+        let directories = directories.map(|all| all.into_iter().map(stamped).collect());
         self.listing = Some(Listing { offer: Arc::clone(offer), began: now, directories });
     }
 

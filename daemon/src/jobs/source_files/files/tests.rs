@@ -298,16 +298,21 @@ fn files_count_from_a_time_on() {
     assert_eq!(machine.look(NONE).files[0].first, end + at(20_000).len() as u64);
 }
 
-/// A directory is read again only if something in it was created, renamed or removed.
+/// A directory is read again only if something in it was created, renamed or removed. One that is
+/// not there is looked for.
 #[test]
 fn directories_are_read_when_they_have_changed() {
     let mut machine = machine(Start::Beginning);
+    let globs = ["*.log", "later/*.log"].map(|glob| machine.path(glob));
+    let globs = globs.map(|glob| glob.to_str().unwrap().to_owned());
+    machine.offer = Arc::new(ExposedFiles::new(&globs).unwrap());
     machine.append("x.log", &line(1, "a"));
     // Its stamp is old enough that the next change has another one.
     let began = std::time::Instant::now();
     loop {
         machine.look(NONE);
         let listing = machine.files.listing.as_ref().unwrap();
+        assert_eq!(listing.directories.as_ref().map(Vec::len), Some(2));
         let began_ms = listing.began.boot_ms;
         machine.look(NONE);
         if machine.files.listing.as_ref().unwrap().began.boot_ms == began_ms {
@@ -318,6 +323,9 @@ fn directories_are_read_when_they_have_changed() {
     }
     machine.append("y.log", &line(2, "b"));
     assert_eq!(machine.told(NONE).len(), 2);
+    std::fs::create_dir(machine.path("later")).unwrap();
+    machine.append("later/z.log", &line(3, "c"));
+    assert_eq!(machine.told(NONE).len(), 3);
 }
 
 /// Lines of a file that is no longer exposed are not read for long.
