@@ -52,23 +52,33 @@ fn stamp(now: Duration) -> (String, String) {
 }
 
 impl Counting {
-    /// A fleet with a job over its logs.
-    fn start(n: u8) -> Counting {
+    /// A fleet without a job.
+    fn form(n: u8) -> Counting {
         let mut fleet = Fleet::store_files(n, &["repair_after = \"0s\""], prepare);
         fleet.let_all_introduce();
-        let counting = Counting { fleet, written: Counts::new() };
+        Counting { fleet, written: Counts::new() }
+    }
+
+    /// A fleet with a job over its logs.
+    fn start(n: u8) -> Counting {
+        let counting = Counting::form(n);
         let started = counting.ask(1, StreamRequest::Start(Box::new(counting.spec())));
         let StreamReply::Started(summary) = started else { panic!("{started:?}") };
         assert_eq!((summary.name.as_str(), summary.partitions), ("shop", 8));
         counting
     }
 
-    fn spec(&self) -> StreamSpec {
+    /// The logs of all.
+    fn glob(&self) -> String {
         let directory = self.fleet[1].directory().parent().unwrap();
+        format!("{}/*/srv/app.log", directory.display())
+    }
+
+    fn spec(&self) -> StreamSpec {
         StreamSpec {
             name: "shop".to_owned(),
             query: "| logfmt | count by member, k every 1s".to_owned(),
-            files: vec![format!("{}/*/srv/app.log", directory.display())],
+            files: vec![self.glob()],
             from: StreamFrom::Beginning,
             lateness_ms: 2_000,
             retain_ms: 3_600_000,
@@ -101,13 +111,18 @@ impl Counting {
         }
     }
 
+    /// What a command prints that runs on a member, in its directory. Else what it says.
+    fn run(&self, number: usize, line: &str) -> Result<String, String> {
+        let daemon = &self.fleet[number];
+        let output = process::run(daemon.shell(line).current_dir(daemon.directory()), LIMIT);
+        let said = String::from_utf8(output.stderr).unwrap();
+        holds(output.status.success(), || said)?;
+        Ok(String::from_utf8(output.stdout).unwrap())
+    }
+
     /// What people read of the job.
     fn sink(&self, number: usize) -> Result<String, String> {
-        let daemon = &self.fleet[number];
-        let mut cat = daemon.shell("memberctl file cat /streams/shop.tsv");
-        let output = process::run(cat.current_dir(daemon.directory()), LIMIT);
-        holds(output.status.success(), || format!("{output:?}"))?;
-        Ok(String::from_utf8(output.stdout).unwrap())
+        self.run(number, "memberctl file cat /streams/shop.tsv")
     }
 
     /// The last revision of each row of the sink. Their numbers have neither gaps nor doubles.
@@ -200,4 +215,36 @@ fn each_line_counts_once_while_three_daemons_are_killed() {
     }
     counting.write(80);
     counting.wait_until_right();
+}
+
+/// The way of a person through a job, on any member.
+#[test]
+fn a_job_is_started_watched_and_cancelled_by_memberctl() {
+    let mut counting = Counting::form(3);
+    let toml = format!(
+        "name = 'shop'\nquery = '| logfmt | count by member, k every 1s'\nfiles = ['{}']\n\
+         from = 'beginning'\nlateness = '2s'\ncommit = '200ms'\n",
+        counting.glob()
+    );
+    for number in [1, 2] {
+        std::fs::write(counting.fleet[number].directory().join("shop.toml"), &toml).unwrap();
+    }
+    let none = counting.run(2, "memberctl stream status shop").unwrap_err();
+    assert!(none.contains("there is no job of the name shop"), "{none}");
+    counting.run(1, "memberctl stream start shop.toml").unwrap();
+    let again = counting.run(2, "memberctl stream start shop.toml").unwrap_err();
+    assert!(again.contains("a job of this name is there already"), "{again}");
+    counting.write(0);
+    counting.wait_until_right();
+    let list = wait_until("the third member knows the job", SOON, || {
+        let list = counting.run(3, "memberctl stream list --json")?;
+        holds(list.contains("\"name\":\"shop\""), || list.clone())?;
+        Ok(list)
+    });
+    assert!(list.contains("\"state\":\"running\""), "{list}");
+    let status = counting.run(3, "memberctl stream status --json shop").unwrap();
+    assert!(status.contains("\"gaps\":0"), "{status}");
+    counting.run(2, "memberctl stream cancel shop").unwrap();
+    let rows = counting.run(3, "memberctl stream watch shop").unwrap();
+    assert_eq!(rows.lines().filter(|row| !row.starts_with('#')).count(), 3, "{rows}");
 }

@@ -1,5 +1,5 @@
-//! Follows the membership's list for files and jobs: where members are, and which have failed or begun anew.
-//! It owns no state.
+//! Follows the membership's list for files and jobs: where members are, and which have failed or
+//! begun anew. It owns no state.
 
 use crate::membership::{self, Looks};
 use memberd_files::Hints;

@@ -1,15 +1,15 @@
 //! The files of this machine that a job reads, and which of them is which through renames, copies,
 //! truncation, deletion and restarts. [`SourceFiles`] owns their descriptors. All of it blocks.
 //!
-//! - A file is known by its inode, its birth, and its first lines: see `head`. A rename keeps these,
-//!   and an inode that is used again has another birth. So nothing of it is stored anywhere.
+//! - A file is known by its inode, its birth, and its first lines: see `head`. A rename keeps
+//!   these, and an inode that is used again has another birth. So nothing of it is stored anywhere.
 //! - What is named like a file rotated away from another one, and is younger than that, is a copy
 //!   (logrotate's `copytruncate`). It has the key of what it is a copy of. While both have the same
 //!   first lines, only the original is told; once that was written anew, the copy is read on.
-//! - A file that was deleted, or has no exposed name any more, is read from its descriptor until all
-//!   of it is durable, within bounds. What is let go before that is a gap, which the job tells.
-//! - Compressed files are not read. Logs are read before they are compressed, or from the descriptor
-//!   of the file that was.
+//! - A file that was deleted, or has no exposed name any more, is read from its descriptor until
+//!   all of it is durable, within bounds. What is let go before that is a gap, which the job tells.
+//! - Compressed files are not read. Logs are read before they are compressed, or from the
+//!   descriptor of the file that was.
 
 mod files;
 mod head;
@@ -38,9 +38,10 @@ impl SourceFiles {
     /// What the job's globs select of what `searcher` offers, with the files that were rotated away
     /// from these.
     ///
-    /// `From::Now` is the end that a file has at the first look, so that a file which is new after a
-    /// restart would count from its end as well. `From::At` the time of the job's start is the same
-    /// but for that: what was created since then counts from its first byte, whenever it is found.
+    /// `From::Now` is the end that a file has at the first look, so that a file which is new after
+    /// a restart would count from its end as well. `From::At` the time of the job's start is the
+    /// same but for that: what was created since then counts from its first byte, whenever it is
+    /// found.
     pub(super) fn new(searcher: Arc<LocalSearcher>, spec: &JobSpec) -> SourceFiles {
         let files = Files::new(&spec.files, spec.from).inspect_err(|error| {
             warn!(job = spec.name, %error, "this machine reads no file for a job");
@@ -65,8 +66,8 @@ impl SourceFiles {
         self.files.as_ref()?.open(key, from, to)
     }
 
-    /// Whether a file that was opened still is the one of this key, and has `to` bytes at least. Ask
-    /// it after a range was read: if it is not so, its sums may be of other lines.
+    /// Whether a file that was opened still is the one of this key, and has `to` bytes at least.
+    /// Ask it after a range was read: if it is not so, its sums may be of other lines.
     pub(super) fn is_still(&self, key: FileKey, file: &File, to: u64) -> bool {
         self.files.as_ref().is_some_and(|files| files.is_still(key, file, to))
     }

@@ -106,7 +106,7 @@ impl<'r> RangeReader<'r> {
         if read == 0 { Err(shrunk()) } else { Ok(read) }
     }
 
-    /// Reads whole lines, or the beginning of one that is long. Nothing, if that one was passed over.
+    /// Reads whole lines, or the beginning of one that is long. Nothing, if it was passed over.
     fn read_lines(&mut self, part: &mut [u8]) -> io::Result<usize> {
         let mut read = self.read_some(part, self.end)?;
         let bytes = part.get(..read).unwrap_or_default();

@@ -257,7 +257,7 @@ fn fold(text: &str, range: &memberd_jobs::FoldRange, spec: &JobSpec) -> Option<F
     Some(Folded { to: range.to, newest, uncounted: 0, parts })
 }
 
-/// Every member has lines, the leader changes in between, and each line is in one row of its window.
+/// Every member has lines, the leader changes in between, and each line is in one row.
 #[test]
 fn a_job_counts_each_line_once() {
     let mut fleet = Fleet::new(3);
