@@ -219,7 +219,8 @@ impl Catalog {
         let id = self.find(path)?;
         let (inode, file) = (self.inode(id)?, self.file(id)?);
         let status = status(id, inode);
-        if let content @ Content::Inline(_) = file.content.clone() {
+        if let Content::Inline(bytes) = &file.content {
+            let content = Content::Inline(bytes.clone());
             return Ok(Contents { status, starts: 0, content, is_all: true });
         }
         let (extents, bytes) = (file.content.extents(), file.content.inline());
