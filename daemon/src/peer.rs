@@ -138,9 +138,9 @@ pub fn services(
                 let jobs = jobs.clone();
                 async move { jobs.serve(request, stream).await }
             })?
-            .with_call(JOB_CALLS, jobs::calls::CALL_CAP, move |bytes, _| {
+            .with_call(JOB_CALLS, jobs::calls::CALL_CAP, move |bytes, source| {
                 let handle = handle.clone();
-                async move { handle.answer(&bytes).await }
+                async move { handle.answer(&bytes, source).await }
             })?,
         None => services,
     };

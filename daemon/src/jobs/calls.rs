@@ -8,6 +8,7 @@ use crate::membership::Ended;
 use crate::peer::JOB_CALLS;
 use memberd_control::streams::{StreamReply, StreamRequest};
 use memberd_jobs::{JobId, Name};
+use memberd_transport::Source;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
@@ -56,13 +57,22 @@ impl Handle {
     /// Answers the question of another member.
     ///
     /// # Errors
-    /// When it cannot be read, or the daemon ends.
-    pub(crate) async fn answer(&self, question: &[u8]) -> io::Result<Vec<u8>> {
+    /// When a stranger asks, it cannot be read, or the daemon ends.
+    pub(crate) async fn answer(&self, question: &[u8], source: Source) -> io::Result<Vec<u8>> {
+        if !self.is_member(source) {
+            let error = "only members of the group may ask about its jobs";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+        }
         let call = ciborium::de::from_reader_with_recursion_limit(question, DEPTH_CAP);
         let answer = self.carry_out(call.map_err(io::Error::other)?).await;
         let mut bytes = Vec::new();
         ciborium::into_writer(&answer, &mut bytes).map_err(io::Error::other)?;
         Ok(bytes)
+    }
+
+    /// Whether a member has the address from which somebody asks.
+    fn is_member(&self, source: Source) -> bool {
+        self.peers.borrow().values().any(|peer| Source::from(peer.address) == source)
     }
 
     async fn carry_out(&self, call: Call) -> Answer {

@@ -71,6 +71,8 @@ pub(super) struct Engine {
     life: u64,
     /// The term in which this member leads.
     term: Option<u32>,
+    /// Who leads, as far as is known here. The table of another one is not obeyed.
+    lead: Option<Name>,
     /// None before there is a table.
     leader: Option<Leader>,
     /// When to look for a table, in milliseconds since boot.
@@ -96,6 +98,7 @@ impl Engine {
             members: Vec::new(),
             life: 0,
             term: None,
+            lead: None,
             leader: None,
             find_at_ms: u64::MAX,
             has_read_table: false,
@@ -196,6 +199,7 @@ impl Engine {
             self.worker = group.own.clone().map(worker);
         }
         self.follow_lead(now, group);
+        self.lead = group.lead.as_ref().map(|lead| lead.name.clone());
         self.members.clone_from(&group.members);
         if let Some(leader) = &mut self.leader {
             leader.handle_members(now, &group.members, &mut self.outputs);
@@ -229,6 +233,11 @@ impl Engine {
 
     /// Takes what another member said.
     pub(super) fn handle_message(&mut self, now: Now, from: &Name, message: Message) {
+        // A leader that is not known here yet says it again.
+        let is_leaders = matches!(message, Message::Table(_) | Message::Beat { .. });
+        if is_leaders && self.lead.as_ref() != Some(from) {
+            return;
+        }
         self.deliver(now, from, message);
         self.drain(now);
     }

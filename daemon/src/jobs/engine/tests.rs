@@ -347,3 +347,19 @@ fn only_who_is_sure_leads() {
         assert!(fleet.engines[0].leads());
     }
 }
+
+/// Else one member could end the jobs of all.
+#[test]
+fn only_the_leader_tells_the_table() {
+    let mut fleet = Fleet::new(3);
+    fleet.lead(1, 0);
+    fleet.store.files.entry(JobFile::Table).or_default();
+    let (now, version) = (fleet.now(), u64::MAX);
+    let told = || Message::Table(Arc::new(Table { version, ..Table::default() }));
+    fleet.engines[1].handle_message(now, &name(2), told());
+    fleet.engines[1].handle_message(now, &name(2), Message::Beat { term: 9, version });
+    assert_eq!(fleet.engines[1].table().version, 0);
+    assert!(fleet.engines[1].poll_work().is_none());
+    fleet.engines[1].handle_message(now, &name(0), told());
+    assert_eq!(fleet.engines[1].table().version, version);
+}

@@ -34,7 +34,7 @@ pub enum TableError {
     /// There was one.
     #[error(
         "the table of all jobs, /streams/.jobs/table, is gone, and no job goes on without it: \
-         memberctl file rm -r /streams/.jobs ends them all, then start them anew"
+         memberctl file rm -r /streams/.jobs, restart memberd on all members, and start them anew"
     )]
     Lost,
     /// What files say.
