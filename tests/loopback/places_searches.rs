@@ -101,8 +101,9 @@ fn pagers_on_other_machines_keep_no_grep_out() {
     }
 }
 
-/// A pager with a costly pattern is left open. It has no place, but most of the memory for searches.
-/// Another grep with such a pattern has no room beside it, and gets the memory: the pager ends.
+/// A pager with a costly pattern is left open. It has no place, but most of the memory for
+/// searches. Another grep with such a pattern has no room beside it, and gets the memory: the pager
+/// ends.
 #[test]
 fn a_pager_with_a_costly_pattern_gives_its_memory_to_others() {
     let fleet = Fleet::start_with(2, |daemon| {
