@@ -154,6 +154,14 @@ impl Known {
         }
     }
 
+    /// Whether it certainly was deleted, whatever a listing could read.
+    pub(super) fn has_no_name(&self) -> bool {
+        match &self.file {
+            Some(file) => file.metadata().is_ok_and(|metadata| metadata.nlink() == 0),
+            None => self.opened().is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+        }
+    }
+
     /// Looks at it.
     ///
     /// # Errors
@@ -300,6 +308,11 @@ impl Known {
     /// When it was last written at the last look, in milliseconds since 1970.
     pub(super) fn modified_ms(&self) -> i64 {
         self.stamp.map_or(0, |stamp| stamp.modified_ms())
+    }
+
+    /// Its path when it was listed last.
+    pub(super) fn path(&self) -> &Path {
+        self.exposed.path()
     }
 
     /// The path that it had before it was rotated away. It is the same after a rename, and after a

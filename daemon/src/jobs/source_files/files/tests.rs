@@ -2,6 +2,7 @@
 
 mod drawn;
 mod machine;
+mod offer;
 
 use super::*;
 use crate::jobs::source_files::known::QUIET_MS;
@@ -326,18 +327,4 @@ fn directories_are_read_when_they_have_changed() {
     std::fs::create_dir(machine.path("later")).unwrap();
     machine.append("later/z.log", &line(3, "c"));
     assert_eq!(machine.told(NONE).len(), 3);
-}
-
-/// Lines of a file that is no longer exposed are not read for long.
-#[test]
-fn a_new_offer_is_obeyed() {
-    let mut machine = machine(Start::Beginning);
-    machine.append("x.log", &line(1, "a"));
-    assert!(!machine.one().is_finished);
-    machine.offer = Arc::new(ExposedFiles::default());
-    assert!(!machine.one().is_finished);
-    machine.pass(QUIET_MS);
-    let told = machine.one();
-    assert!(told.is_finished);
-    assert_eq!(machine.told(&[(told.key, told.text.len() as u64)]), []);
 }
