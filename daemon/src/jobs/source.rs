@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tracing::{debug, info, warn};
 
+/// The most files that are open at once to sum ranges of them. The ranges beyond are asked for again.
+const MAX_RANGES: usize = 64;
+
 /// What this machine reads for jobs. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Sources {
@@ -101,7 +104,8 @@ impl Reader for LocalReader {
     }
 
     fn fold(&mut self, ask: &FoldAsk) -> Vec<Option<Folded>> {
-        let opened: Vec<_> = ask.ranges.iter().map(|range| self.open(range)).collect();
+        let asked = ask.ranges.iter().take(MAX_RANGES);
+        let opened: Vec<_> = asked.map(|range| self.open(range)).collect();
         let is_open: Vec<bool> = opened.iter().map(Option::is_some).collect();
         let opened: Vec<OpenRange> = opened.into_iter().flatten().collect();
         let mut sums = self.sum(&opened).into_iter().zip(&opened);
@@ -235,6 +239,27 @@ mod tests {
         assert_eq!((folded.to, folded.uncounted), (text.len() as u64, 0));
         let lines = folded.parts.values().flatten().map(|part| part.lines);
         assert_eq!(lines.sum::<u64>(), 3, "{folded:?}");
+    }
+
+    /// A file for each range would be more than a process may have open.
+    #[test]
+    fn not_all_files_of_an_ask_are_open_at_once() {
+        let directory = TempDir::new().unwrap();
+        let text = "2026-11-30T12:00:01Z lost k=a\n";
+        for number in 0..=MAX_RANGES {
+            std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
+        }
+        let mut reader = reader(directory.path(), &[]);
+        let files = reader.look(&BTreeMap::new()).files;
+        let range = |file: &memberd_jobs::SeenFile| {
+            let partitions = [Partition(0)].into();
+            FoldRange { file: file.key, from: 0, to: file.end, partitions }
+        };
+        let ranges: Vec<FoldRange> = files.iter().map(range).collect();
+        assert_eq!(ranges.len(), MAX_RANGES + 1);
+        // Nobody counts, but all that was opened is answered.
+        let folded = reader.fold(&FoldAsk { job: JobId(1), number: 1, ranges });
+        assert_eq!(folded, vec![None; MAX_RANGES]);
     }
 
     #[test]
