@@ -1,7 +1,7 @@
 //! Reads what a job counts on this machine: looks at its files, and has the worker sum ranges of
 //! them. [`LocalReader`] owns what is known of the files of one job.
 
-use super::readers::Reader;
+use super::readers::{Reader, Turns};
 use super::source_files::SourceFiles;
 use super::sums::{LIMITS, by_partition, sums_of};
 use crate::search::LocalSearcher;
@@ -26,12 +26,14 @@ pub(super) struct Sources {
     searcher: Arc<LocalSearcher>,
     /// Its tags when the daemon started.
     tags: Arc<Tags>,
+    /// Whose ranges the worker sums now.
+    turns: Turns,
 }
 
 impl Sources {
     /// Those of the machine of this name.
     pub(super) fn new(name: Name, searcher: Arc<LocalSearcher>, tags: Tags) -> Sources {
-        Sources { name, searcher, tags: Arc::new(tags) }
+        Sources { name, searcher, tags: Arc::new(tags), turns: Turns::default() }
     }
 
     /// Whether lines can be found by the pattern of this query. It blocks.
@@ -104,6 +106,9 @@ impl Reader for LocalReader {
     }
 
     fn fold(&mut self, ask: &FoldAsk) -> Vec<Option<Folded>> {
+        // Before anything is opened: who waits keeps no files open.
+        let turns = self.sources.turns.clone();
+        let _turn = turns.take();
         let asked = ask.ranges.iter().take(MAX_RANGES);
         let opened: Vec<_> = asked.map(|range| self.open(range)).collect();
         let is_open: Vec<bool> = opened.iter().map(Option::is_some).collect();
@@ -260,6 +265,28 @@ mod tests {
         // Nobody counts, but all that was opened is answered.
         let folded = reader.fold(&FoldAsk { job: JobId(1), number: 1, ranges });
         assert_eq!(folded, vec![None; MAX_RANGES]);
+    }
+
+    /// The worker refuses a third question, so the third job waits.
+    #[test]
+    fn many_jobs_are_counted_in_turn() {
+        let directory = TempDir::new().unwrap();
+        let text = "2026-11-30T12:00:01Z lost k=a\n".repeat(1_000);
+        std::fs::write(directory.path().join("x.log"), text).unwrap();
+        let listener = bind(&directory.path().join("socket")).unwrap();
+        let settings = Settings { users: vec![nix::unistd::getuid().as_raw()], idle: None };
+        std::thread::spawn(move || serve(&listener, &settings));
+        let first = reader(directory.path(), &[]);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                let mut job = first.sources.reader(Arc::clone(&first.spec));
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        assert!(fold(&mut job)[0].is_some());
+                    }
+                });
+            }
+        });
     }
 
     #[test]
