@@ -47,7 +47,7 @@ pub struct Gap {
     pub file: FileId,
     /// The first byte.
     pub from: u64,
-    /// The byte behind the last. None: nobody knows how many there were.
+    /// The byte behind the last. None: nobody knows how many there were, or whether any.
     pub to: Option<u64>,
     /// Why.
     pub reason: GapReason,

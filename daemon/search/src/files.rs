@@ -27,7 +27,7 @@ mod rotated;
 mod walk;
 
 pub(crate) use compressed::{Compression, DecompressError, WindowClaim};
-pub use exposed::{ExposedFiles, FileList, MAX_FILES, ONLY_LINKS, Problem};
+pub use exposed::{ExposedFiles, FileList, MAX_FILES, MAX_PROBLEMS, ONLY_LINKS, Problem};
 pub(crate) use file_error::FileError;
 pub use file_error::NEVER;
 pub use filter::FileFilter;

@@ -38,7 +38,7 @@ pub use memberd_control::grep::{
 
 pub use files::{
     ExposedFile, ExposedFiles, FileFilter, FileIdentity, FileList, GlobError, HandedFile,
-    MAX_FILES, NEVER, NeverFiles, NeverPlace, ONLY_LINKS, Problem, ReadableFile,
+    MAX_FILES, MAX_PROBLEMS, NEVER, NeverFiles, NeverPlace, ONLY_LINKS, Problem, ReadableFile,
 };
 pub use follow::Selection;
 pub use kept::{KeptFile, KeptFiles, LineSpans};

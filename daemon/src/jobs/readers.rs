@@ -5,12 +5,43 @@ use crate::blocking::lower_priority;
 use memberd_jobs::{FileKey, FoldAsk, Folded, JobId, Look};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::mpsc;
 use tracing::warn;
 
 /// What waits at one thread: a look and a fold.
 const QUEUE: usize = 2;
+
+/// How many threads have ranges summed at once: the worker answers no more.
+const AT_ONCE: usize = memberd_worker::MAX_FOLDS;
+
+/// Whose ranges the worker sums now. It is cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns(Arc<(Mutex<usize>, Condvar)>);
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'t>(&'t Turns);
+
+impl Turns {
+    /// Waits for a turn, for as long as others take to sum what they ask for at once.
+    pub(super) fn take(&self) -> Turn<'_> {
+        let (taken, given_back) = &*self.0;
+        let taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = given_back.wait_while(taken, |taken| *taken >= AT_ONCE);
+        *taken.unwrap_or_else(PoisonError::into_inner) += 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (taken, given_back) = &*self.0.0;
+        *taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        given_back.notify_one();
+    }
+}
 
 /// Reads the files of one job.
 pub(super) trait Reader {

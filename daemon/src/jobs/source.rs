@@ -1,7 +1,7 @@
 //! Reads what a job counts on this machine: looks at its files, and has the worker sum ranges of
 //! them. [`LocalReader`] owns what is known of the files of one job.
 
-use super::readers::Reader;
+use super::readers::{Reader, Turns};
 use super::source_files::SourceFiles;
 use super::sums::{LIMITS, by_partition, sums_of};
 use crate::search::LocalSearcher;
@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tracing::{debug, info, warn};
 
+/// The most files that are open at once to sum ranges of them. The ranges beyond are asked for again.
+const MAX_RANGES: usize = 64;
+
 /// What this machine reads for jobs. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Sources {
@@ -23,12 +26,14 @@ pub(super) struct Sources {
     searcher: Arc<LocalSearcher>,
     /// Its tags when the daemon started.
     tags: Arc<Tags>,
+    /// Whose ranges the worker sums now.
+    turns: Turns,
 }
 
 impl Sources {
     /// Those of the machine of this name.
     pub(super) fn new(name: Name, searcher: Arc<LocalSearcher>, tags: Tags) -> Sources {
-        Sources { name, searcher, tags: Arc::new(tags) }
+        Sources { name, searcher, tags: Arc::new(tags), turns: Turns::default() }
     }
 
     /// Whether lines can be found by the pattern of this query. It blocks.
@@ -101,7 +106,11 @@ impl Reader for LocalReader {
     }
 
     fn fold(&mut self, ask: &FoldAsk) -> Vec<Option<Folded>> {
-        let opened: Vec<_> = ask.ranges.iter().map(|range| self.open(range)).collect();
+        // Before anything is opened: who waits keeps no files open.
+        let turns = self.sources.turns.clone();
+        let _turn = turns.take();
+        let asked = ask.ranges.iter().take(MAX_RANGES);
+        let opened: Vec<_> = asked.map(|range| self.open(range)).collect();
         let is_open: Vec<bool> = opened.iter().map(Option::is_some).collect();
         let opened: Vec<OpenRange> = opened.into_iter().flatten().collect();
         let mut sums = self.sum(&opened).into_iter().zip(&opened);
@@ -235,6 +244,49 @@ mod tests {
         assert_eq!((folded.to, folded.uncounted), (text.len() as u64, 0));
         let lines = folded.parts.values().flatten().map(|part| part.lines);
         assert_eq!(lines.sum::<u64>(), 3, "{folded:?}");
+    }
+
+    /// A file for each range would be more than a process may have open.
+    #[test]
+    fn not_all_files_of_an_ask_are_open_at_once() {
+        let directory = TempDir::new().unwrap();
+        let text = "2026-11-30T12:00:01Z lost k=a\n";
+        for number in 0..=MAX_RANGES {
+            std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
+        }
+        let mut reader = reader(directory.path(), &[]);
+        let files = reader.look(&BTreeMap::new()).files;
+        let range = |file: &memberd_jobs::SeenFile| {
+            let partitions = [Partition(0)].into();
+            FoldRange { file: file.key, from: 0, to: file.end, partitions }
+        };
+        let ranges: Vec<FoldRange> = files.iter().map(range).collect();
+        assert_eq!(ranges.len(), MAX_RANGES + 1);
+        // Nobody counts, but all that was opened is answered.
+        let folded = reader.fold(&FoldAsk { job: JobId(1), number: 1, ranges });
+        assert_eq!(folded, vec![None; MAX_RANGES]);
+    }
+
+    /// The worker refuses a third question, so the third job waits.
+    #[test]
+    fn many_jobs_are_counted_in_turn() {
+        let directory = TempDir::new().unwrap();
+        let text = "2026-11-30T12:00:01Z lost k=a\n".repeat(1_000);
+        std::fs::write(directory.path().join("x.log"), text).unwrap();
+        let listener = bind(&directory.path().join("socket")).unwrap();
+        let settings = Settings { users: vec![nix::unistd::getuid().as_raw()], idle: None };
+        std::thread::spawn(move || serve(&listener, &settings));
+        let first = reader(directory.path(), &[]);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                let mut job = first.sources.reader(Arc::clone(&first.spec));
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        assert!(fold(&mut job)[0].is_some());
+                    }
+                });
+            }
+        });
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //!   first lines, only the original is told; once that was written anew, the copy is read on.
 //! - A file that was deleted, or has no exposed name any more, is read from its descriptor until
 //!   all of it is durable, within bounds. What is let go before that is a gap, which the job tells.
+//! - What new settings expose no longer is let go at once, whatever its descriptor could still
+//!   read.
 //! - Compressed files are not read. Logs are read before they are compressed, or from the
 //!   descriptor of the file that was.
 
@@ -61,9 +63,11 @@ impl SourceFiles {
         }
     }
 
-    /// Opens a range of a file that the last look told. None if that is not possible now.
+    /// Opens a range of a file that the last look told. None if that is not possible now, or other
+    /// files are exposed since then.
     pub(super) fn open(&self, key: FileKey, from: u64, to: u64) -> Option<OpenRange> {
-        self.files.as_ref()?.open(key, from, to)
+        let files = self.files.as_ref()?;
+        files.has_seen(&self.searcher.offer()).then(|| files.open(key, from, to))?
     }
 
     /// Whether a file that was opened still is the one of this key, and has `to` bytes at least.

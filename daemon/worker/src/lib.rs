@@ -61,4 +61,4 @@ pub use client::{AskError, OpenFile, Told, ask};
 pub use feed::Feed;
 pub use protocol::{Counts, MAX_BATCH, Question, Reads};
 pub use ranges::{OpenRange, RangeSums, Unread, fold_ranges};
-pub use serve::{Settings, bind, serve};
+pub use serve::{MAX_FOLDS, Settings, bind, serve};

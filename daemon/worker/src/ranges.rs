@@ -2,7 +2,7 @@
 
 use crate::client::{AskError, Connection, begin, foreign};
 use crate::descriptors;
-use crate::protocol::{Answer, Batch, MAX_RANGES, Question, Range, RangeBatch, RangeEnd, Reads};
+use crate::protocol::{Answer, Batch, Question, Range, RangeBatch, RangeEnd, Reads};
 use memberd_control::frame::{FrameError, write_frame};
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// No further ranges are handed over once the sums have so many bytes. memberd keeps them.
 const ENOUGH_BYTES: usize = 4 << 20;
 
-/// No further ranges are handed over after this time: what is there can be sent meanwhile.
-const ENOUGH_TIME: Duration = Duration::from_secs(5);
+/// No further ranges are handed over after this time: what is there can be sent meanwhile, and
+/// others have their turn.
+const ENOUGH_TIME: Duration = Duration::from_secs(2);
 
 /// A range of an open file.
 #[derive(Debug)]
@@ -68,6 +69,16 @@ pub fn fold_ranges(
     ranges: &[OpenRange],
     cancel: &AtomicBool,
 ) -> Result<Vec<Result<RangeSums, Unread>>, AskError> {
+    fold_within(ENOUGH_TIME, (worker, question), ranges, cancel)
+}
+
+/// As [`fold_ranges`], but no further range is handed over after `enough`.
+fn fold_within(
+    enough: Duration,
+    (worker, question): (&Path, &Question),
+    ranges: &[OpenRange],
+    cancel: &AtomicBool,
+) -> Result<Vec<Result<RangeSums, Unread>>, AskError> {
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
@@ -76,7 +87,8 @@ pub fn fold_ranges(
     let (mut connection, first) = begin(worker, &question, cancel)?;
     let mut folding = Folding { cancel, sums: RangeSums::default(), folded: Vec::new(), bytes: 0 };
     folding.hear(&mut connection, first)?;
-    for batch in ranges.chunks(MAX_RANGES) {
+    // One by one: on a busy machine, a range alone may take seconds.
+    for batch in ranges.chunks(1) {
         let before = folding.folded.len();
         connection.write(|stream| hand_over(stream, batch))?;
         let answer = connection.next(cancel)?;
@@ -84,7 +96,7 @@ pub fn fold_ranges(
         if folding.folded.len() != before + batch.len() {
             return Err(foreign("not one answer for each range"));
         }
-        if folding.bytes >= ENOUGH_BYTES || began.elapsed() >= ENOUGH_TIME {
+        if folding.bytes >= ENOUGH_BYTES || began.elapsed() >= enough {
             break;
         }
     }

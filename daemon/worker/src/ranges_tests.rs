@@ -239,6 +239,19 @@ fn many_ranges_are_answered_in_their_order() {
     }
 }
 
+/// On a busy machine, who asks has an answer before it gives up: no range after the time is over.
+#[test]
+fn the_time_is_looked_at_after_each_range() {
+    let worker = worker();
+    let question = question("x", "| count");
+    let range = |n: u64| worker.range(&n.to_string(), b"x\n", (0, 2));
+    let ranges: Vec<OpenRange> = (0..9).map(range).collect();
+    let socket = worker.socket();
+    let asked = (socket.as_path(), &question);
+    let folded = fold_within(Duration::ZERO, asked, &ranges, &NEVER).unwrap();
+    assert_eq!(folded.len(), 1);
+}
+
 #[test]
 fn a_bad_question_or_one_too_many_is_refused() {
     let worker = worker();

@@ -19,8 +19,8 @@ pub(crate) const MAX_QUESTIONS: usize = 4;
 /// The most questions at once that follow files. They last, so the others have places of their own.
 pub(crate) const MAX_FOLLOWS: usize = 16;
 
-/// The most questions at once that read ranges of files. memberd asks one after the other.
-pub(crate) const MAX_FOLDS: usize = 2;
+/// The most questions at once that read ranges of files. memberd asks no more at once.
+pub const MAX_FOLDS: usize = 2;
 
 /// The most connections at once. Beyond the questions they only hear that there are too many.
 const MAX_CONNECTIONS: usize = MAX_QUESTIONS + MAX_FOLLOWS + MAX_FOLDS + 4;

@@ -37,8 +37,8 @@ const MAX_LINK_DIRECTORIES: usize = 64;
 /// The most directories that are named in a list.
 const MAX_DIRECTORIES: usize = 256;
 
-/// The most problems that are reported.
-const MAX_PROBLEMS: usize = 100;
+/// The most problems that a list reports.
+pub const MAX_PROBLEMS: usize = 100;
 
 /// The files of this machine that members may search, as its administrator listed them.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,9 @@
 use super::head::Birth;
 use super::known::{How, Known, News, birth};
 use memberd_jobs::{FileKey, From as Start, Look, Now, SeenFile};
-use memberd_search::{ExposedFile, ExposedFiles, FileFilter, FileList, GlobError};
+use memberd_search::{
+    ExposedFile, ExposedFiles, FileFilter, FileList, GlobError, MAX_PROBLEMS, Problem,
+};
 use memberd_worker::OpenRange;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -159,6 +161,11 @@ impl Files {
         Some(OpenRange { file, path, modified_ms, from, to })
     }
 
+    /// Whether the last look saw what this offer has.
+    pub(super) fn has_seen(&self, offer: &Arc<ExposedFiles>) -> bool {
+        self.listing.as_ref().is_some_and(|listing| Arc::ptr_eq(&listing.offer, offer))
+    }
+
     /// Whether an opened file still is the one of this key, and has so many bytes. If it is not so
     /// after a range was read, the sums are of other lines.
     pub(super) fn is_still(&self, key: FileKey, file: &File, to: u64) -> bool {
@@ -188,11 +195,11 @@ impl Files {
             let origin = origins.get(file.origin()).copied();
             there.extend(self.take(file, origin, now));
         }
-        if cut || !problems.is_empty() {
-            debug!("not all files of a job could be listed: none is taken for deleted");
-        } else {
-            let gone = self.files.iter_mut().filter(|(id, _)| !there.contains(id));
-            gone.for_each(|(_, known)| known.unlist(now));
+        self.withdraw(offer, &there);
+        for (_, known) in self.files.iter_mut().filter(|(id, _)| !there.contains(id)) {
+            if !may_be_there(known.path(), &problems, cut) || known.has_no_name() {
+                known.unlist(now);
+            }
         }
         let stamped = |path: PathBuf| {
             let changed = Changed::of(&path);
@@ -200,6 +207,24 @@ impl Files {
         };
         let directories = directories.map(|all| all.into_iter().map(stamped).collect());
         self.listing = Some(Listing { offer: Arc::clone(offer), began: now, directories });
+    }
+
+    /// Reads no byte more of what `offer` does not have, whoever holds it open. `there` was found.
+    fn withdraw(&mut self, offer: &Arc<ExposedFiles>, there: &BTreeSet<Id>) {
+        let Some(before) = self.listing.as_ref().filter(|it| !Arc::ptr_eq(&it.offer, offer)) else {
+            return;
+        };
+        // A name tells nothing of where links may lead.
+        let had_links = before.directories.is_none();
+        self.files.retain(|id, known| {
+            let is_covered = offer.covers(known.path()) || offer.covers(known.origin());
+            let may_be_read = is_covered && (!had_links || known.has_no_name());
+            if !there.contains(id) && !may_be_read {
+                warn!(path = %known.path().display(), "a file is not exposed any more: a job \
+                    counts no more of it");
+            }
+            there.contains(id) || may_be_read
+        });
     }
 
     /// Takes a file that was listed. `origin` is the birth of the one that it may be a copy of.
@@ -299,6 +324,12 @@ impl Files {
             warn!(path = %path.display(), reason, "a job cannot read this");
         }
     }
+}
+
+/// Whether a file may be there although a listing with these problems did not find it.
+fn may_be_there(path: &Path, problems: &[Problem], cut: bool) -> bool {
+    let is_below = |problem: &Problem| path != problem.path && path.starts_with(&problem.path);
+    cut || problems.len() >= MAX_PROBLEMS || problems.iter().any(is_below)
 }
 
 #[cfg(test)]

@@ -12,11 +12,16 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// For how long nothing is written to a file that was renamed before its last line is taken for
-/// whole, in milliseconds.
+/// whole, in milliseconds. One that has no name any more is finished then, too.
 pub(super) const QUIET_MS: u64 = 5_000;
 
-/// The same where the name may be that of a log which is still written: `x.1.log` may have been
-/// rotated away from `x.log`, or be the log of the first of many.
+/// For how long nothing is written to a file that was renamed, and still has a name, before nothing
+/// is expected of it any more, in milliseconds. What is written to it later is not counted, and who
+/// writes may notice the rotation late. Until then no window waits: a quiet file follows the clock.
+pub(super) const FINISHED_MS: u64 = 600_000;
+
+/// Instead of both, where the name may be that of a log which is still written: `x.1.log` may have
+/// been rotated away from `x.log`, or be the log of the first of many.
 const UNSURE_QUIET_MS: u64 = 3_600_000;
 
 /// By how much the clock of the machine that gave a job its start may differ, in milliseconds.
@@ -154,6 +159,14 @@ impl Known {
         }
     }
 
+    /// Whether it certainly was deleted, whatever a listing could read.
+    pub(super) fn has_no_name(&self) -> bool {
+        match &self.file {
+            Some(file) => file.metadata().is_ok_and(|metadata| metadata.nlink() == 0),
+            None => self.opened().is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
+        }
+    }
+
     /// Looks at it.
     ///
     /// # Errors
@@ -240,22 +253,36 @@ impl Known {
     /// What a source is told of it. None if it has no head yet.
     pub(super) fn seen(&self, now: Now) -> Option<SeenFile> {
         let Keyed { key, first, .. } = self.keyed?;
-        let is_finished = self.is_finished(now);
-        let end = if is_finished { self.size() } else { self.end };
+        let (is_finished, is_whole) = (self.is_finished(now), self.is_whole(now));
+        let end = if is_whole || is_finished { self.size() } else { self.end };
         Some(SeenFile { key, first: first.min(end), lost_below: 0, end, is_finished })
     }
 
-    /// Whether nothing is written to it any more: then its last line is whole, too.
+    /// Whether its last line is whole, even without a line end.
+    fn is_whole(&self, now: Now) -> bool {
+        self.is_quiet_for(QUIET_MS, now)
+    }
+
+    /// Whether nothing is written to it any more.
     fn is_finished(&self, now: Now) -> bool {
+        let Some(since_ms) = self.unlisted_since_ms else {
+            return self.is_quiet_for(FINISHED_MS, now);
+        };
+        let unlisted_ms = now.boot_ms.saturating_sub(since_ms);
+        self.is_quiet_for(QUIET_MS, now) || unlisted_ms >= UNLISTED_MS
+    }
+
+    /// Whether it is no file that is written to by its name, and was not written to for so long.
+    fn is_quiet_for(&self, least_ms: u64, now: Now) -> bool {
         let quiet_ms = now.boot_ms.saturating_sub(self.unchanged_since_ms);
-        if let Some(since_ms) = self.unlisted_since_ms {
-            return quiet_ms >= QUIET_MS || now.boot_ms.saturating_sub(since_ms) >= UNLISTED_MS;
+        if self.unlisted_since_ms.is_some() {
+            return quiet_ms >= least_ms;
         }
         let (path, origin) = (self.exposed.path(), self.exposed.origin());
         let name = |path: &Path| path.file_name().map(|name| name.as_bytes().to_vec());
         match (name(path), name(origin)) {
             _ if path == origin => false,
-            (Some(name), Some(origin)) if name.starts_with(&origin) => quiet_ms >= QUIET_MS,
+            (Some(name), Some(origin)) if name.starts_with(&origin) => quiet_ms >= least_ms,
             _ => quiet_ms >= UNSURE_QUIET_MS,
         }
     }
@@ -300,6 +327,11 @@ impl Known {
     /// When it was last written at the last look, in milliseconds since 1970.
     pub(super) fn modified_ms(&self) -> i64 {
         self.stamp.map_or(0, |stamp| stamp.modified_ms())
+    }
+
+    /// Its path when it was listed last.
+    pub(super) fn path(&self) -> &Path {
+        self.exposed.path()
     }
 
     /// The path that it had before it was rotated away. It is the same after a rename, and after a

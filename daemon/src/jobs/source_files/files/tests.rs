@@ -2,9 +2,10 @@
 
 mod drawn;
 mod machine;
+mod offer;
 
 use super::*;
-use crate::jobs::source_files::known::QUIET_MS;
+use crate::jobs::source_files::known::{FINISHED_MS, QUIET_MS};
 use machine::{NONE, Told, line, machine, shown};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -26,7 +27,7 @@ fn a_rename_keeps_the_key() {
     assert_ne!(new_key, old.key);
     assert_eq!(shown(&told), [(old.key, text.as_str()), (new_key, new.as_str())]);
     assert!(!told[0].is_finished && !told[1].is_finished);
-    machine.pass(QUIET_MS);
+    machine.pass(FINISHED_MS);
     let told = machine.told(NONE);
     assert_eq!((told[0].is_finished, told[1].is_finished), (true, false));
     // Its name as a field of lines is the one that it had.
@@ -143,6 +144,27 @@ fn a_file_written_anew_with_the_same_head_is_another() {
     assert_eq!(machine.told(&released)[0].key, new.key);
 }
 
+/// Who writes may notice minutes later that a log was rotated, and these lines count, too.
+#[test]
+fn a_renamed_file_is_written_to_minutes_later() {
+    let mut machine = machine(Start::Beginning);
+    machine.append("x.log", &line(1, "a"));
+    let end = machine.look(NONE).files[0].end;
+    machine.rename("x.log", "x.log.1");
+    machine.append("x.log", &line(3, "c"));
+    let key = machine.told(NONE)[0].key;
+    for late in [line(1, "a minute later"), line(2, "more than that")] {
+        machine.pass(FINISHED_MS - 1_000);
+        // All of it is durable, and yet it is not let go.
+        assert!(!machine.told(&[(key, end)])[0].is_finished);
+        machine.append("x.log.1", &late);
+        let told = machine.told(&[(key, end)]);
+        assert!(told[0].text.ends_with(&late) && !told[0].is_finished);
+    }
+    machine.pass(FINISHED_MS);
+    assert!(machine.told(NONE)[0].is_finished);
+}
+
 /// A last line without an end waits until nothing is written any more.
 #[test]
 fn a_last_line_without_an_end_waits() {
@@ -161,8 +183,11 @@ fn a_last_line_without_an_end_waits() {
     assert_eq!(machine.told(NONE)[0].text, line(0, "a"));
     machine.pass(QUIET_MS);
     let told = machine.told(NONE);
-    assert_eq!(told[0].text, line(0, "a") + "2026-11-21T01:20:01Z bb");
-    assert!(told[0].is_finished);
+    let text = line(0, "a") + "2026-11-21T01:20:01Z bb";
+    assert_eq!((told[0].text.as_str(), told[0].is_finished), (text.as_str(), false));
+    machine.pass(FINISHED_MS);
+    let told = machine.told(NONE);
+    assert_eq!((told[0].text.as_str(), told[0].is_finished), (text.as_str(), true));
 }
 
 /// A deleted file is read from its descriptor, until all of it is durable.
@@ -326,18 +351,4 @@ fn directories_are_read_when_they_have_changed() {
     std::fs::create_dir(machine.path("later")).unwrap();
     machine.append("later/z.log", &line(3, "c"));
     assert_eq!(machine.told(NONE).len(), 3);
-}
-
-/// Lines of a file that is no longer exposed are not read for long.
-#[test]
-fn a_new_offer_is_obeyed() {
-    let mut machine = machine(Start::Beginning);
-    machine.append("x.log", &line(1, "a"));
-    assert!(!machine.one().is_finished);
-    machine.offer = Arc::new(ExposedFiles::default());
-    assert!(!machine.one().is_finished);
-    machine.pass(QUIET_MS);
-    let told = machine.one();
-    assert!(told.is_finished);
-    assert_eq!(machine.told(&[(told.key, told.text.len() as u64)]), []);
 }
