@@ -44,6 +44,9 @@ pub enum CommandError {
     /// A job of this name is there.
     #[error("a job of this name is there already; cancel it, or choose another name")]
     NameTaken,
+    /// A job of this name writes its rows into the same file.
+    #[error("job {0} has its rows in this file already; choose another sink")]
+    SinkTaken(String),
     /// There is no such job.
     #[error("there is no such job")]
     NoSuchJob,
@@ -133,11 +136,13 @@ impl Leader {
             _ => None,
         });
         let starts: Vec<&JobSpec> = starts.collect();
-        let mut known = self.newest().jobs.values().map(|job| &job.spec);
-        if known.any(|known| known.name == spec.name)
-            || starts.iter().any(|it| it.name == spec.name)
-        {
+        let known = self.newest().jobs.values().map(|job| &job.spec);
+        let known: Vec<&JobSpec> = known.chain(starts.iter().copied()).collect();
+        if known.iter().any(|known| known.name == spec.name) {
             return Err(CommandError::NameTaken);
+        }
+        if let Some(other) = known.iter().find(|known| known.sink == spec.sink) {
+            return Err(CommandError::SinkTaken(other.name.clone()));
         }
         if self.newest().jobs.len() + starts.len() >= MAX_JOBS {
             return Err(CommandError::TooManyJobs);
