@@ -51,13 +51,24 @@ struct Pair {
     bytes: Vec<u8>,
     now: Now,
     told: Vec<Message>,
+    noted: Vec<Note>,
+    /// Whether no file of a job can be made.
+    refuses_files: bool,
 }
 
 impl Pair {
     fn new() -> Pair {
         let leader = Leader::new(Arc::new(Settings::default()), 3, Now::default());
         let now = Now { boot_ms: 1, wall_ms: 0 };
-        let mut pair = Pair { leader, at: At::default(), bytes: Vec::new(), now, told: Vec::new() };
+        let mut pair = Pair {
+            leader,
+            at: At::default(),
+            bytes: Vec::new(),
+            now,
+            told: Vec::new(),
+            noted: Vec::new(),
+            refuses_files: false,
+        };
         pair.give(|leader, now, out| leader.handle_members(now, &members(&[0, 1, 2, 3], &[]), out));
         pair.give(|leader, now, out| {
             leader.command(now, Command::Start(spec()), out).unwrap();
@@ -77,13 +88,15 @@ impl Pair {
                     let about = (ask.id, ask.file);
                     self.leader.handle_store(self.now, about, answer, &mut out);
                 }
-                Output::Fold(_) | Output::Note(_) => {}
+                Output::Note(note) => self.noted.push(note),
+                Output::Fold(_) => {}
             }
         }
     }
 
     fn stored(&mut self, ask: &StoreAsk) -> StoreAnswer {
         match &ask.operation {
+            StoreOperation::Create { .. } if self.refuses_files => StoreAnswer::Unavailable,
             StoreOperation::Read { .. } => StoreAnswer::Bytes(self.at, self.bytes.clone()),
             StoreOperation::Replace { bytes, .. } => {
                 self.bytes.clone_from(bytes);
