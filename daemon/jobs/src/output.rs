@@ -78,6 +78,8 @@ pub enum Note {
     Stopped(JobId, Stage, String),
     /// The job of this name was not started, since this file of it is not new.
     NotStarted(String, JobFile),
+    /// The job of this name was not started, since its files could not be made for too long.
+    NotMade(String),
     /// The sink has other bytes than were written there.
     SinkDamaged(JobId),
     /// A member sent sums that cannot be read: this is why. They are not counted.

@@ -51,6 +51,9 @@ pub(super) fn log(note: &Note, table: &Table) {
         Note::NotStarted(job, _) => {
             warn!(job, "a job does not begin: the file of its rows has bytes already");
         }
+        Note::NotMade(job) => {
+            warn!(job, "a job does not begin: the replicated files did not make its files");
+        }
         Note::Lost(job, file) => {
             let file = format!("{:032x}", file.0);
             // That comes again and again. Why is told once (`source.rs`).

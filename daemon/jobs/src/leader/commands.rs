@@ -44,6 +44,9 @@ pub enum CommandError {
     /// A job of this name is there.
     #[error("a job of this name is there already; cancel it, or choose another name")]
     NameTaken,
+    /// A job of this name writes its rows into the same file.
+    #[error("job {0} has its rows in this file already; choose another sink")]
+    SinkTaken(String),
     /// There is no such job.
     #[error("there is no such job")]
     NoSuchJob,
@@ -62,6 +65,10 @@ pub enum CommandError {
 /// for members that join later.
 const TABLE_BYTES: usize = MESSAGE_CAP / 4 * 3;
 
+/// How long the files of a job may take to be made, in milliseconds. Commands behind the start wait
+/// as long: it is given up then, since without copies the file system may never make them.
+const MAKING_MS: u64 = 30_000;
+
 /// A job whose files are being made.
 #[derive(Debug)]
 pub(super) struct Starting {
@@ -69,6 +76,7 @@ pub(super) struct Starting {
     spec: JobSpec,
     /// The files that are not there yet.
     pub(super) files: Vec<JobFile>,
+    since_ms: u64,
     asked_ms: u64,
 }
 
@@ -133,11 +141,13 @@ impl Leader {
             _ => None,
         });
         let starts: Vec<&JobSpec> = starts.collect();
-        let mut known = self.newest().jobs.values().map(|job| &job.spec);
-        if known.any(|known| known.name == spec.name)
-            || starts.iter().any(|it| it.name == spec.name)
-        {
+        let known = self.newest().jobs.values().map(|job| &job.spec);
+        let known: Vec<&JobSpec> = known.chain(starts.iter().copied()).collect();
+        if known.iter().any(|known| known.name == spec.name) {
             return Err(CommandError::NameTaken);
+        }
+        if let Some(other) = known.iter().find(|known| known.sink == spec.sink) {
+            return Err(CommandError::SinkTaken(other.name.clone()));
         }
         if self.newest().jobs.len() + starts.len() >= MAX_JOBS {
             return Err(CommandError::TooManyJobs);
@@ -170,6 +180,7 @@ impl Leader {
 
     pub(super) fn carry_out(&mut self, now: Now, table: &mut Table, out: &mut VecDeque<Output>) {
         self.carried = 0;
+        self.end_late_start(now, out);
         while let Some(command) = self.commands.get(self.carried).cloned() {
             match command {
                 Command::Start(spec) => {
@@ -233,13 +244,28 @@ impl Leader {
             // It has bytes: rows would come behind those of another job.
             StoreAnswer::Changed(_) if starting.files.contains(&file) => {
                 out.push_back(Output::Note(Note::NotStarted(starting.spec.name.clone(), file)));
-                let spec = &starting.spec;
-                let is_it = |command: &Command| matches!(command, Command::Start(it) if it == spec);
-                self.commands.retain(|command| !is_it(command));
-                self.starting = None;
+                self.drop_start();
             }
             _ => {}
         }
+    }
+
+    /// Gives up a start whose files cannot be made, so that the commands behind it go on.
+    fn end_late_start(&mut self, now: Now, out: &mut VecDeque<Output>) {
+        let is_late = |starting: &&Starting| {
+            !starting.files.is_empty() && starting.since_ms + MAKING_MS <= now.boot_ms
+        };
+        if let Some(starting) = self.starting.as_ref().filter(is_late) {
+            out.push_back(Output::Note(Note::NotMade(starting.spec.name.clone())));
+            self.drop_start();
+        }
+    }
+
+    /// The files that it has stay, empty and known to nobody.
+    fn drop_start(&mut self) {
+        let Some(Starting { spec, .. }) = self.starting.take() else { return };
+        let is_it = |command: &Command| matches!(command, Command::Start(it) if *it == spec);
+        self.commands.retain(|command| !is_it(command));
     }
 
     /// Makes the files of a job, and then puts it into the table. False while files are missing.
@@ -256,7 +282,13 @@ impl Leader {
             let mut files = vec![JobFile::Sink(id)];
             let stages = Job::new(spec.clone()).all_stages();
             files.extend(stages.map(|stage| JobFile::Log(id, stage)));
-            self.starting = Some(Starting { id, spec: spec.clone(), files, asked_ms: 0 });
+            self.starting = Some(Starting {
+                id,
+                spec: spec.clone(),
+                files,
+                since_ms: now.boot_ms,
+                asked_ms: 0,
+            });
         }
         let token = Epoch { term: self.term, number: 0 }.token();
         let Some(starting) = &mut self.starting else { return false };

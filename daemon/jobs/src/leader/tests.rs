@@ -1,5 +1,7 @@
 //! Tests of the leader: what moves, when, and what is told only after it is durable.
 
+mod starts;
+
 use super::*;
 use crate::ids::Partition;
 use crate::store::{At, StoreOperation};
@@ -17,6 +19,11 @@ fn members(up: &[usize], down: &[usize]) -> Vec<MemberState> {
     };
     let up = up.iter().map(|i| (*i, true));
     up.chain(down.iter().map(|i| (*i, false))).map(state).collect()
+}
+
+/// The spec of another job, with a sink of its own.
+fn other(name: &str) -> JobSpec {
+    JobSpec { name: name.to_owned(), sink: format!("/streams/{name}.tsv"), ..spec() }
 }
 
 fn spec() -> JobSpec {
@@ -44,13 +51,24 @@ struct Pair {
     bytes: Vec<u8>,
     now: Now,
     told: Vec<Message>,
+    noted: Vec<Note>,
+    /// Whether no file of a job can be made.
+    refuses_files: bool,
 }
 
 impl Pair {
     fn new() -> Pair {
         let leader = Leader::new(Arc::new(Settings::default()), 3, Now::default());
         let now = Now { boot_ms: 1, wall_ms: 0 };
-        let mut pair = Pair { leader, at: At::default(), bytes: Vec::new(), now, told: Vec::new() };
+        let mut pair = Pair {
+            leader,
+            at: At::default(),
+            bytes: Vec::new(),
+            now,
+            told: Vec::new(),
+            noted: Vec::new(),
+            refuses_files: false,
+        };
         pair.give(|leader, now, out| leader.handle_members(now, &members(&[0, 1, 2, 3], &[]), out));
         pair.give(|leader, now, out| {
             leader.command(now, Command::Start(spec()), out).unwrap();
@@ -70,13 +88,15 @@ impl Pair {
                     let about = (ask.id, ask.file);
                     self.leader.handle_store(self.now, about, answer, &mut out);
                 }
-                Output::Fold(_) | Output::Note(_) => {}
+                Output::Note(note) => self.noted.push(note),
+                Output::Fold(_) => {}
             }
         }
     }
 
     fn stored(&mut self, ask: &StoreAsk) -> StoreAnswer {
         match &ask.operation {
+            StoreOperation::Create { .. } if self.refuses_files => StoreAnswer::Unavailable,
             StoreOperation::Read { .. } => StoreAnswer::Bytes(self.at, self.bytes.clone()),
             StoreOperation::Replace { bytes, .. } => {
                 self.bytes.clone_from(bytes);
@@ -221,7 +241,7 @@ fn a_command_that_cannot_be_done_is_refused() {
 fn jobs_beyond_the_bounds_of_the_table_are_refused() {
     let mut pair = Pair::new();
     let start = |pair: &mut Pair, i: usize, query: String| {
-        let spec = JobSpec { name: format!("job{i}"), query, ..spec() };
+        let spec = JobSpec { query, ..other(&format!("job{i}")) };
         let mut answer = Ok(());
         pair.give(|leader, now, out| answer = leader.command(now, Command::Start(spec), out));
         answer
@@ -245,7 +265,7 @@ fn jobs_beyond_the_bounds_of_the_table_are_refused() {
 fn members_without_room_in_the_table_are_left_out() {
     let mut pair = Pair::new();
     for i in 1..16 {
-        let spec = JobSpec { name: format!("job{i}"), ..spec() };
+        let spec = other(&format!("job{i}"));
         pair.give(|leader, now, out| leader.command(now, Command::Start(spec), out).unwrap());
     }
     let all: Vec<usize> = (0..4_000).collect();
@@ -324,7 +344,7 @@ fn a_stage_that_cannot_go_on_stops_its_job() {
 #[test]
 fn a_job_does_not_start_in_a_file_that_has_bytes() {
     let mut pair = Pair::new();
-    let (mut out, other) = (VecDeque::new(), JobSpec { name: "other".to_owned(), ..spec() });
+    let (mut out, other) = (VecDeque::new(), other("other"));
     pair.leader.command(pair.now, Command::Start(other.clone()), &mut out).unwrap();
     let is_sink = |output: &Output| match output {
         Output::Store(ask) if matches!(ask.file, JobFile::Sink(_)) => Some(ask.clone()),

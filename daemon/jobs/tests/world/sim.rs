@@ -445,6 +445,7 @@ fn kind(note: &Note) -> &'static str {
         Note::CannotRun(_) => "cannot run",
         Note::Stopped(..) => "stopped",
         Note::NotStarted(..) => "not started",
+        Note::NotMade(_) => "not made",
         Note::LeftOut(..) => "left out",
         Note::BadSums(..) => "bad sums",
         Note::Full(..) => "full",

@@ -43,6 +43,9 @@ pub(crate) enum ChangeError {
     /// The file of its rows is another's.
     #[error("{0} has bytes already: remove it, or choose another place for the rows")]
     SinkTaken(String),
+    /// The replicated files did not make its files in time.
+    #[error("the files of the job cannot be made now: see memberctl file status, then try again")]
+    NotMade,
     /// The leader does not take it.
     #[error(transparent)]
     Refused(CommandError),
@@ -100,11 +103,15 @@ impl Changes {
 
     /// Answers those whose job cannot begin.
     pub(super) fn note(&mut self, note: &Note) {
-        let Note::NotStarted(name, _) = note else { return };
+        let (Note::NotStarted(name, _) | Note::NotMade(name)) = note else { return };
         for (command, reply) in std::mem::take(&mut self.waiting) {
             match command {
                 Command::Start(spec) if spec.name == *name => {
-                    answer(reply, Err(ChangeError::SinkTaken(spec.sink.clone())));
+                    let error = match note {
+                        Note::NotMade(_) => ChangeError::NotMade,
+                        _ => ChangeError::SinkTaken(spec.sink.clone()),
+                    };
+                    answer(reply, Err(error));
                 }
                 command => self.waiting.push((command, reply)),
             }
