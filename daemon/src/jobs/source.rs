@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tracing::{debug, info, warn};
 
-/// The most files that are open at once to sum ranges of them. The ranges beyond are asked for again.
+/// The most files that are open at once to sum ranges of them. The ranges beyond are asked for
+/// again.
 const MAX_RANGES: usize = 64;
 
 /// What this machine reads for jobs. It is cheap to clone.
