@@ -297,11 +297,12 @@ impl<S: Sums> Owner<S> {
     pub(crate) fn handle_rows_taken(
         &mut self,
         now: Now,
-        epoch: Epoch,
-        next: u64,
+        from: &Name,
+        (epoch, next): (Epoch, u64),
         out: &mut VecDeque<Output>,
     ) {
-        let is_current = self.job.stages.get(&Stage::Sink).is_some_and(|sink| sink.epoch == epoch);
+        let sink = self.job.stages.get(&Stage::Sink);
+        let is_current = sink.is_some_and(|sink| sink.epoch == epoch && sink.owner.name == *from);
         if !is_current || !self.log.is_open() || next <= self.state.first_row {
             return;
         }

@@ -12,6 +12,7 @@ use crate::output::{FoldAsk, FoldRange, Folded, Note, Output};
 use crate::settings::Settings;
 use crate::status::Lag;
 use crate::table::Job;
+use memberd_membership::Name;
 use route::{Place, Route};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -218,9 +219,11 @@ impl Source {
         }
     }
 
+    /// Takes cursors from the owner in the table alone.
     pub(crate) fn handle_cursors(
         &mut self,
         now: Now,
+        from: &Name,
         cursors: &Cursors,
         out: &mut VecDeque<Output>,
     ) {
@@ -228,7 +231,8 @@ impl Source {
         let is_all = cursors.kind == CursorsKind::All;
         // An answer to an earlier hello says nothing new.
         let is_next = !route.is_heard && cursors.after == route.heard_to;
-        if route.epoch != cursors.epoch || (is_all && !is_next) || (!is_all && !route.is_heard) {
+        let is_owner = route.owner.as_ref() == Some(from) && route.epoch == cursors.epoch;
+        if !is_owner || (is_all && !is_next) || (!is_all && !route.is_heard) {
             return;
         }
         match cursors.kind {

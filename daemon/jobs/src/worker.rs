@@ -2,6 +2,8 @@
 //! Owns them, and hands every input to the part that it concerns.
 
 mod here;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{FileKey, JobId, MemberId, Now, Partition, Stage};
 use crate::message::Message;
@@ -14,7 +16,7 @@ use crate::state::State;
 use crate::status::{JobStatus, Lag};
 use crate::store::{AskId, JobFile, StoreAnswer};
 use crate::sums::Sums;
-use crate::table::{JobSpec, Table};
+use crate::table::{Job, JobSpec, Table};
 use here::Here;
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
@@ -159,7 +161,7 @@ impl<S: Sums> Worker<S> {
             }
             Message::Cursors(cursors) => {
                 if let Some(source) = source(&mut self.jobs, cursors.job) {
-                    source.handle_cursors(now, &cursors, out);
+                    source.handle_cursors(now, from, &cursors, out);
                 }
             }
             Message::Rows(rows) => {
@@ -170,7 +172,7 @@ impl<S: Sums> Worker<S> {
             }
             Message::RowsTaken { job, partition, epoch, next } => {
                 if let Some(owner) = owner(&mut self.jobs, job, partition) {
-                    owner.handle_rows_taken(now, epoch, next, out);
+                    owner.handle_rows_taken(now, from, (epoch, next), out);
                 }
             }
             Message::AskTable
@@ -202,8 +204,14 @@ impl<S: Sums> Worker<S> {
         if table.version <= self.table.version {
             return;
         }
-        self.jobs.retain(|id, _| table.jobs.get(id).is_some_and(|job| !job.is_finished));
+        // A leader takes no job whose spec is none, so no leader that keeps the rules wrote it.
+        let runs = |job: &Job| !job.is_finished && job.spec.check().is_ok();
+        self.jobs.retain(|id, _| table.jobs.get(id).is_some_and(runs));
         for (id, job) in table.jobs.iter().filter(|(_, job)| !job.is_finished) {
+            if !runs(job) {
+                self.outputs.push_back(Output::Note(Note::CannotRun(*id)));
+                continue;
+            }
             let job = Arc::new(job.clone());
             if !self.jobs.contains_key(id) {
                 let Some(sums) = (self.make)(&job.spec) else {

@@ -239,6 +239,24 @@ fn a_forgotten_member_ends_with_a_gap() {
     assert!(record.rows.iter().any(is_gap));
 }
 
+/// Rows are dropped once the sink has them, and nobody else says so.
+#[test]
+fn rows_are_taken_by_the_owner_of_the_sink_alone() {
+    let mut pair = Pair::new(1_000);
+    pair.frame((0, 10), b"ab");
+    pair.owner.handle_job(pair.now, job(SourceState::Forgotten), &mut pair.out);
+    pair.tick(50);
+    pair.answer();
+    let known = |pair: &Pair| (pair.owner.state.first_row, pair.owner.state.rows.len());
+    let (first, count) = known(&pair);
+    assert!(first == 0 && count > 0);
+    let stranger = Name::new("vm2").unwrap();
+    pair.owner.handle_rows_taken(pair.now, &stranger, (EPOCH, 1), &mut pair.out);
+    assert_eq!(known(&pair), (0, count));
+    pair.owner.handle_rows_taken(pair.now, &vm1(), (EPOCH, 1), &mut pair.out);
+    assert_eq!(known(&pair), (1, count - 1));
+}
+
 /// A doubtful append makes the owner forget all, and read the log: here it had arrived.
 #[test]
 fn after_a_doubtful_append_the_log_says_what_counts() {

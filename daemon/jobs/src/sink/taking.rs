@@ -2,7 +2,7 @@
 
 use super::Sink;
 use crate::cursor::{Verdict, judge};
-use crate::ids::{Now, Partition};
+use crate::ids::{Now, Partition, Stage};
 use crate::message::Rows;
 use crate::output::Output;
 use crate::record::{Row, SinkRecord};
@@ -19,6 +19,11 @@ impl Sink {
         rows: &Rows,
         out: &mut VecDeque<Output>,
     ) {
+        // A new owner that the table here does not have yet offers them again.
+        let owner = self.job.stages.get(&Stage::Partition(rows.partition));
+        if owner.is_none_or(|owner| owner.owner.name != *from) {
+            return;
+        }
         if rows.epoch != self.epoch || !self.log.is_open() || self.has_last_line() {
             return;
         }

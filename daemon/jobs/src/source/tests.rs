@@ -53,6 +53,16 @@ impl Pair {
     }
 
     fn cursors(&mut self, kind: CursorsKind, after: Option<FileKey>, told: &[(u128, u64)]) {
+        self.cursors_from("vm1", (kind, after), told);
+    }
+
+    fn cursors_from(
+        &mut self,
+        from: &str,
+        (kind, after): (CursorsKind, Option<FileKey>),
+        told: &[(u128, u64)],
+    ) {
+        let from = Name::new(from).unwrap();
         let told = told.iter().map(|(file, at)| ToldCursor {
             file: FileKey(*file),
             start: 0,
@@ -64,7 +74,7 @@ impl Pair {
         // Of file 7 all is said: it is the last one.
         let has_more = kind == CursorsKind::All && after.is_none();
         let cursors = Cursors { job: JOB, partition, epoch: EPOCH, kind, after, has_more, files };
-        self.source.handle_cursors(self.now, &cursors, &mut self.out);
+        self.source.handle_cursors(self.now, &from, &cursors, &mut self.out);
     }
 
     fn greet(&mut self) {
@@ -98,6 +108,20 @@ fn cursors_in_parts_are_asked_for_one_by_one() {
     pair.cursors(CursorsKind::All, Some(FileKey(3)), &[(7, 0)]);
     assert!(pair.source.all_heard);
     assert_eq!(pair.asked().ranges[0].from, 0);
+}
+
+/// What is durable is said by the owner in the table, and by nobody else.
+#[test]
+fn cursors_of_another_member_say_nothing() {
+    let mut pair = Pair::new();
+    pair.look(4_000);
+    pair.cursors_from("vm2", (CursorsKind::All, None), &[(7, 4_000)]);
+    assert!(!pair.source.all_heard);
+    pair.greet();
+    pair.cursors_from("vm2", (CursorsKind::Acknowledged, None), &[(7, 4_000)]);
+    assert_eq!(pair.source.released(FILE), 0);
+    pair.cursors(CursorsKind::Acknowledged, None, &[(7, 4_000)]);
+    assert_eq!(pair.source.released(FILE), 4_000);
 }
 
 /// A range whose sums are too large is read in halves, until they fit; then in larger ones again.
