@@ -1,6 +1,7 @@
 //! The source of one job on one member: cuts its files into ranges, and sends what each partition
 //! grew by. Owns what is known of files and of the partitions' cursors; all of it can be lost.
 
+mod durable;
 mod route;
 mod sending;
 #[cfg(test)]
@@ -10,7 +11,6 @@ use crate::ids::{Epoch, FileKey, JobId, Now, Partition, Stage};
 use crate::message::{Cursors, CursorsKind, Message};
 use crate::output::{FoldAsk, FoldRange, Folded, Note, Output};
 use crate::settings::Settings;
-use crate::status::Lag;
 use crate::table::Job;
 use memberd_membership::Name;
 use route::{Place, Route};
@@ -333,8 +333,13 @@ impl Source {
 
     /// Asks the host for the sums of all ranges that some partition can take now.
     fn ask_for_sums(&mut self, now: Now, out: &mut VecDeque<Output>) {
-        let waited = now.boot_ms.saturating_sub(self.folding_since_ms);
-        if self.folding.is_some() && waited < 10 * self.settings.retry_ms {
+        if let Some(ask) = &self.folding {
+            let waited = now.boot_ms.saturating_sub(self.folding_since_ms);
+            if waited >= 10 * self.settings.retry_ms {
+                // The host has lost it, or is still at it: then its first answer counts.
+                self.folding_since_ms = now.boot_ms;
+                out.push_back(Output::Fold(ask.clone()));
+            }
             return;
         }
         let mut ranges: BTreeMap<(FileKey, u64), BTreeSet<Partition>> = BTreeMap::new();
@@ -364,40 +369,5 @@ impl Source {
         self.folding = Some(ask.clone());
         self.folding_since_ms = now.boot_ms;
         out.push_back(Output::Fold(ask));
-    }
-
-    /// How far the files are. None before all is known.
-    pub(crate) fn lag(&self, now: Now) -> Option<Lag> {
-        self.looked_ms.filter(|_| self.all_heard)?;
-        let mut lag = Lag::default();
-        for (key, file) in &self.files {
-            let durable = self.released(*key).max(file.seen.lost_below);
-            if durable >= file.seen.end {
-                continue;
-            }
-            lag.bytes += file.seen.end - durable;
-            let since_ms = file.written_after_ms(durable).unwrap_or(now.wall_ms);
-            let ms = now.wall_ms.saturating_sub(since_ms);
-            lag.ms = lag.ms.max(u64::try_from(ms).unwrap_or(0));
-        }
-        Some(lag)
-    }
-
-    /// For each partition: its epoch, and by file what it has acknowledged.
-    pub(crate) fn acknowledged(&self) -> Acknowledged {
-        let of_route = |(part, route): (u16, &Route)| {
-            let places = route.places.iter();
-            let places = places.filter_map(|(key, place)| Some((*key, place.durable?)));
-            (Partition(part), route.epoch, places.collect())
-        };
-        (0..).zip(&self.routes).map(of_route).collect()
-    }
-
-    /// Bytes of a file that no partition will ask for again. The host may let them go.
-    pub(crate) fn released(&self, key: FileKey) -> u64 {
-        let of_route = |route: &Route| route.places.get(&key).and_then(|place| place.durable);
-        let least = self.routes.iter().map(|route| of_route(route).unwrap_or(0)).min();
-        let known = self.files.get(&key).map_or(0, |file| file.released);
-        least.unwrap_or(0).max(known)
     }
 }

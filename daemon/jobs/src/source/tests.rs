@@ -3,6 +3,7 @@
 use super::*;
 use crate::ids::{FileKey, MemberId};
 use crate::message::{Part, ToldCursor};
+use crate::status::Lag;
 use crate::table::{Assignment, From, JobSpec, OnFailed};
 use memberd_membership::{Incarnation, Name};
 
@@ -163,4 +164,28 @@ fn the_lag_is_what_is_not_durable() {
     pair.look(4_300);
     pair.now.wall_ms += 50;
     assert_eq!(pair.source.lag(pair.now), Some(Lag { bytes: 300, ms: 150 }));
+}
+
+/// A slow disk takes longer for a range than a source waits before it asks again.
+#[test]
+fn sums_count_however_late_they_come() {
+    let mut pair = Pair::new();
+    pair.look(4_000);
+    pair.greet();
+    let first = pair.asked();
+    for _ in 0..30 {
+        pair.now.boot_ms += 1_000;
+        pair.look(4_000);
+        pair.greet();
+    }
+    pair.out.clear();
+    let sums = vec![Part { window: 0, lines: 1, sums: vec![1] }];
+    let folded = Folded { to: 4_000, parts: [(Partition(0), sums)].into(), ..Folded::default() };
+    pair.source.handle_folded(pair.now, first.number, &[Some(folded.clone())], &mut pair.out);
+    let has_sent =
+        |pair: &Pair| pair.out.iter().any(|it| matches!(it, Output::Send(_, Message::Frame(_))));
+    assert!(has_sent(&pair), "{:?}", pair.out);
+    pair.out.clear();
+    pair.source.handle_folded(pair.now, first.number, &[Some(folded)], &mut pair.out);
+    assert!(!has_sent(&pair), "once");
 }
