@@ -151,8 +151,9 @@ fn a_minority_says_stale_and_makes_no_view() {
     assert!(back.number > frozen.number);
 }
 
-/// Has the leader hand over to the next machine, and returns how long that took.
-fn hand_over(fleet: &Fleet) -> Duration {
+/// Has the leader hand over to the next machine, and returns how long that took. None if another
+/// one was elected first, which a busy machine may do.
+fn hand_over(fleet: &Fleet) -> Option<Duration> {
     let (leader, term) = fleet.led_by();
     let next = leader % 3 + 1;
     let refused = fleet[next].control().hand_over(None);
@@ -162,22 +163,25 @@ fn hand_over(fleet: &Fleet) -> Duration {
     let begun = Instant::now();
     let after = fleet[leader].control().hand_over(Some(&to)).unwrap();
     let took = begun.elapsed();
-    assert_eq!(after.leader.as_deref(), Some(to.as_str()));
     assert!(after.term > term);
+    if after.leader.as_deref() != Some(to.as_str()) {
+        fleet.wait_until_agreed();
+        return None;
+    }
     wait_until("it is exclusive", SOON, || {
         holds(exclusive(fleet) == [next], || format!("{:?}", exclusive(fleet)))
     });
     fleet.wait_until_agreed();
-    took
+    Some(took)
 }
 
 /// Nobody waits for a lease. A busy machine may take as long, but not each time.
 #[test]
 fn a_leader_hands_over_to_whom_it_is_told() {
     let fleet = Fleet::agree(3);
-    let mut times = Vec::new();
-    while times.iter().all(|took| *took >= LEASE / 2) {
-        assert!(times.len() < 5, "each took as long as a lease: {times:?}");
+    let mut times: Vec<Option<Duration>> = Vec::new();
+    while !times.iter().flatten().any(|took| *took < LEASE / 2) {
+        assert!(times.len() < 5, "none took less than half a lease: {times:?}");
         times.push(hand_over(&fleet));
     }
 }
