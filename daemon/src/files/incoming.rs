@@ -2,13 +2,12 @@
 //! memory that these messages may have.
 
 use super::links::{Channel, STREAM_VERSION};
-use super::members::Peers;
+use super::members::{Peers, check_is_at, is_at};
 use memberd_control::frame::{FrameDecoder, FrameError, Part};
 use memberd_files::FilesMessage;
 use memberd_membership::Name;
 use memberd_transport::{PeerStream, StreamRequest, frame};
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -36,11 +35,8 @@ const IDLE: Duration = Duration::from_secs(90);
 const MAY_BE_IDLE: usize = 96;
 const MOMENT: Duration = Duration::from_secs(5);
 
-/// How long a message may take to arrive once it has begun.
+/// How long the first message, and one that has begun, may take to arrive.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long the membership may take to learn of a member.
-const KNOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The memory that is reserved for a message before its bytes have come.
 const RESERVE_BYTES: usize = 4 * 1024;
@@ -112,11 +108,11 @@ impl Incoming {
         }
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
         let begun = frame::read_part(&mut stream, &mut decoder, Part::Whole, BEGIN_CAP);
-        timeout(KNOWN_LIMIT, begun).await?.map_err(frame::io_error)?;
+        timeout(ARRIVAL_LIMIT, begun).await?.map_err(frame::io_error)?;
         let (channel, name) = read_begin(decoder.take())?;
         let at = from.map(|from| from.to_canonical());
         let at = at.ok_or_else(|| invalid("the address of the member is not known"))?;
-        self.check(&name, at).await?;
+        check_is_at(&self.peers, &name, at).await?;
         let lane = match channel {
             Channel::Control => &self.control,
             Channel::Bulk => &self.bulk,
@@ -142,29 +138,12 @@ impl Incoming {
             if Channel::of(&message) != channel {
                 return Err(invalid("a message about files came over the other connection"));
             }
-            if !self.is_at(&name, at) {
+            if !is_at(&self.peers, &name, at) {
                 return Err(invalid("the member is elsewhere now"));
             }
             let received = Received { from: name.clone(), message, _memory: memory };
             lane.messages.send(received).await.map_err(io::Error::other)?;
         }
-    }
-
-    /// Waits until the membership knows this member, at the address from which it connects. No
-    /// member may speak for another.
-    async fn check(&self, name: &Name, at: IpAddr) -> io::Result<()> {
-        let mut peers = self.peers.clone();
-        let known = peers.wait_for(|peers| peers.contains_key(name));
-        timeout(KNOWN_LIMIT, known).await?.map_err(io::Error::other)?;
-        match self.is_at(name, at) {
-            true => Ok(()),
-            false => Err(invalid("a member connects from another address than its own")),
-        }
-    }
-
-    fn is_at(&self, name: &Name, at: IpAddr) -> bool {
-        let peers = self.peers.borrow();
-        peers.get(name).is_some_and(|peer| peer.address.ip().to_canonical() == at)
     }
 }
 

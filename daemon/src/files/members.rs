@@ -5,10 +5,12 @@ use crate::membership::{self, Looks};
 use memberd_files::Hints;
 use memberd_membership::{Entry, Incarnation, MemberState, Name};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 const LOOKS: Looks =
     Looks { gather: Duration::from_millis(20), at_least_every: Duration::from_secs(5) };
@@ -37,6 +39,36 @@ pub(crate) enum Standing {
 /// The members of the list by name. It is empty before this machine has joined, and the last one
 /// when it is out of the group.
 pub(crate) type Peers = Arc<BTreeMap<Name, Peer>>;
+
+/// How long the membership may take to learn of a member that connects.
+const KNOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Waits until the membership knows this member, at the address from which it connects. No member
+/// may speak for another.
+///
+/// # Errors
+/// When it is not known in time, or has another address.
+pub(crate) async fn check_is_at(
+    peers: &watch::Receiver<Peers>,
+    name: &Name,
+    at: IpAddr,
+) -> io::Result<()> {
+    let mut known = peers.clone();
+    let known = known.wait_for(|peers| peers.contains_key(name));
+    timeout(KNOWN_LIMIT, known).await?.map_err(io::Error::other)?;
+    match is_at(peers, name, at) {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a member connects from another address than its own",
+        )),
+    }
+}
+
+/// Whether a member has this address.
+pub(crate) fn is_at(peers: &watch::Receiver<Peers>, name: &Name, at: IpAddr) -> bool {
+    peers.borrow().get(name).is_some_and(|peer| peer.address.ip().to_canonical() == at)
+}
 
 /// Passes the list on whenever it changes, until nobody looks any more or the membership ends.
 pub(crate) async fn follow(membership: membership::Handle, peers: watch::Sender<Peers>) {

@@ -2,12 +2,11 @@
 //! memory that these messages may have.
 
 use super::links::STREAM_VERSION;
-use crate::files::members::Peers;
+use crate::files::members::{Peers, check_is_at, is_at};
 use memberd_control::frame::{FrameDecoder, FrameError, Part};
 use memberd_jobs::{MESSAGE_CAP, Message, Name};
 use memberd_transport::{PeerStream, StreamRequest, frame};
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -34,11 +33,8 @@ const IDLE: Duration = Duration::from_secs(90);
 const MAY_BE_IDLE: usize = 48;
 const MOMENT: Duration = Duration::from_secs(5);
 
-/// How long a message may take to arrive once it has begun.
+/// How long the first message, and one that has begun, may take to arrive.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long the membership may take to learn of a member.
-const KNOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The memory that is reserved for a message before its bytes have come.
 const RESERVE_BYTES: usize = 4 * 1024;
@@ -86,12 +82,12 @@ impl Incoming {
         }
         let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
         let begun = frame::read_part(&mut stream, &mut decoder, Part::Whole, BEGIN_CAP);
-        timeout(KNOWN_LIMIT, begun).await?.map_err(frame::io_error)?;
+        timeout(ARRIVAL_LIMIT, begun).await?.map_err(frame::io_error)?;
         let name = std::str::from_utf8(decoder.take()).ok().and_then(|name| Name::new(name).ok());
         let name = name.ok_or_else(|| invalid("a connection for jobs begins without a name"))?;
         let at = from.map(|from| from.to_canonical());
         let at = at.ok_or_else(|| invalid("the address of the member is not known"))?;
-        self.check(&name, at).await?;
+        check_is_at(&self.peers, &name, at).await?;
         let place = self.idle.try_acquire();
         let idle = if place.is_ok() { IDLE } else { MOMENT };
         loop {
@@ -108,7 +104,7 @@ impl Incoming {
                 debug!(%error, %name, "a message about jobs cannot be read");
                 io::Error::new(io::ErrorKind::InvalidData, error)
             })?;
-            if !self.is_at(&name, at) {
+            if !is_at(&self.peers, &name, at) {
                 return Err(invalid("the member is elsewhere now"));
             }
             let received = Received { from: name.clone(), message, _memory: memory };
@@ -120,23 +116,6 @@ impl Incoming {
     async fn memory(&self, bytes: usize) -> io::Result<OwnedSemaphorePermit> {
         let kib = u32::try_from(2 * bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
         Arc::clone(&self.memory).acquire_many_owned(kib).await.map_err(io::Error::other)
-    }
-
-    /// Waits until the membership knows this member, at the address from which it connects. No
-    /// member may speak for another.
-    async fn check(&self, name: &Name, at: IpAddr) -> io::Result<()> {
-        let mut peers = self.peers.clone();
-        let known = peers.wait_for(|peers| peers.contains_key(name));
-        timeout(KNOWN_LIMIT, known).await?.map_err(io::Error::other)?;
-        match self.is_at(name, at) {
-            true => Ok(()),
-            false => Err(invalid("a member connects from another address than its own")),
-        }
-    }
-
-    fn is_at(&self, name: &Name, at: IpAddr) -> bool {
-        let peers = self.peers.borrow();
-        peers.get(name).is_some_and(|peer| peer.address.ip().to_canonical() == at)
     }
 }
 
