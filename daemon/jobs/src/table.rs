@@ -218,3 +218,28 @@ pub struct Table {
     #[serde(deserialize_with = "forms::map_at_most::<_, _, _, MAX_JOBS>")]
     pub jobs: BTreeMap<JobId, Job>,
 }
+
+/// A job of one partition, for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{From, JobSpec, OnFailed};
+
+    /// It has short times, and waits for members that have failed.
+    pub(crate) fn quick_spec(name: &str) -> JobSpec {
+        JobSpec {
+            name: name.to_owned(),
+            query: String::new(),
+            partitions: 1,
+            every_ms: 100,
+            lateness_ms: 10,
+            retain_ms: 1_000,
+            commit_ms: 50,
+            on_failed: OnFailed::Wait,
+            copies: 5,
+            files: vec!["/var/log/shop/*.log".to_owned()],
+            from: From::Now,
+            tags: Vec::new(),
+            sink: format!("/streams/{name}.tsv"),
+        }
+    }
+}

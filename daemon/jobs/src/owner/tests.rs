@@ -6,7 +6,8 @@ use crate::message::{Cursors, Delta, Frame, Part};
 use crate::record::{Entry, GapReason, entries};
 use crate::store::{At, StoreOperation};
 use crate::sums::{SumRow, SumsError};
-use crate::table::{Assignment, From, JobSpec, OnFailed, SourceState};
+use crate::table::testing::quick_spec;
+use crate::table::{Assignment, SourceState};
 use memberd_membership::Incarnation;
 
 /// Sums that are the bytes that came.
@@ -52,21 +53,7 @@ fn vm1() -> Name {
 }
 
 fn job(source: SourceState) -> Arc<Job> {
-    let spec = JobSpec {
-        name: "shop".to_owned(),
-        query: String::new(),
-        partitions: 1,
-        every_ms: 100,
-        lateness_ms: 10,
-        retain_ms: 1_000,
-        commit_ms: 50,
-        on_failed: OnFailed::Wait,
-        copies: 5,
-        files: vec!["/var/log/shop/*.log".to_owned()],
-        from: From::Now,
-        tags: Vec::new(),
-        sink: "/streams/shop.tsv".to_owned(),
-    };
+    let spec = quick_spec("shop");
     let owner = MemberId { name: vm1(), incarnation: Incarnation(1) };
     let sink = Assignment { owner, epoch: EPOCH };
     Arc::new(Job {

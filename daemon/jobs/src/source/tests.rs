@@ -4,7 +4,8 @@ use super::*;
 use crate::ids::{FileKey, MemberId};
 use crate::message::{Part, ToldCursor};
 use crate::status::Lag;
-use crate::table::{Assignment, From, JobSpec, OnFailed};
+use crate::table::Assignment;
+use crate::table::testing::quick_spec;
 use memberd_membership::{Incarnation, Name};
 
 const FILE: FileKey = FileKey(7);
@@ -12,21 +13,7 @@ const EPOCH: Epoch = Epoch { term: 1, number: 1 };
 const JOB: JobId = JobId(1);
 
 fn job() -> Arc<Job> {
-    let spec = JobSpec {
-        name: "shop".to_owned(),
-        query: String::new(),
-        partitions: 1,
-        every_ms: 100,
-        lateness_ms: 10,
-        retain_ms: 1_000,
-        commit_ms: 50,
-        on_failed: OnFailed::Wait,
-        copies: 5,
-        files: vec!["/var/log/shop/*.log".to_owned()],
-        from: From::Now,
-        tags: Vec::new(),
-        sink: "/streams/shop.tsv".to_owned(),
-    };
+    let spec = quick_spec("shop");
     let owner = MemberId { name: Name::new("vm1").unwrap(), incarnation: Incarnation(1) };
     let stages = [(Stage::Partition(Partition(0)), Assignment { owner, epoch: EPOCH })];
     Arc::new(Job { stages: stages.into(), ..Job::new(spec) })

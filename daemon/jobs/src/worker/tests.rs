@@ -6,7 +6,8 @@ use crate::message::Rows;
 use crate::record::Row;
 use crate::store::{At, StoreOperation};
 use crate::sums::{SumRow, SumsError};
-use crate::table::{Assignment, From, Job, OnFailed};
+use crate::table::testing::quick_spec;
+use crate::table::{Assignment, Job};
 use memberd_membership::Incarnation;
 
 const JOB: JobId = JobId(1);
@@ -46,21 +47,7 @@ fn member(name: &str) -> MemberId {
 }
 
 fn job(name: &str) -> Job {
-    let spec = JobSpec {
-        name: name.to_owned(),
-        query: String::new(),
-        partitions: 1,
-        every_ms: 100,
-        lateness_ms: 10,
-        retain_ms: 1_000,
-        commit_ms: 50,
-        on_failed: OnFailed::Wait,
-        copies: 5,
-        files: vec!["/var/log/shop/*.log".to_owned()],
-        from: From::Now,
-        tags: Vec::new(),
-        sink: format!("/streams/{name}.tsv"),
-    };
+    let spec = quick_spec(name);
     let part = Assignment { owner: member("vm2"), epoch: Epoch { term: 1, number: 1 } };
     let sink = Assignment { owner: member("vm1"), epoch: SINK };
     let stages = [(Stage::Partition(Partition(0)), part), (Stage::Sink, sink)];
