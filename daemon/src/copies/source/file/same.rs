@@ -12,7 +12,8 @@ use std::io;
 pub(in crate::copies::source) enum Alike {
     Yes,
     No,
-    /// They begin alike, but nothing was read of the other one yet. It may be truncated before.
+    /// They begin alike, but nothing was read of the other one yet, or it was written anew since it
+    /// was looked at. The next look tells.
     Unread,
 }
 
@@ -44,7 +45,12 @@ impl Followed {
         let from = shared.saturating_sub(TAIL_BYTES as u64);
         let tail = bytes_at(other, from, TAIL_BYTES)?;
         let tail = tail.get(..usize::try_from(shared - from).unwrap_or(0)).unwrap_or(&tail);
-        Ok(if has(file, from, tail)? { Alike::Yes } else { Alike::No })
+        if has(file, from, tail)? {
+            return Ok(Alike::Yes);
+        }
+        // It may have been truncated since it was looked at, once `other` was made of it.
+        let is_there = file.metadata()?.len() >= self.seen && self.is_unchanged()?;
+        Ok(if is_there { Alike::No } else { Alike::Unread })
     }
 
     /// Whether `other` holds what was read of this one.

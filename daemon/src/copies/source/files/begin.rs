@@ -59,7 +59,7 @@ impl Files {
                     return Ok(());
                 }
                 Alike::Unread => {
-                    // By the next listing the other one was read, or truncated.
+                    // By the next listing the other one was read, or is known as truncated.
                     self.wants_rotated = true;
                     return Ok(());
                 }
@@ -130,5 +130,54 @@ impl Files {
         };
         self.remove(key);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::offer::Offer;
+    use super::*;
+    use memberd_search::ExposedFiles;
+    use std::collections::HashSet;
+    use std::fs::{self, File, OpenOptions};
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    fn append(path: &std::path::Path, text: &str) {
+        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// What takes the place of its text may be shorter, or longer than all that was read.
+    #[test]
+    fn a_log_truncated_between_look_and_listing_is_not_sent_twice() {
+        for next_lines in [0, 1, 1_000] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("a.log");
+            let glob = format!("{}/*.log", directory.path().display());
+            let offer = Offer::new(ExposedFiles::new(&[glob]).unwrap(), &[]);
+            let (mut files, mut now, mut text) = (Files::default(), Instant::now(), Vec::new());
+            append(&path, &"an old line that is long enough\n".repeat(100));
+            files.refresh(&offer, now);
+            let [original] = files.keys()[..] else { panic!("one file is there") };
+            files.read(original, 0, now, &mut text);
+            assert!(!text.is_empty());
+            append(&path, "one more that only the copy has\n");
+            files.look(now);
+            // Now logrotate copies and truncates it, and another file is seen to be new.
+            fs::copy(&path, directory.path().join("a.log.1")).unwrap();
+            File::create(&path).unwrap();
+            append(&path, &"a new line that is long enough\n".repeat(next_lines));
+            let live: HashSet<FileIdentity> = files.iter().map(|(_, file)| file.identity).collect();
+            files.list_rotated(&offer, &live, now);
+            assert_eq!(files.keys(), [original], "its copy is no other file: {next_lines}");
+            for _ in 0..2 {
+                now += Duration::from_secs(1);
+                files.refresh(&offer, now);
+            }
+            let original = files.get(original).unwrap();
+            assert_eq!(original.path, directory.path().join("a.log.1"));
+            assert_eq!((original.place, files.len()), (Place::Rotated, 2));
+        }
     }
 }
