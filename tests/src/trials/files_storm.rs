@@ -165,16 +165,21 @@ impl Storm {
         self.fleet.running_numbers()
     }
 
-    /// Waits until each of these has a view of exactly these members.
+    /// Waits until each of these has a view of exactly these members, as they run now. A view that
+    /// has a former incarnation will be without that member for a while. With two more away, that
+    /// would be more than a quarter of all, and then repairs wait for ten minutes.
     fn wait_until_agreed(&self, members: &[usize]) {
         let expected: BTreeSet<String> =
             members.iter().map(|number| format!("vm{number}")).collect();
         wait_until("the views are as they should be", stretched(2 * SOON), || {
             for number in members {
-                let view = self.fleet[*number].control().view();
-                let view = view.map_err(|error| error.to_string())?;
+                let control = self.fleet[*number].control();
+                let view = control.view().map_err(|error| error.to_string())?;
+                let alive = control.alive().map_err(|error| error.to_string())?;
                 let names: BTreeSet<String> = view.members.iter().cloned().collect();
-                holds(names == expected, || format!("vm{number} has {view:?}"))?;
+                let ids: BTreeSet<&String> = view.ids.iter().collect();
+                let is_so = names == expected && ids == alive.iter().collect();
+                holds(is_so, || format!("vm{number} has {view:?} and lists {alive:?}"))?;
             }
             Ok(())
         });
