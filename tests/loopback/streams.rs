@@ -179,6 +179,10 @@ fn a_job_counts_each_line_of_a_fleet_once() {
         Ok(status)
     });
     assert_eq!((status.partitions.len(), status.late, status.unparsed), (8, 0, 0), "{status:?}");
+    let files = counting.run(3, "memberctl file status --json").unwrap();
+    let files: serde_json::Value = serde_json::from_str(&files).unwrap();
+    let keepers = files["shares"][0]["keepers"].as_array().map(Vec::len);
+    assert_eq!(keepers, Some(5), "as many members have the names as the contents: {files}");
     let cancelled = counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
     assert_eq!(cancelled, StreamReply::Done);
     wait_until("the sink has its last line", SOON, || {

@@ -232,6 +232,7 @@ impl Feed {
         self.bytes(share.name.as_str().as_bytes());
         self.number(share.added.0);
         self.number(share.changed.0);
+        self.count(share.wanted.get());
         self.count(share.keepers.len());
         for keeper in &share.keepers {
             self.bytes(keeper.name.as_str().as_bytes());

@@ -36,7 +36,10 @@ pub use quorum::Quorum;
 #[doc(hidden)]
 pub use settings::Mutant;
 pub use settings::Settings;
-pub use share::{Epoch, Keeper, Share, ShareChange, ShareError, ShareName, ShareNameError};
+pub use share::{
+    Epoch, Keeper, KeeperCount, KeeperCountError, Share, ShareChange, ShareError, ShareName,
+    ShareNameError,
+};
 pub use standing::{Standing, StandingState};
 pub use status::{Role, Status};
 pub use time::{BootTime, Now};

@@ -25,11 +25,24 @@ pub struct Share {
     pub added: Epoch,
     /// The view that has changed who its keepers are last.
     pub changed: Epoch,
-    /// Who keeps its catalog, the oldest first; at most [`Share::KEEPERS`]. While none of those
+    /// How many keepers it wants.
+    pub wanted: KeeperCount,
+    /// Who keeps its catalog, the oldest first; at most [`KeeperCount::MOST`]. While none of those
     /// that are whole is a member, the share is closed.
-    #[serde(deserialize_with = "forms::bounded::<_, _, { Share::KEEPERS }>")]
+    #[serde(deserialize_with = "forms::bounded::<_, _, { KeeperCount::MOST }>")]
     pub keepers: Vec<Keeper>,
 }
+
+/// How many keepers a share has, if the view has as many members: 1 to [`KeeperCount::MOST`]. All
+/// but one of them may be lost at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct KeeperCount(u8);
+
+/// So many keepers no share has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a share has 1 to {most} keepers, and not {0}", most = KeeperCount::MOST)]
+pub struct KeeperCountError(u8);
 
 /// A member that keeps the catalog of a share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +68,12 @@ pub struct Epoch(pub u64);
 pub enum ShareChange {
     /// There is a share of this name from now on. It changes nothing if there is one, or if there
     /// are [`View::MAX_SHARES`].
-    Add(ShareName),
+    Add {
+        /// Its name.
+        name: ShareName,
+        /// How many keepers it gets.
+        keepers: KeeperCount,
+    },
     /// This very share is none any more.
     Remove {
         /// Its name.
@@ -121,10 +139,38 @@ impl ShareName {
     }
 }
 
-impl Share {
-    /// How many keepers a share has, if the view has as many members.
-    pub const KEEPERS: usize = 3;
+impl KeeperCount {
+    /// The most keepers of a share.
+    pub const MOST: usize = 5;
 
+    /// Of shares whose files have three copies.
+    pub const THREE: KeeperCount = KeeperCount(3);
+
+    /// The most: its names survive four crashes at once.
+    pub const FIVE: KeeperCount = KeeperCount(5);
+
+    /// As a number.
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl TryFrom<u8> for KeeperCount {
+    type Error = KeeperCountError;
+
+    fn try_from(count: u8) -> Result<KeeperCount, KeeperCountError> {
+        let fits = (1..=Self::MOST).contains(&usize::from(count));
+        if fits { Ok(KeeperCount(count)) } else { Err(KeeperCountError(count)) }
+    }
+}
+
+impl From<KeeperCount> for u8 {
+    fn from(count: KeeperCount) -> u8 {
+        count.0
+    }
+}
+
+impl Share {
     fn keeper(&self, name: &Name, since: Epoch) -> Option<&Keeper> {
         self.keepers.iter().find(|keeper| keeper.name == *name && keeper.since == since)
     }
@@ -139,7 +185,7 @@ impl ShareChange {
     /// The name of the share.
     pub fn name(&self) -> &ShareName {
         match self {
-            ShareChange::Add(name)
+            ShareChange::Add { name, .. }
             | ShareChange::Remove { name, .. }
             | ShareChange::Fill { name, .. }
             | ShareChange::Lose { name, .. } => name,
@@ -150,7 +196,7 @@ impl ShareChange {
     pub(crate) fn outcome(&self, view: &View) -> Option<Result<Option<Share>, ShareError>> {
         let share = view.share(self.name());
         match self {
-            ShareChange::Add(_) => match share {
+            ShareChange::Add { .. } => match share {
                 Some(share) => Some(Ok(Some(share.clone()))),
                 None => (view.shares.len() >= View::MAX_SHARES).then_some(Err(ShareError::Full)),
             },
@@ -192,13 +238,15 @@ impl View {
 
     pub(crate) fn change_share(&mut self, change: &ShareChange) {
         match change {
-            ShareChange::Add(name) => {
+            ShareChange::Add { name, keepers } => {
                 let place = self.shares.binary_search_by(|share| share.name.cmp(name));
                 if let Err(at) = place
                     && self.shares.len() < View::MAX_SHARES
                 {
-                    let (name, epoch, keepers) = (name.clone(), self.epoch(), Vec::new());
-                    self.shares.insert(at, Share { name, added: epoch, changed: epoch, keepers });
+                    let (name, epoch) = (name.clone(), self.epoch());
+                    let (wanted, keepers) = (*keepers, Vec::new());
+                    let share = Share { name, added: epoch, changed: epoch, wanted, keepers };
+                    self.shares.insert(at, share);
                 }
             }
             ShareChange::Remove { name, added } => {
@@ -254,7 +302,7 @@ impl Share {
     /// hashing), so that other members who come or go change nothing.
     fn fill(&mut self, members: &[Identity], epoch: Epoch) {
         let before = self.keepers.len();
-        let missing = Self::KEEPERS.saturating_sub(before);
+        let missing = self.wanted.get().saturating_sub(before);
         if missing == 0 {
             return;
         }

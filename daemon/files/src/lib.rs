@@ -1,5 +1,5 @@
-//! Replicated files: names in catalogs on three keepers, contents in extents on three holders. No
-//! network, no clock, no randomness; the disk is behind a trait.
+//! Replicated files: names in catalogs on three or five keepers, contents in extents on three
+//! holders. No network, no clock, no randomness; the disk is behind a trait.
 
 mod catalog;
 mod content;

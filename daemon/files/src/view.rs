@@ -23,7 +23,7 @@ pub struct MemberOfView {
     pub zone: Option<String>,
 }
 
-/// The keepers of a share: up to three, sticky. The first that has the whole catalog is primary.
+/// The keepers of a share: up to five, sticky. The first that has the whole catalog is primary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ShareKeepers {
     /// The number of the view that added the share. A share that is added again is another one.
@@ -40,7 +40,7 @@ pub struct ShareKeepers {
 
 impl ShareKeepers {
     /// The most keepers of a share.
-    pub const MAX: usize = 3;
+    pub const MOST: usize = 5;
 
     /// Whether these are the keepers with which the share was added. No others found its catalog.
     #[must_use]

@@ -41,7 +41,9 @@ fn pending_record(operation: &Operation) -> PendingRecord {
         Operation::Delete(member) => (ViewOperation::Delete, member.name.to_string()),
         Operation::Seat(_) => (ViewOperation::Seat, String::new()),
         Operation::Claim { claim, .. } => (ViewOperation::Claim, claim.key.clone()),
-        Operation::Share(ShareChange::Add(name)) => (ViewOperation::AddShare, name.to_string()),
+        Operation::Share(ShareChange::Add { name, .. }) => {
+            (ViewOperation::AddShare, name.to_string())
+        }
         Operation::Share(ShareChange::Remove { name, .. }) => {
             (ViewOperation::RemoveShare, name.to_string())
         }

@@ -76,6 +76,7 @@ mod tests {
             name: council::ShareName::new("spark").unwrap(),
             added: at(3),
             changed: at(5),
+            wanted: council::KeeperCount::THREE,
             keepers: vec![keeper],
         }];
         let mut peers = BTreeMap::new();

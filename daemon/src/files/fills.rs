@@ -130,6 +130,7 @@ mod tests {
             name: convert::council_name(&share).unwrap(),
             added: council::Epoch(1),
             changed: council::Epoch(7),
+            wanted: council::KeeperCount::THREE,
             keepers: vec![keeper("a", 1, true), keeper("b", 7, false)],
         }];
         let known = |of: &str, known| change(&view, &share, &name(of), known);

@@ -190,15 +190,15 @@ impl World {
         self.view.number = self.view.number.next();
         let at = self.view.epoch();
         let share = match change {
-            ShareChange::Add(name) if self.view.share(&name).is_some() => {
+            ShareChange::Add { name, .. } if self.view.share(&name).is_some() => {
                 self.view.share(&name).cloned()
             }
-            ShareChange::Add(name) => {
-                let keepers = self.view.members.iter().take(Share::KEEPERS);
+            ShareChange::Add { name, keepers: wanted } => {
+                let keepers = self.view.members.iter().take(wanted.get());
                 let keeper =
                     |of: &Identity| Keeper { name: of.name.clone(), since: at, whole: true };
                 let keepers = keepers.map(keeper).collect();
-                self.view.shares.push(Share { name, added: at, changed: at, keepers });
+                self.view.shares.push(Share { name, added: at, changed: at, wanted, keepers });
                 self.view.shares.last().cloned()
             }
             ShareChange::Remove { name, .. } => {

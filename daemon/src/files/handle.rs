@@ -6,7 +6,7 @@ use super::operations::{Merged, Reading, Running, Writing};
 use super::{Begin, COMMANDS, Command, Figures, OPERATIONS, TOLD, Told};
 use crate::agreement;
 use crate::membership::Ended;
-use memberd_council::{ShareChange, ShareError};
+use memberd_council::{KeeperCount, ShareChange, ShareError};
 use memberd_files::store::ListedExtent;
 use memberd_files::{
     ClientError, ClientId, Done, FilePath, FilesStatus, Found, Mutation, Operation, OperationId,
@@ -202,12 +202,14 @@ impl Handle {
         }
     }
 
-    /// Makes a share, and returns once it is open. It succeeds if there is one.
+    /// Makes a share with so many keepers, and returns once it is open. It succeeds if there is
+    /// one, with as many keepers as that has.
     ///
     /// # Errors
     /// When no view has it in time, or when it is not open in time. It may come later.
-    pub async fn add_share(&self, name: ShareName) -> Result<(), FilesError> {
-        self.change_share(ShareChange::Add(convert::council_name(&name)?)).await?;
+    pub async fn add_share(&self, name: ShareName, keepers: KeeperCount) -> Result<(), FilesError> {
+        let change = ShareChange::Add { name: convert::council_name(&name)?, keepers };
+        self.change_share(change).await?;
         let until = Instant::now() + OPEN_LIMIT;
         loop {
             match self.ask(name.clone(), Query::Usage, false).await {

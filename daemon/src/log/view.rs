@@ -132,7 +132,7 @@ fn words(operation: &Operation) -> String {
             format!("seat:{}", names.join("+"))
         }
         Operation::Claim { claim, .. } => format!("claim:{}@{}", claim.key, claim.holder.name),
-        Operation::Share(ShareChange::Add(name)) => format!("add-share:{name}"),
+        Operation::Share(ShareChange::Add { name, .. }) => format!("add-share:{name}"),
         Operation::Share(ShareChange::Remove { name, .. }) => format!("remove-share:{name}"),
         Operation::Share(ShareChange::Fill { name, keeper, .. }) => {
             format!("fill-share:{name}@{keeper}")

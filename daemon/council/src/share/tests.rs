@@ -19,8 +19,12 @@ fn share(text: &str) -> ShareName {
     ShareName::new(text).unwrap()
 }
 
+fn add_with(text: &str, keepers: KeeperCount) -> Operation {
+    Operation::Share(ShareChange::Add { name: share(text), keepers })
+}
+
 fn add(text: &str) -> Operation {
-    Operation::Share(ShareChange::Add(share(text)))
+    add_with(text, KeeperCount::THREE)
 }
 
 fn after(view: &View, operations: Vec<Operation>) -> View {
@@ -80,15 +84,48 @@ fn three_members_keep_a_share() {
     assert_eq!((spark.added, spark.changed), (view.epoch(), view.epoch()));
 }
 
+/// As many as it wants, and never more than there are members.
+#[test]
+fn a_share_has_as_many_keepers_as_it_wants() {
+    for (wanted, members, kept) in [(1, 9, 1), (3, 2, 2), (5, 4, 4), (5, 9, 5)] {
+        let wanted = KeeperCount::try_from(wanted).unwrap();
+        let view = after(&of_members(1..=members), vec![add_with("streams", wanted)]);
+        assert_eq!(keepers(&view, "streams").len(), kept, "{wanted:?} of {members}");
+        // Another wish for it changes nothing.
+        let again = after(&view, vec![add("streams")]);
+        assert_eq!(again.shares[0].wanted, wanted);
+    }
+    // Those of three are the first of five.
+    let [three, five] = [KeeperCount::THREE, KeeperCount::FIVE]
+        .map(|wanted| keepers(&after(&of_members(1..=9), vec![add_with("s", wanted)]), "s"));
+    assert_eq!(three[..], five[..3]);
+    for none in [0, 6, 255] {
+        assert_eq!(KeeperCount::try_from(none), Err(KeeperCountError(none)));
+    }
+}
+
+/// Four of five keepers are lost at once: the last one has all, and gets four others beside it.
+#[test]
+fn a_share_of_five_keepers_survives_four_crashes() {
+    let view = after(&of_members(1..=9), vec![add_with("streams", KeeperCount::FIVE)]);
+    let before = keepers(&view, "streams");
+    let view = delete(&view, &before[..4]);
+    let now = view.share(&share("streams")).unwrap();
+    assert_eq!((now.keepers.len(), &now.keepers[0].name), (5, &before[4]));
+    let whole: Vec<bool> = now.keepers.iter().map(|keeper| keeper.whole).collect();
+    assert_eq!(whole, [true, false, false, false, false]);
+}
+
 /// It is a part of what members agree on.
 #[test]
 fn shares_change_the_hash_of_a_view() {
     let view = after(&of_members(1..=9), vec![add("spark")]);
-    let changes: [fn(&mut View); 7] = [
+    let changes: [fn(&mut View); 8] = [
         |view| view.shares.clear(),
         |view| view.shares[0].name = share("sparks"),
         |view| view.shares[0].added = Epoch(9),
         |view| view.shares[0].changed = Epoch(9),
+        |view| view.shares[0].wanted = KeeperCount::FIVE,
         |view| view.shares[0].keepers.reverse(),
         |view| view.shares[0].keepers[0].since = Epoch(9),
         |view| view.shares[0].keepers[0].whole = false,
@@ -197,7 +234,8 @@ fn a_share_too_many_changes_nothing() {
     assert_eq!(full.shares.len(), View::MAX_SHARES);
     let view = after(&full, vec![add("one-more")]);
     assert_eq!(view.shares, full.shares);
-    let outcome = ShareChange::Add(share("one-more")).outcome(&view);
+    let outcome =
+        ShareChange::Add { name: share("one-more"), keepers: KeeperCount::THREE }.outcome(&view);
     assert_eq!(outcome, Some(Err(ShareError::Full)));
 }
 
@@ -345,7 +383,7 @@ fn one_keeper_of_before_that_is_whole_is_always_left() {
             let opens = share.keepers.iter().filter(is_member).any(|keeper| keeper.whole);
             let old = view.share(&share.name).filter(|old| old.added == share.added);
             if opens {
-                let most = next.members.len().min(Share::KEEPERS);
+                let most = next.members.len().min(share.wanted.get());
                 assert_eq!((up, share.keepers.len()), (most, most), "{next:?}");
             }
             if let Some(old) = old.filter(|old| !old.keepers.is_empty()) {

@@ -34,6 +34,7 @@ pub(super) fn view_fits(view: &View) -> bool {
         && view.members.is_sorted_by(|one, next| one.name < next.name)
         && view.claims.iter().all(key_fits)
         && view.shares.is_sorted_by(|one, next| one.name < next.name)
+        && view.shares.iter().all(|share| share.keepers.len() <= share.wanted.get())
 }
 
 fn proposal_fits(proposal: &Proposal) -> bool {

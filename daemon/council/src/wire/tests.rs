@@ -4,7 +4,7 @@ use super::*;
 use crate::durable::{Accepted, Ballot};
 use crate::message::{News, Wish};
 use crate::operation::Operation;
-use crate::share::{ShareChange, ShareName};
+use crate::share::{KeeperCount, ShareChange, ShareName};
 use crate::view::{Claim, Term, View, ViewNumber, VoterId};
 use memberd_membership::{Identity, Incarnation, Name};
 use std::sync::Arc;
@@ -177,7 +177,10 @@ fn views_without_shares_have_the_bytes_of_before() {
 
 /// The same view with shares, and the proposal that makes it.
 fn with_shares() -> (Arc<crate::Proposal>, Arc<View>) {
-    let add = |name| Operation::Share(ShareChange::Add(ShareName::new(name).unwrap()));
+    let add = |name| {
+        let (name, keepers) = (ShareName::new(name).unwrap(), KeeperCount::THREE);
+        Operation::Share(ShareChange::Add { name, keepers })
+    };
     let proposal = Arc::new(view().propose(vec![add("spark"), add("artifacts")]).unwrap());
     let view = Arc::new(view().apply(&proposal).unwrap());
     (proposal, view)
@@ -200,7 +203,7 @@ fn members_of_before_refuse_what_has_shares_as_a_whole() {
         Body::Req { term, proposal: proposal.clone() },
         Body::NewView(News::Whole(view.clone())),
         Body::NewView(News::Operations(proposal)),
-        Body::Ask(Wish::Share(ShareChange::Add(name))),
+        Body::Ask(Wish::Share(ShareChange::Add { name, keepers: KeeperCount::FIVE })),
         Body::Ask(Wish::Share(remove)),
         Body::Ask(Wish::Share(fill)),
         Body::Ask(Wish::Share(lose)),

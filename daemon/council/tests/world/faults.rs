@@ -3,7 +3,7 @@
 
 use super::process::name;
 use super::{Happening, World};
-use memberd_council::{Council, Name, Now, ShareChange, ShareName, Term, View, Voter};
+use memberd_council::{Council, KeeperCount, Name, Now, ShareChange, ShareName, Term, View, Voter};
 use rand::RngExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const GOODBYE: Duration = Duration::from_millis(100);
 /// What a member wants of a share.
 #[derive(Debug, Clone, Copy)]
 pub enum ShareWish {
-    Add,
+    Add(KeeperCount),
     Remove,
     /// To have it noted that the first keeper that is not whole has become so.
     Fill,
@@ -155,7 +155,7 @@ impl World {
         self.ask(i, |council, now| {
             let share = council.view().share(&name).cloned();
             let change = match (wish, share) {
-                (ShareWish::Add, _) => ShareChange::Add(name),
+                (ShareWish::Add(keepers), _) => ShareChange::Add { name, keepers },
                 (_, None) => return false,
                 (ShareWish::Remove, Some(share)) => {
                     ShareChange::Remove { name, added: share.added }

@@ -49,11 +49,12 @@ fn grant(view: &mut View, claim: &Claim, retry: bool) {
 
 fn share(view: &mut View, change: &ShareChange) {
     match change {
-        ShareChange::Add(name) => {
+        ShareChange::Add { name, keepers } => {
             let known = view.shares.iter().any(|share| share.name == *name);
             if !known && view.shares.len() < 64 {
-                let (name, keepers, epoch) = (name.clone(), Vec::new(), epoch(view));
-                view.shares.push(Share { name, added: epoch, changed: epoch, keepers });
+                let (name, wanted, epoch) = (name.clone(), *keepers, epoch(view));
+                let (added, changed, keepers) = (epoch, epoch, Vec::new());
+                view.shares.push(Share { name, added, changed, wanted, keepers });
                 view.shares.sort_by(|one, next| one.name.cmp(&next.name));
             }
         }
@@ -96,7 +97,7 @@ fn keep(view: &mut View) {
             let name = name.clone();
             Keeper { name, since: epoch, whole }
         }));
-        left.truncate(3);
+        left.truncate(usize::from(u8::from(share.wanted)));
         share.keepers = left;
         if share.keepers != before {
             share.changed = epoch;

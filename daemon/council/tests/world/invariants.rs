@@ -110,7 +110,7 @@ fn kept(share: &Share, view: &View, parent: &View) -> Result<(), Violation> {
     let names = |share: &Share| share.keepers.iter().map(|one| one.name.clone()).collect();
     let (number, now): (_, BTreeSet<Name>) = (view.number, names(share));
     let up = now.iter().filter(|name| view.member(name).is_some()).count();
-    let full = up == share.keepers.len() && up == view.members.len().min(3);
+    let full = up == share.keepers.len() && up == view.members.len().min(share.wanted.get());
     let opens = share.keepers.iter().any(|one| one.whole && view.member(&one.name).is_some());
     let old = parent.share(&share.name).filter(|old| old.added == share.added);
     let stays = old.is_none_or(|old| {

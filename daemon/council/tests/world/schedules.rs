@@ -5,7 +5,7 @@ use super::faults::{Fault, ShareWish};
 use super::invariants::majority;
 use super::process::{Setup, index};
 use super::{SECOND, World, ms};
-use memberd_council::{Mutant, Voter};
+use memberd_council::{KeeperCount, Mutant, Voter};
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -201,7 +201,10 @@ impl Run<'_> {
             let name = format!("share-{}", self.shares.random_range(0..4));
             let wish = match self.shares.random_range(0..7) {
                 0 => ShareWish::Remove,
-                1..=3 => ShareWish::Add,
+                1..=3 => {
+                    let count = self.shares.random_range(1..=KeeperCount::MOST as u8);
+                    ShareWish::Add(count.try_into().unwrap())
+                }
                 _ => ShareWish::Fill,
             };
             self.world.act(Fault::Share(i, name, wish));

@@ -18,6 +18,9 @@ use std::time::Duration;
 
 pub const MEMBERS: usize = 5;
 
+/// Of so many seeds one has a share with the most keepers. The others have three.
+const ONE_WIDE_OF: u64 = 4;
+
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
@@ -81,6 +84,8 @@ pub struct World {
     pub loss: f64,
     pub slow: f64,
     pub settings: KeeperSettings,
+    /// How many keepers the share wants.
+    wanted: usize,
     pub events: u64,
     pub traced: bool,
     /// The members that the group takes for failed.
@@ -124,6 +129,7 @@ impl World {
             loss: 0.0,
             slow: 0.0,
             settings: KeeperSettings { mutant, log_bytes, ..KeeperSettings::default() },
+            wanted: if seed % ONE_WIDE_OF == 0 { ShareKeepers::MOST } else { 3 },
             events: 0,
             traced: std::env::var("MEMBERD_SIM_SEED").is_ok(),
             away: BTreeSet::new(),
@@ -136,7 +142,7 @@ impl World {
             next: 0,
             rng,
         };
-        let keepers = [0, 1, 2].map(name).to_vec();
+        let keepers = (0..world.wanted).map(name).collect();
         let (added, since) = (Epoch(1), Epoch(1));
         world.install(ShareKeepers { added, since, keepers, ..ShareKeepers::default() });
         for i in 0..MEMBERS {
@@ -203,7 +209,7 @@ impl World {
         let mut others: Vec<usize> = (0..MEMBERS)
             .filter(|i| !self.away.contains(i) && !keepers.keepers.contains(&name(*i)))
             .collect();
-        while keepers.keepers.len() < ShareKeepers::MAX && !others.is_empty() {
+        while keepers.keepers.len() < self.wanted && !others.is_empty() {
             let next = name(others.remove(self.rng.random_range(0..others.len())));
             keepers.joined.insert(next.clone(), Epoch(self.views.len() as u64 + 1));
             keepers.keepers.push(next);

@@ -3,6 +3,7 @@
 use memberd_files::store::StoreMutant;
 use memberd_files::{
     ExtentMutant, ExtentSettings, KeeperMutant, KeeperSettings, MemberOfView, MemberSettings,
+    ShareKeepers,
 };
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -22,6 +23,8 @@ pub struct Setup {
     pub seed: u64,
     pub machines: usize,
     pub zones: usize,
+    /// How many keepers the share wants.
+    pub keepers: usize,
     pub settings: MemberSettings,
     pub store_mutant: Option<StoreMutant>,
 }
@@ -50,6 +53,8 @@ impl Setup {
             seed,
             machines: rng.random_range(4..8),
             zones: rng.random_range(0..4),
+            // Of the seeds, one in four has a share with the most keepers.
+            keepers: if seed % 4 == 1 { ShareKeepers::MOST } else { 3 },
             settings: MemberSettings { extents, keepers },
             store_mutant: (mutant == Mutant::RetrySync).then_some(StoreMutant::RetrySync),
         }

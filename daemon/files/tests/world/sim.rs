@@ -76,7 +76,7 @@ impl World {
             now: Duration::from_secs(10),
             machines,
             network: Network::default(),
-            views: Views::new(members, &[share()]),
+            views: Views::new(members, &[share()], setup.keepers),
             clients: Clients::default(),
             truth: Truth::default(),
             is_calm: false,

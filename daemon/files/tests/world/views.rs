@@ -41,6 +41,8 @@ impl Change {
 
 /// All views until now.
 pub struct Views {
+    /// How many keepers a share gets.
+    wanted: usize,
     list: Vec<Arc<FilesView>>,
     shares: BTreeMap<ShareName, Share>,
     waiting: Vec<Change>,
@@ -51,9 +53,14 @@ fn rank(share: &ShareName, member: &Name) -> [u8; 32] {
 }
 
 impl Views {
-    /// The first view, of these members and shares.
-    pub fn new(members: BTreeMap<Name, MemberOfView>, shares: &[ShareName]) -> Views {
-        let mut views = Views { list: Vec::new(), shares: BTreeMap::new(), waiting: Vec::new() };
+    /// The first view, of these members and shares, each with so many keepers.
+    pub fn new(
+        members: BTreeMap<Name, MemberOfView>,
+        shares: &[ShareName],
+        wanted: usize,
+    ) -> Views {
+        let mut views =
+            Views { wanted, list: Vec::new(), shares: BTreeMap::new(), waiting: Vec::new() };
         shares.iter().for_each(|share| views.waiting.push(Change::Add(share.clone())));
         views.follow(members);
         views
@@ -90,7 +97,7 @@ impl Views {
             self.change(epoch, change);
         }
         for (share_name, share) in &mut self.shares {
-            share.fill(share_name, epoch, &members);
+            share.fill(share_name, self.wanted, (epoch, &members));
         }
         let is_same = self.list.last().is_some_and(|last| last.members == members);
         if is_same && before == self.shares {
@@ -147,7 +154,12 @@ impl Share {
     }
 
     /// As `View::fill_keepers` of the council does.
-    fn fill(&mut self, share: &ShareName, epoch: Epoch, members: &BTreeMap<Name, MemberOfView>) {
+    fn fill(
+        &mut self,
+        share: &ShareName,
+        wanted: usize,
+        (epoch, members): (Epoch, &BTreeMap<Name, MemberOfView>),
+    ) {
         let mut whole = self.keepers.iter().filter(|kept| kept.is_whole);
         let may = self.keepers.is_empty() || whole.any(|kept| members.contains_key(&kept.name));
         if !may {
@@ -159,7 +171,7 @@ impl Share {
         let others = members.keys().filter(|name| self.keepers.iter().all(|k| k.name != **name));
         let mut ranked: Vec<_> = others.map(|name| (rank(share, name), name.clone())).collect();
         ranked.sort_unstable_by(|one, other| other.cmp(one));
-        let missing = ShareKeepers::MAX.saturating_sub(self.keepers.len());
+        let missing = wanted.saturating_sub(self.keepers.len());
         let kept = |(_, name)| Kept { name, since: epoch, is_whole: is_first };
         self.keepers.extend(ranked.into_iter().take(missing).map(kept));
         if self.keepers != before {
@@ -172,7 +184,7 @@ impl Share {
 fn keepers_stay_while_none_of_them_is_whole() {
     let members = |of: &[usize]| of.iter().map(|i| (name(*i), MemberOfView::default())).collect();
     let share = ShareName::new("s").unwrap();
-    let mut views = Views::new(members(&[0, 1, 2, 3, 4]), std::slice::from_ref(&share));
+    let mut views = Views::new(members(&[0, 1, 2, 3, 4]), std::slice::from_ref(&share), 3);
     let first = views.keepers(&share);
     let rest: Vec<usize> = (0..5).filter(|i| *i == first[0] || !first.contains(i)).collect();
     views.follow(members(&rest));

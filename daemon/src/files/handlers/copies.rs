@@ -12,16 +12,21 @@ use memberd_files::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most keepers of a share, which hold what lies in its catalog.
-const KEEPERS: u64 = 3;
-
 /// Who counts at a moment.
 #[derive(Debug, Default)]
 pub(super) struct Up {
     /// Members of the agreed view that have not failed.
     members: BTreeSet<Name>,
-    /// Of each share, the keepers that have all of its catalog.
-    keepers: BTreeMap<ShareName, Vec<Name>>,
+    keepers: BTreeMap<ShareName, Kept>,
+}
+
+/// Who has what lies in the catalog of a share.
+#[derive(Debug, Default)]
+struct Kept {
+    /// How many keepers it wants: there are no more copies.
+    wanted: u64,
+    /// Those that have all of the catalog.
+    whole: Vec<Name>,
 }
 
 /// What a file consists of, and who has it.
@@ -54,7 +59,8 @@ impl Up {
         let keepers = view.shares.iter().filter_map(|share| {
             let whole = share.keepers.iter().filter(|keeper| keeper.whole);
             let whole = whole.map(|keeper| keeper.name.clone()).collect();
-            Some((ShareName::new(share.name.as_str()).ok()?, whole))
+            let wanted = u64::from(u8::from(share.wanted));
+            Some((ShareName::new(share.name.as_str()).ok()?, Kept { wanted, whole }))
         });
         Ok(Up { members, keepers: keepers.collect() })
     }
@@ -66,12 +72,17 @@ impl Up {
 
     /// The copies of what lies in the catalog of a share.
     fn in_catalog(&self, share: &ShareName, wanted: u64) -> FileCopies {
-        Count::of(&self.keepers_of(share)).copies(wanted.min(KEEPERS))
+        Count::of(&self.keepers_of(share)).copies(self.wanted_of(share, wanted))
+    }
+
+    /// How many copies can be wanted of what lies in the catalog of a share.
+    fn wanted_of(&self, share: &ShareName, wanted: u64) -> u64 {
+        self.keepers.get(share).map_or(wanted, |kept| wanted.min(kept.wanted))
     }
 
     /// The keepers of a share that count, and have all of its catalog.
     fn keepers_of(&self, share: &ShareName) -> Vec<&Name> {
-        self.of(self.keepers.get(share).map(Vec::as_slice).unwrap_or_default())
+        self.of(self.keepers.get(share).into_iter().flat_map(|kept| &kept.whole))
     }
 
     /// What a file consists of.
@@ -96,7 +107,8 @@ impl Up {
             }
             if is_all {
                 if !part.inline().is_empty() {
-                    count.add_inline(&self.keepers_of(path.share()), wanted.min(KEEPERS));
+                    let wanted = self.wanted_of(path.share(), wanted);
+                    count.add_inline(&self.keepers_of(path.share()), wanted);
                 }
                 break;
             }
@@ -174,7 +186,8 @@ mod tests {
     }
 
     fn up() -> Up {
-        let keepers = BTreeMap::from([(ShareName::new("apps").unwrap(), names(&["vm1", "vm4"]))]);
+        let kept = Kept { wanted: 3, whole: names(&["vm1", "vm4"]) };
+        let keepers = BTreeMap::from([(ShareName::new("apps").unwrap(), kept)]);
         Up { members: names(&["vm1", "vm2", "vm3"]).into_iter().collect(), keepers }
     }
 
@@ -190,7 +203,7 @@ mod tests {
         assert_eq!(copies.members, ["vm2", "vm1", "vm3"]);
     }
 
-    /// Bytes in the catalog want three copies at most, so they do not make five copies too few.
+    /// Bytes in a catalog of three keepers want three copies, so five copies are not too few.
     #[test]
     fn bytes_behind_extents_count_by_their_keepers() {
         let five = ["vm1", "vm2", "vm3", "vm5", "vm6"];

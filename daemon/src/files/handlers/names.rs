@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::{Asked, ask, parse};
 use crate::files::FilesError;
+use memberd_council::KeeperCount;
 use memberd_files::{FilePath, Found, Mutation, Query, Refusal, RenameHow, StatusKind};
 
 /// The permission bits of a new directory.
@@ -81,7 +82,7 @@ async fn into_directory(
 pub(super) async fn make_directory(path: &str, asked: &mut Asked<'_>) -> Result<(), Fault> {
     let path = parse(path)?;
     let made: Result<(), FilesError> = match path.is_share() {
-        true => asked.files.add_share(path.share().clone()).await,
+        true => asked.files.add_share(path.share().clone(), KeeperCount::THREE).await,
         false => {
             let mutation = Mutation::MakeDirectory { path: path.clone(), mode: MODE };
             asked.files.change(path.share().clone(), mutation).await.map(drop)

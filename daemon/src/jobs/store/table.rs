@@ -10,6 +10,7 @@ use super::JobStore;
 use super::outcome::Failure;
 use super::paths::{self, SinkError};
 use crate::files::FilesError;
+use memberd_council::KeeperCount;
 use memberd_files::{ClientError, FilePath, Found, HolderSet, Mutation, Query, Refusal};
 use memberd_jobs::{JobId, Table};
 
@@ -86,7 +87,9 @@ impl JobStore {
         let table = paths::table()?;
         let has_share = self.files.handle().shares().iter().any(|(name, _)| name == table.share());
         if !has_share {
-            let added = self.files.handle().add_share(table.share().clone()).await;
+            // Its names survive as many crashes as the files that lie in it.
+            let share = table.share().clone();
+            let added = self.files.handle().add_share(share, KeeperCount::FIVE).await;
             added.map_err(|error| TableError::Files(error.to_string()))?;
         }
         match self.find_table().await? {

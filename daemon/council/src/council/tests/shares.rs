@@ -1,14 +1,14 @@
 //! Shares: whoever asks for a change of them hears what became of it.
 
 use super::*;
-use crate::share::{Epoch, Share, ShareChange, ShareError, ShareName};
+use crate::share::{Epoch, KeeperCount, Share, ShareChange, ShareError, ShareName};
 
 fn share(name: &str) -> ShareName {
     ShareName::new(name).unwrap()
 }
 
 fn add(name: &str) -> ShareChange {
-    ShareChange::Add(share(name))
+    ShareChange::Add { name: share(name), keepers: KeeperCount::THREE }
 }
 
 impl Fleet {
