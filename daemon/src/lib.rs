@@ -20,6 +20,7 @@ pub mod dispatch;
 pub mod durable;
 pub mod exit;
 pub mod files;
+mod incoming;
 pub mod jobs;
 pub mod keys;
 mod links;
