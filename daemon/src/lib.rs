@@ -38,5 +38,6 @@ pub mod search;
 pub mod services;
 pub mod state;
 pub mod subsystem;
+mod task_thread;
 pub mod time;
 pub mod users;

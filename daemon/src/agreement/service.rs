@@ -12,16 +12,14 @@ use crate::config::Config;
 use crate::membership::{self, Ended};
 use crate::state::StateDir;
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::task_thread;
 use anyhow::{Context as _, bail};
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_council::{BootTime, Council, Durable, Origin, Settings, View};
 use memberd_membership::ViewNews;
 use memberd_transport::Caller;
-use std::io;
 use std::sync::Arc;
-use std::thread;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
@@ -99,9 +97,7 @@ impl AgreementService {
         let writer =
             Writer::start(file).context("cannot start the thread of the agreement file")?;
         let name = config.name.clone();
-        let start = move |runtime: &Runtime| -> io::Result<Agreement> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let (list, gossip) = follow(&membership);
             let views = membership.follow_views();
             Ok(Agreement::new(Parts {
@@ -120,7 +116,9 @@ impl AgreementService {
                 shown: channels.shown,
             }))
         };
-        run_on_a_thread(start).context("cannot start the agreement thread")?;
+        // On a thread of its own, so that no grep delays a lease. It ends with the last handle.
+        task_thread::start("agreement", make, Agreement::run)
+            .context("cannot start the agreement thread")?;
         Ok(AgreementService { running: Some(Running { handle, incoming }) })
     }
 
@@ -178,19 +176,6 @@ async fn spread(membership: membership::Handle, mut news: watch::Receiver<Option
             return;
         }
     }
-}
-
-/// The task has a thread of its own, so that no grep delays a lease. It ends with the last handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Agreement> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let task = start(&runtime)?;
-    thread::Builder::new().name("agreement".to_owned()).spawn(move || {
-        runtime.block_on(task.run());
-        runtime.shutdown_background();
-    })?;
-    Ok(())
 }
 
 /// The founders of the settings must be those of the file: nobody would listen to the others.

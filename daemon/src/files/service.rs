@@ -14,18 +14,16 @@ use crate::boot_time::BootTimer;
 use crate::config::Config;
 use crate::membership::{self, Ended};
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::task_thread;
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_files::store::StoreSettings;
 use memberd_files::{ExtentSettings, MemberSettings};
 use memberd_transport::Caller;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
@@ -89,9 +87,7 @@ impl FilesService {
         let webhdfs = WebHdfs::start(&config.files, handle.clone(), peers.clone())?;
         let settings = MemberSettings { extents: extent_settings(config), ..Default::default() };
         let (name, fills) = (config.name.clone(), Fills::new(agreement.clone()));
-        let start = move |runtime: &Runtime| -> io::Result<Parts> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let links = Links::new(caller, name.clone());
             let timer = BootTimer::new()?;
             Ok(Parts {
@@ -108,7 +104,8 @@ impl FilesService {
                 channels,
             })
         };
-        run_on_a_thread(start).context("cannot start the thread of files")?;
+        // On a thread of its own, so that no grep delays a lease. It ends with the last handle.
+        task_thread::start("files", make, task::run).context("cannot start the thread of files")?;
         info!(space_bytes = config.files.space, "replicated files are switched on");
         Ok(FilesService { running: Some(Running { handle, incoming, webhdfs }) })
     }
@@ -138,19 +135,6 @@ impl FilesService {
 
 fn extent_settings(config: &Config) -> ExtentSettings {
     ExtentSettings { repair_after: config.files.repair_after, ..ExtentSettings::default() }
-}
-
-/// The task has a thread of its own, so that no grep delays a lease. It ends with the last handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Parts> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let parts = start(&runtime)?;
-    thread::Builder::new().name("files".to_owned()).spawn(move || {
-        runtime.block_on(task::run(parts));
-        runtime.shutdown_background();
-    })?;
-    Ok(())
 }
 
 impl Subsystem for FilesService {

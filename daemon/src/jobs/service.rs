@@ -15,16 +15,13 @@ use crate::files::members;
 use crate::membership::{self, Ended, MembershipService};
 use crate::search::{LocalSearcher, SearchService};
 use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
-use crate::{agreement, files};
+use crate::{agreement, files, task_thread};
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_jobs::Settings;
 use memberd_transport::Caller;
-use std::io;
 use std::sync::Arc;
-use std::thread;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tracing::info;
 
@@ -104,15 +101,14 @@ impl JobsService {
             store: store.clone(),
             sources: sources.clone(),
         };
-        let start = move |runtime: &Runtime| -> io::Result<Parts> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let timer = BootTimer::new()?;
             let links = Links::new(caller, name);
             let commands = received;
             Ok(Parts { engine, links, timer, messages, group, peers, store, sources, commands })
         };
-        run_on_a_thread(start).context("cannot start the thread of jobs")?;
+        // On a thread of its own, so that no sum delays a heartbeat. It ends with the last handle.
+        task_thread::start("jobs", make, task::run).context("cannot start the thread of jobs")?;
         info!("durable jobs are switched on");
         Ok(JobsService { running: Some(Running { handle, incoming }) })
     }
@@ -127,20 +123,6 @@ impl JobsService {
         let running = self.running.as_ref()?;
         Some((running.incoming.clone(), running.handle.clone()))
     }
-}
-
-/// The task has a thread of its own, so that no sum delays a heartbeat. It ends with the last
-/// handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Parts> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let parts = start(&runtime)?;
-    thread::Builder::new().name("jobs".to_owned()).spawn(move || {
-        runtime.block_on(task::run(parts));
-        runtime.shutdown_background();
-    })?;
-    Ok(())
 }
 
 impl Subsystem for JobsService {
