@@ -2,14 +2,25 @@
 
 use super::Told;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_council::Name;
 use std::time::Duration;
 
 /// A write that lasts longer than this is worth a warning.
 const SLOW_WRITE: Duration = Duration::from_secs(1);
 
+impl TaskReport for Told {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of the agreed views.
-pub(super) fn write(text: &mut Text, told: &Told) {
+fn write(text: &mut Text, told: &Told) {
     let Told { status, now, .. } = told;
     let here = status.leader.as_ref() == Some(&status.own);
     text.gauge("memberd_view_number", "The number of the newest agreed view here.")
@@ -61,7 +72,7 @@ fn count(count: usize) -> u64 {
 }
 
 /// A sentence for each problem.
-pub(super) fn warnings(told: &Told) -> Vec<String> {
+fn warnings(told: &Told) -> Vec<String> {
     let Told { status, now, .. } = told;
     let mut warnings = Vec::new();
     if let Some(since) = status.stale_since {

@@ -6,12 +6,12 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{Agreement, Parts};
 use super::writer::Writer;
-use super::{Command, Handle, RELEASE_LIMIT, Shown, list, metrics};
+use super::{Command, Handle, RELEASE_LIMIT, Shown, list};
 use crate::boot_time::{self, BootTimer};
 use crate::config::Config;
 use crate::membership::{self, Ended};
 use crate::state::StateDir;
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Page, Subsystem, add_warnings};
 use crate::task_thread;
 use anyhow::{Context as _, bail};
 use memberd_control::message::StatusReport;
@@ -192,11 +192,6 @@ fn check_founders(durable: &Durable, settings: &Settings) -> anyhow::Result<()> 
 }
 
 impl Subsystem for AgreementService {
-    fn reload<'t>(&'t self, _: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
-        // All of its settings need a restart.
-        Box::pin(async { Ok(()) })
-    }
-
     fn status<'t>(
         &'t self,
         report: &'t mut StatusReport,
@@ -204,14 +199,15 @@ impl Subsystem for AgreementService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let Ok(told) = handle.ask(Command::Tell).await else {
-                report.warnings.push(FAILED.to_owned());
-                return Ok(());
-            };
-            report.warnings.extend(metrics::warnings(&told));
-            let elections = told.status.elections;
-            report.counters.push(("view_elections".to_owned(), elections));
-            report.counters.push(("views_installed".to_owned(), told.installed));
+            let told = handle.ask(Command::Tell).await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
+            if let Some(told) = told {
+                let counters = [
+                    ("view_elections", told.status.elections),
+                    ("views_installed", told.installed),
+                ];
+                report.counters.extend(counters.map(|(name, count)| (name.to_owned(), count)));
+            }
             Ok(())
         })
     }
@@ -219,12 +215,7 @@ impl Subsystem for AgreementService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let Ok(told) = handle.ask(Command::Tell).await else {
-                page.warnings += 1;
-                return Ok(());
-            };
-            page.warnings += metrics::warnings(&told).len();
-            metrics::write(&mut page.text, &told);
+            page.add(handle.ask(Command::Tell).await.ok().as_deref());
             Ok(())
         })
     }

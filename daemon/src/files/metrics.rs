@@ -2,11 +2,22 @@
 
 use super::Figures;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_files::KeeperRole;
 use memberd_files::store::{Room, StoreState, StoreStatus};
 
+impl TaskReport for Figures {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of files.
-pub(super) fn write(text: &mut Text, figures: &Figures) {
+fn write(text: &mut Text, figures: &Figures) {
     let Figures { status, disk, operations, links, dropped, has_view: _ } = figures;
     let store = status.store.as_ref();
     let of = |figure: fn(&StoreStatus) -> u64| store.map_or(0, figure);
@@ -76,7 +87,7 @@ fn failure(figures: &Figures) -> Option<&str> {
 }
 
 /// A sentence for each problem.
-pub(super) fn warnings(figures: &Figures) -> Vec<String> {
+fn warnings(figures: &Figures) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(why) = failure(figures) {
         warnings.push(format!(

@@ -8,12 +8,12 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{self, Parts};
 use super::webhdfs::WebHdfs;
-use super::{members, metrics, views};
+use super::{members, views};
 use crate::agreement;
 use crate::boot_time::BootTimer;
 use crate::config::Config;
 use crate::membership::{self, Ended};
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem, add_warnings};
 use crate::task_thread;
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
@@ -160,10 +160,8 @@ impl Subsystem for FilesService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Ok(handle) = self.handle() else { return Ok(()) };
-            match handle.figures().await {
-                Ok(figures) => report.warnings.extend(metrics::warnings(&figures)),
-                Err(_) => report.warnings.push(FAILED.to_owned()),
-            }
+            let told = handle.figures().await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
             Ok(())
         })
     }
@@ -171,12 +169,7 @@ impl Subsystem for FilesService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Ok(handle) = self.handle() else { return Ok(()) };
-            let Ok(figures) = handle.figures().await else {
-                page.warnings += 1;
-                return Ok(());
-            };
-            page.warnings += metrics::warnings(&figures).len();
-            metrics::write(&mut page.text, &figures);
+            page.add(handle.figures().await.ok().as_deref());
             Ok(())
         })
     }

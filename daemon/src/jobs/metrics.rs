@@ -2,10 +2,21 @@
 
 use super::Told;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_jobs::{JobStatus, PartitionStatus};
 
+impl TaskReport for Told {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of jobs.
-pub(super) fn write(text: &mut Text, told: &Told) {
+fn write(text: &mut Text, told: &Told) {
     let running = told.table.jobs.values().filter(|job| !job.is_ending()).count();
     text.gauge("memberd_jobs", "Durable jobs of the group.").value(count(running));
     text.gauge("memberd_jobs_leads", "Whether this machine leads the jobs.").value(told.leads);
@@ -35,7 +46,7 @@ pub(super) fn write(text: &mut Text, told: &Told) {
 }
 
 /// A sentence for each job that cannot go on.
-pub(super) fn warnings(told: &Told) -> Vec<String> {
+fn warnings(told: &Told) -> Vec<String> {
     let stopped = told.table.jobs.values().filter_map(|job| {
         let reason = job.stopped.as_ref()?;
         Some(format!("the durable job {} has stopped: {reason}", job.spec.name))

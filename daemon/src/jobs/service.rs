@@ -8,13 +8,13 @@ use super::links::Links;
 use super::source::Sources;
 use super::store::JobStore;
 use super::task::{self, Parts};
-use super::{COMMANDS, Command, Handle, metrics};
+use super::{COMMANDS, Command, Handle};
 use crate::boot_time::BootTimer;
 use crate::config::Config;
 use crate::files::members;
 use crate::membership::{self, Ended, MembershipService};
 use crate::search::{LocalSearcher, SearchService};
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Page, Subsystem, add_warnings};
 use crate::{agreement, files, task_thread};
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
@@ -126,10 +126,6 @@ impl JobsService {
 }
 
 impl Subsystem for JobsService {
-    fn reload<'t>(&'t self, _: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn status<'t>(
         &'t self,
         report: &'t mut StatusReport,
@@ -137,10 +133,8 @@ impl Subsystem for JobsService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            match handle.ask(Command::Tell).await {
-                Ok(told) => report.warnings.extend(metrics::warnings(&told)),
-                Err(Ended) => report.warnings.push(FAILED.to_owned()),
-            }
+            let told = handle.ask(Command::Tell).await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
             Ok(())
         })
     }
@@ -148,13 +142,7 @@ impl Subsystem for JobsService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            match handle.ask(Command::Tell).await {
-                Ok(told) => {
-                    page.warnings += metrics::warnings(&told).len();
-                    metrics::write(&mut page.text, &told);
-                }
-                Err(Ended) => page.warnings += 1,
-            }
+            page.add(handle.ask(Command::Tell).await.ok().as_deref());
             Ok(())
         })
     }
