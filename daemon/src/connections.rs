@@ -56,10 +56,9 @@ impl Subsystem for Connections {
         Box::pin(async move {
             let text = &mut page.text;
             let counts = self.counts();
-            let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
             let mut open = text.gauge("memberd_connections", "Open connections, by socket.");
             for (socket, counts) in counts {
-                open.labelled("socket", socket, count(counts.silent) + count(counts.served));
+                open.labelled("socket", socket, counts.silent + counts.served);
             }
             let mut ended = text.counter(
                 "memberd_connections_ended_total",

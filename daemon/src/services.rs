@@ -148,8 +148,7 @@ impl Services {
         }
         let Page { mut text, warnings } = page;
         let warnings = warnings + usize::from(self.warning().is_some());
-        text.gauge("memberd_warnings", "What memberctl status warns of now.")
-            .value(u64::try_from(warnings).unwrap_or(u64::MAX));
+        text.gauge("memberd_warnings", "What memberctl status warns of now.").value(warnings);
         Ok(text.finish())
     }
 

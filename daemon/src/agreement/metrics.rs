@@ -27,14 +27,14 @@ fn write(text: &mut Text, told: &Told) {
         .value(status.view.number.0);
     text.gauge("memberd_view_term", "Its term, which is the token of its leader.")
         .value(status.view.term.0);
-    text.gauge("memberd_view_members", "Members in it.").value(count(status.view.members.len()));
+    text.gauge("memberd_view_members", "Members in it.").value(status.view.members.len());
     text.gauge("memberd_view_council", "Members that decide on the next view.")
-        .value(count(status.view.council.len()));
+        .value(status.view.council.len());
     let stale = status.stale_since.map_or(Duration::ZERO, |since| now.boot.since(since));
     text.gauge("memberd_view_stale_seconds", "For how long no majority was reached; 0 if one is.")
         .value(stale.as_secs_f64());
     text.gauge("memberd_view_pending", "Operations that no majority has confirmed yet.")
-        .value(count(status.pending.len() + status.waiting));
+        .value(status.pending.len() + status.waiting);
     text.gauge("memberd_leader", "Whether this machine leads.").value(here);
     text.gauge("memberd_leader_known", "Whether a leader is known here.")
         .value(status.leader.is_some());
@@ -49,7 +49,7 @@ fn write(text: &mut Text, told: &Told) {
     text.counter("memberd_views_installed_total", "Views that were installed here.")
         .value(told.installed);
     text.gauge("memberd_agreement_connections", "Members that messages of the agreement go to.")
-        .value(count(told.links));
+        .value(told.links);
     text.counter(
         "memberd_agreement_messages_dropped_total",
         "Messages that found a full queue. They are repeated.",
@@ -65,10 +65,6 @@ fn write(text: &mut Text, told: &Told) {
         "How long a write of the agreement file took until it was durable.",
         &told.written.times,
     );
-}
-
-fn count(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// A sentence for each problem.
