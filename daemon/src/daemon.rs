@@ -303,11 +303,19 @@ impl Daemon {
         notify::reloading();
         let mut report = ReloadReport::default();
         let reloaded = self.load_again(&mut report).await;
-        if let Err(NotReloaded(what)) = &reloaded {
-            let line = format!("the old {what} stay in force; the log has the same");
-            report.problems.push(line);
-        }
+        // Whoever sees the outcome in the log sees it in the status.
         self.services.set_not_reloaded(reloaded.err());
+        match reloaded {
+            Ok(()) => info!("settings reloaded"),
+            Err(NotReloaded(what)) => {
+                match report.reloaded {
+                    true => warn!("settings reloaded, but not the {what}"),
+                    false => error!("the {what} were not reloaded; the old ones stay in force"),
+                }
+                let line = format!("the old {what} stay in force; the log has the same");
+                report.problems.push(line);
+            }
+        }
         self.flush_log().await;
         notify::ready();
         report
@@ -322,7 +330,6 @@ impl Daemon {
                 for line in &lines {
                     error!("{line}");
                 }
-                error!("the settings were not reloaded; the old ones stay in force");
                 report.problems = lines;
                 return Err(NotReloaded("settings"));
             }
@@ -338,10 +345,6 @@ impl Daemon {
         let reloaded = self.services.reload(Change { old: &self.config, new: &new }).await;
         report.changed.extend(reload::change_of_keys(keys, self.services.keys.names()));
         self.config = new;
-        match reloaded {
-            Ok(()) => info!("settings reloaded"),
-            Err(NotReloaded(what)) => warn!("settings reloaded, but not the {what}"),
-        }
         reloaded
     }
 
