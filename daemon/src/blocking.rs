@@ -1,5 +1,5 @@
-//! Runs blocking work on low-priority threads, so that heartbeats are not delayed. It owns no
-//! state.
+//! Runs blocking work on threads of its own, mostly of low priority, so that heartbeats are not
+//! delayed. It owns no state.
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
@@ -19,11 +19,26 @@ const NICE: i32 = 19;
 pub async fn run_low_priority<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
+    let work = move || {
+        lower_priority();
+        work()
+    };
+    run("search", work).await
+}
+
+/// The same at the daemon's own priority, on a thread of this name: for short work that somebody
+/// waits for.
+///
+/// # Errors
+/// When no thread can be created, or when the work panics.
+pub(crate) async fn run<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
     let (done, result) = oneshot::channel();
     let runtime = Handle::current();
-    thread::Builder::new().name("search".to_owned()).spawn(move || {
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
         let _within = runtime.enter();
-        lower_priority();
         // The caller may have stopped waiting.
         let _ = done.send(work());
     })?;
@@ -37,17 +52,17 @@ pub(crate) fn lower_priority() {
     let _ = setpriority_process(Some(gettid()), NICE);
 }
 
+/// The nice value of this thread. The name in parentheses may contain any character. The value is
+/// the 17th field after it.
+#[cfg(test)]
+pub(crate) fn nice() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-
-    /// The nice value of this thread. The name in parentheses may contain any character. The value
-    /// is the 17th field after it.
-    fn nice() -> i32 {
-        let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
-        stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()
-    }
 
     #[tokio::test]
     async fn work_and_its_threads_have_low_priority() {

@@ -4,7 +4,7 @@
 use crate::control::server;
 use crate::membership::Ended;
 use crate::metrics::http;
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Page, Subsystem};
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_transport::{Crowd, CrowdCounts, PeerServer};
@@ -48,10 +48,6 @@ impl Connections {
 }
 
 impl Subsystem for Connections {
-    fn reload<'t>(&'t self, _: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn status<'t>(&'t self, _: &'t mut StatusReport, _: Access) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async { Ok(()) })
     }
@@ -60,10 +56,9 @@ impl Subsystem for Connections {
         Box::pin(async move {
             let text = &mut page.text;
             let counts = self.counts();
-            let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
             let mut open = text.gauge("memberd_connections", "Open connections, by socket.");
             for (socket, counts) in counts {
-                open.labelled("socket", socket, count(counts.silent) + count(counts.served));
+                open.labelled("socket", socket, counts.silent + counts.served);
             }
             let mut ended = text.counter(
                 "memberd_connections_ended_total",

@@ -1,8 +1,11 @@
 //! Starts, runs and stops the daemon. The order of start-up matters; `run` explains it.
 
+mod bound;
+
 use crate::agreement::{self, AgreementService};
 use crate::check;
 use crate::config::{Config, ConfigError};
+use crate::connections::Connections;
 use crate::control::server;
 use crate::control::socket::Sockets;
 use crate::copies::{self, CopiesService};
@@ -19,17 +22,16 @@ use crate::options::Options;
 use crate::peer;
 use crate::reload::{self, Reloader};
 use crate::search::SearchService;
-use crate::services::{Services, Started};
-use crate::state::{Loaded, StateDir};
+use crate::services::{LastReload, Services};
+use crate::state::{Loaded, State, StateDir};
 use crate::subsystem::{Change, NotReloaded};
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
+use bound::Bound;
 use clap::Parser;
 use memberd_control::message::ReloadReport;
-use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys, listen};
+use memberd_transport::{Caller, KindTaken, PeerServer, SealingKeys};
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
-use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,14 +125,6 @@ impl Signals {
     }
 }
 
-/// The sockets that are bound before the daemon is ready.
-struct Bound {
-    udp: UdpSocket,
-    tcp: TcpListener,
-    control: Sockets,
-    metrics: Option<TcpListener>,
-}
-
 /// Sockets and the state directory come first, because standard error reports why the daemon cannot
 /// start. The log comes next, then the subsystems, and last the servers that use them.
 async fn run(
@@ -145,7 +139,7 @@ async fn run(
         prctl::set_dumpable(true).context("cannot allow core dumps")?;
     }
     let directory = StateDir::open(&config.state_dir)?;
-    let bound = bind(&config).await?;
+    let bound = Bound::bind(&config).await?;
     let log = Log::start(config.log_paths(), config.log_level).context("cannot start logging")?;
     log.audit().switch(config.log_searches);
     let Loaded { state, warnings } = directory.load()?;
@@ -157,39 +151,9 @@ async fn run(
         address = %config.address,
         "memberd starting"
     );
-    let keys = Keys::new(keys);
-    keys.announce(&config);
-    let seal = keys.seal().clone();
-    let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
-    let search = SearchService::start(&config, caller.clone(), log.audit().clone())?;
-    let directory = Arc::new(directory);
-    let resources = Resources { socket: bound.udp, seal, directory: Arc::clone(&directory), state };
-    let (membership, running) = MembershipService::start(&config, resources)?;
-    let resources = copies::Resources {
-        directory: directory.path().join(copies::DIRECTORY),
-        caller: caller.clone(),
-        membership: membership.handle.clone(),
-        searcher: Arc::clone(&search.searcher),
-    };
-    let copies = CopiesService::start(&config, resources)?;
-    let resources = agreement::Resources {
-        directory: Arc::clone(&directory),
-        caller: caller.clone(),
-        membership: membership.handle.clone(),
-    };
-    let agreement = AgreementService::start(&config, resources)?;
-    let resources = files::Resources {
-        directory: directory.path().join(files::DIRECTORY),
-        caller,
-        membership: membership.handle.clone(),
-    };
-    let files = FilesService::start(&config, resources, agreement.handle())?;
-    let resources = jobs::Resources::of(&membership, &search);
-    let jobs = JobsService::start(&config, resources, agreement.handle(), files.handle().ok())?;
-    let (reloader, reloads) = Reloader::new();
-    let started =
-        Started { membership, agreement, files, jobs, copies, search, keys, log: log.clone() };
-    let services = Arc::new(Services::new(started, reloader));
+    let (services, running, reloads) =
+        start_all(&config, keys, &log, (directory, state), bound.udp)?;
+    let services = Arc::new(services);
     let control_files = bound.control.bound.clone();
     let mut daemon = Daemon {
         config_path,
@@ -210,35 +174,58 @@ async fn run(
     outcome
 }
 
-async fn bind(config: &Config) -> anyhow::Result<Bound> {
-    let address = SocketAddr::new(config.bind, config.address.port());
-    let in_use = |error: io::Error, protocol: &str| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            anyhow!(
-                "{protocol} port {address} is in use, by another memberd perhaps: stop it, or set \
-                node.port"
-            )
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            anyhow!(
-                "{} is not an address of this machine, or not yet: assign it, or set node.address \
-                (node.bind where addresses are translated)",
-                address.ip()
-            )
-        }
-        _ => anyhow!(error).context(format!("cannot bind {protocol} {address}")),
+/// Starts all subsystems, each after those that it needs.
+fn start_all(
+    config: &Config,
+    keys: Option<SealingKeys>,
+    log: &Log,
+    (directory, state): (StateDir, State),
+    socket: UdpSocket,
+) -> anyhow::Result<(Services, membership::Running, reload::Requests)> {
+    let keys = Keys::new(keys);
+    keys.announce(config);
+    let seal = keys.seal().clone();
+    let caller = Caller { address: config.address, bind: config.bind, seal: seal.clone() };
+    let search = SearchService::start(config, caller.clone(), log.audit().clone())?;
+    let directory = Arc::new(directory);
+    let resources = Resources { socket, seal, directory: Arc::clone(&directory), state };
+    let (membership, running) = MembershipService::start(config, resources)?;
+    let resources = copies::Resources {
+        directory: directory.path().join(copies::DIRECTORY),
+        caller: caller.clone(),
+        membership: membership.handle.clone(),
+        searcher: Arc::clone(&search.searcher),
     };
-    let udp = UdpSocket::bind(address).await.map_err(|error| in_use(error, "UDP"))?;
-    let tcp = listen(address).map_err(|error| in_use(error, "TCP"))?;
-    let metrics = match config.metrics {
-        Some(at) => Some(
-            listen(at)
-                .with_context(|| format!("cannot serve metrics at {at}: set metrics.listen"))?,
-        ),
-        None => None,
+    let copies = CopiesService::start(config, resources)?;
+    let resources = agreement::Resources {
+        directory: Arc::clone(&directory),
+        caller: caller.clone(),
+        membership: membership.handle.clone(),
     };
-    let control = Sockets::open(&config.control_socket, &config.search)?;
-    Ok(Bound { udp, tcp, control, metrics })
+    let agreement = AgreementService::start(config, resources)?;
+    let resources = files::Resources {
+        directory: directory.path().join(files::DIRECTORY),
+        caller,
+        membership: membership.handle.clone(),
+    };
+    let files = FilesService::start(config, resources, agreement.handle())?;
+    let resources = jobs::Resources::of(&membership, &search);
+    let jobs = JobsService::start(config, resources, agreement.handle(), files.handle().ok())?;
+    let (reloader, reloads) = Reloader::new();
+    let services = Services {
+        membership,
+        agreement,
+        files,
+        jobs,
+        copies,
+        search,
+        keys,
+        log: log.clone(),
+        connections: Connections::none(),
+        reloader,
+        last_reload: LastReload::default(),
+    };
+    Ok((services, running, reloads))
 }
 
 /// Starts the servers for members, control clients and scrapers of metrics, each in its own task.
@@ -303,11 +290,19 @@ impl Daemon {
         notify::reloading();
         let mut report = ReloadReport::default();
         let reloaded = self.load_again(&mut report).await;
-        if let Err(NotReloaded(what)) = &reloaded {
-            let line = format!("the old {what} stay in force; the log has the same");
-            report.problems.push(line);
+        // Whoever sees the outcome in the log sees it in the status.
+        self.services.last_reload.set(reloaded.err());
+        match reloaded {
+            Ok(()) => info!("settings reloaded"),
+            Err(NotReloaded(what)) => {
+                match report.reloaded {
+                    true => warn!("settings reloaded, but not the {what}"),
+                    false => error!("the {what} were not reloaded; the old ones stay in force"),
+                }
+                let line = format!("the old {what} stay in force; the log has the same");
+                report.problems.push(line);
+            }
         }
-        self.services.set_not_reloaded(reloaded.err());
         self.flush_log().await;
         notify::ready();
         report
@@ -322,7 +317,6 @@ impl Daemon {
                 for line in &lines {
                     error!("{line}");
                 }
-                error!("the settings were not reloaded; the old ones stay in force");
                 report.problems = lines;
                 return Err(NotReloaded("settings"));
             }
@@ -338,10 +332,6 @@ impl Daemon {
         let reloaded = self.services.reload(Change { old: &self.config, new: &new }).await;
         report.changed.extend(reload::change_of_keys(keys, self.services.keys.names()));
         self.config = new;
-        match reloaded {
-            Ok(()) => info!("settings reloaded"),
-            Err(NotReloaded(what)) => warn!("settings reloaded, but not the {what}"),
-        }
         reloaded
     }
 

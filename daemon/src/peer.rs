@@ -1,9 +1,10 @@
 //! Lists the requests of other members that this daemon answers, by kind. It owns no state, and
 //! fills the registry of services at the daemon's start.
 
-use crate::agreement::incoming::{self, Incoming};
+use crate::agreement::incoming::Incoming;
 use crate::copies::IncomingCopies;
 use crate::files;
+use crate::incoming::REQUEST_CAP;
 use crate::jobs;
 use crate::membership::{Command, Handle, beside_if_large};
 use crate::search::kept::{self, KEPT_REQUEST_CAP};
@@ -117,24 +118,22 @@ pub fn services(
         .with_stream(KEPT_GREP, GrepRequest::CAP, grep(KEPT_GREP))?
         .with_call(KEPT, KEPT_REQUEST_CAP, kept)?
         .with_stream(STATS, GrepRequest::CAP, grep(STATS))?
-        .with_stream(COPIES, IncomingCopies::REQUEST_CAP, move |request, stream| {
+        .with_stream(COPIES, REQUEST_CAP, move |request, stream| {
             let copies = copies.clone();
             async move { copies.serve(request, stream).await }
         })?;
     let services = match replicated {
-        Some(replicated) => services.with_stream(
-            REPLICATED_FILES,
-            files::incoming::REQUEST_CAP,
-            move |request, stream| {
+        Some(replicated) => {
+            services.with_stream(REPLICATED_FILES, REQUEST_CAP, move |request, stream| {
                 let replicated = replicated.clone();
                 async move { replicated.serve(request, stream).await }
-            },
-        )?,
+            })?
+        }
         None => services,
     };
     let services = match jobs {
         Some((jobs, handle)) => services
-            .with_stream(JOBS, jobs::incoming::REQUEST_CAP, move |request, stream| {
+            .with_stream(JOBS, REQUEST_CAP, move |request, stream| {
                 let jobs = jobs.clone();
                 async move { jobs.serve(request, stream).await }
             })?
@@ -145,7 +144,7 @@ pub fn services(
         None => services,
     };
     let Some(agreement) = agreement else { return Ok(services) };
-    services.with_stream(AGREEMENT, incoming::REQUEST_CAP, move |request, stream| {
+    services.with_stream(AGREEMENT, REQUEST_CAP, move |request, stream| {
         let agreement = agreement.clone();
         async move { agreement.serve(request, stream).await }
     })

@@ -40,50 +40,30 @@ pub struct Services {
     pub connections: Connections,
     /// With which clients ask for a reload.
     pub reloader: Reloader,
-    /// The parts that the last reload left unchanged, if any.
-    not_reloaded: RwLock<Option<NotReloaded>>,
+    /// How the last one ended.
+    pub(crate) last_reload: LastReload,
 }
 
-/// The subsystems that have been started.
-#[derive(Debug)]
-pub struct Started {
-    /// The membership of the group.
-    pub membership: MembershipService,
-    /// The agreed views.
-    pub agreement: AgreementService,
-    /// The replicated files.
-    pub files: FilesService,
-    /// The durable jobs.
-    pub jobs: JobsService,
-    /// The copies of logs.
-    pub copies: CopiesService,
-    /// The searches.
-    pub search: SearchService,
-    /// The keys of the group.
-    pub keys: Keys,
-    /// The log.
-    pub log: Log,
+/// The parts that the last reload left unchanged, if any.
+#[derive(Debug, Default)]
+pub(crate) struct LastReload(RwLock<Option<NotReloaded>>);
+
+impl LastReload {
+    /// Notes them.
+    pub(crate) fn set(&self, left_unchanged: Option<NotReloaded>) {
+        *write(&self.0) = left_unchanged;
+    }
+
+    fn warning(&self) -> Option<String> {
+        let NotReloaded(what) = (*read(&self.0))?;
+        Some(format!(
+            "the last reload did not take in the {what}, and the old ones stay in force: the log \
+            says why"
+        ))
+    }
 }
 
 impl Services {
-    /// Holds the subsystems, and with what clients ask for a reload.
-    pub fn new(started: Started, reloader: Reloader) -> Self {
-        let Started { membership, agreement, files, jobs, copies, search, keys, log } = started;
-        Services {
-            membership,
-            agreement,
-            files,
-            jobs,
-            copies,
-            search,
-            keys,
-            log,
-            connections: Connections::none(),
-            reloader,
-            not_reloaded: RwLock::default(),
-        }
-    }
-
     /// The membership comes first, because the others add to its report.
     fn all(&self) -> [&dyn Subsystem; 9] {
         let Services {
@@ -113,11 +93,6 @@ impl Services {
         reloaded
     }
 
-    /// Notes the parts that the last reload left unchanged.
-    pub fn set_not_reloaded(&self, what: Option<NotReloaded>) {
-        *write(&self.not_reloaded) = what;
-    }
-
     /// The report for `memberctl status`, for a client with this access.
     ///
     /// # Errors
@@ -127,7 +102,7 @@ impl Services {
         for subsystem in self.all() {
             subsystem.status(&mut report, access).await?;
         }
-        report.warnings.extend(self.warning());
+        report.warnings.extend(self.last_reload.warning());
         report.counters.sort();
         Ok(report)
     }
@@ -147,17 +122,8 @@ impl Services {
             subsystem.metrics(&mut page).await?;
         }
         let Page { mut text, warnings } = page;
-        let warnings = warnings + usize::from(self.warning().is_some());
-        text.gauge("memberd_warnings", "What memberctl status warns of now.")
-            .value(u64::try_from(warnings).unwrap_or(u64::MAX));
+        let warnings = warnings + usize::from(self.last_reload.warning().is_some());
+        text.gauge("memberd_warnings", "What memberctl status warns of now.").value(warnings);
         Ok(text.finish())
-    }
-
-    fn warning(&self) -> Option<String> {
-        let NotReloaded(what) = (*read(&self.not_reloaded))?;
-        Some(format!(
-            "the last reload did not take in the {what}, and the old ones stay in force: the log \
-            says why"
-        ))
     }
 }

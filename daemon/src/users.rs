@@ -1,9 +1,10 @@
 //! Finds the names of users by their numbers. [`Users`] owns those that were found lately.
 //!
 //! The name service may ask a directory over the network and hang. So it runs on a thread of its
-//! own, one at a time, and nobody waits for it long.
+//! own, one at a time, and nobody waits for it long. It has the daemon's priority: at the lowest, a
+//! busy machine would find no name in time.
 
-use crate::blocking::run_low_priority;
+use crate::blocking::run;
 use crate::lock::lock;
 use memberd_transport::Admission;
 use nix::unistd::{Uid, User};
@@ -29,15 +30,25 @@ pub struct Users {
     names: Arc<Mutex<Names>>,
     /// The place of the one lookup that runs.
     place: Admission,
+    look_up: fn(u32) -> Option<String>,
 }
 
 impl Default for Users {
     fn default() -> Self {
-        Users { names: Arc::default(), place: Admission::unanswered("user names", 1) }
+        Users::with(look_up)
     }
 }
 
+fn look_up(uid: u32) -> Option<String> {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
+}
+
 impl Users {
+    fn with(look_up: fn(u32) -> Option<String>) -> Users {
+        let place = Admission::unanswered("user names", 1);
+        Users { names: Arc::default(), place, look_up }
+    }
+
     /// The name of a user; `None` if there is none, or if it was not found in time.
     pub async fn name(&self, uid: u32) -> Option<String> {
         if let Some((found, name)) = lock(&self.names).get(&uid)
@@ -47,10 +58,9 @@ impl Users {
         }
         let lookup = async {
             let place = self.place.enter().await;
-            let names = Arc::clone(&self.names);
-            let found = run_low_priority(move || {
-                let found = User::from_uid(Uid::from_raw(uid));
-                let name = found.ok().flatten().map(|user| user.name);
+            let (names, look_up) = (Arc::clone(&self.names), self.look_up);
+            let found = run("user-name", move || {
+                let name = look_up(uid);
                 let mut names = lock(&names);
                 if names.len() >= MOST {
                     names.clear();
@@ -68,6 +78,7 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocking::nice;
 
     /// The name, once it was found. A busy machine may need longer than anybody waits for it.
     async fn found(users: &Users, uid: u32) -> Option<String> {
@@ -75,6 +86,12 @@ mod tests {
             users.name(uid).await;
         }
         users.name(uid).await
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_at_the_priority_of_the_daemon() {
+        let users = Users::with(|_| Some(nice().to_string()));
+        assert_eq!(found(&users, 0).await, Some(nice().to_string()));
     }
 
     #[tokio::test]

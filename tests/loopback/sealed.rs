@@ -254,17 +254,15 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     let missing = format!("security.key_file: {}: No such file", path.display());
     assert!(fleet[2].log().text().contains(&missing));
     assert!(fleet[2].log().text().contains(" WARN settings reloaded, but not the keys"));
-    // The log has its line a moment before the status.
-    let wait_until_warned = |daemon: &Daemon, wanted: bool| {
-        wait_until("the status is as the log", SOON, || {
-            let warnings = daemon.control().status().unwrap().warnings;
-            let words = "the last reload did not take in the keys, and the old ones stay in force";
-            let is_warned = warnings.iter().any(|warning| warning.contains(words));
-            holds(is_warned == wanted, || format!("{warnings:?}"))
-        });
+    // The status has it before the log does.
+    let assert_warned = |daemon: &Daemon, wanted: bool| {
+        let warnings = daemon.control().status().unwrap().warnings;
+        let words = "the last reload did not take in the keys, and the old ones stay in force";
+        let is_warned = warnings.iter().any(|warning| warning.contains(words));
+        assert_eq!(is_warned, wanted, "{warnings:?}");
     };
-    wait_until_warned(&fleet[2], true);
-    wait_until_warned(&fleet[1], false);
+    assert_warned(&fleet[2], true);
+    assert_warned(&fleet[1], false);
     fleet.add().set_keys("a");
     fleet[4].start();
     assert!(fleet[4].ctl(&["join"]).status.success());
@@ -272,7 +270,7 @@ fn with_rubbish_for_a_key_file_the_old_keys_stay_in_force() {
     assert_found(&fleet[2], 3);
     fleet[2].set_keys("a");
     fleet[2].reload();
-    wait_until_warned(&fleet[2], false);
+    assert_warned(&fleet[2], false);
 }
 
 /// A file that is no key file does so too.

@@ -50,4 +50,5 @@ pub mod socket;
 pub mod stats;
 pub mod streams;
 pub mod tags;
-pub mod unknown_key;
+pub mod toml_text;
+mod unknown_key;

@@ -2,7 +2,7 @@
 
 /// Suggests the key that was meant. `refusal` is serde's text, which ends in the known keys:
 /// ``expected one of `name`, `port` ``.
-pub fn unknown_key(word: &str, refusal: &str) -> String {
+pub(crate) fn unknown_key(word: &str, refusal: &str) -> String {
     let known: Vec<&str> = refusal
         .rsplit("expected ")
         .next()

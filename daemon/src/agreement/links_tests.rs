@@ -2,7 +2,8 @@
 //! breaks.
 
 use super::*;
-use crate::agreement::incoming::{Incoming, REQUEST_CAP};
+use crate::agreement::incoming::Incoming;
+use crate::incoming::REQUEST_CAP;
 use memberd_control::keyring::Keyring;
 use memberd_council::{Body, Lineage, Message, Term, Voter, VoterId};
 use memberd_transport::{PeerServer, PeerServices, Seal, SealingKeys, listen};

@@ -2,28 +2,39 @@
 
 use super::Told;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_council::Name;
 use std::time::Duration;
 
 /// A write that lasts longer than this is worth a warning.
 const SLOW_WRITE: Duration = Duration::from_secs(1);
 
+impl TaskReport for Told {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of the agreed views.
-pub(super) fn write(text: &mut Text, told: &Told) {
+fn write(text: &mut Text, told: &Told) {
     let Told { status, now, .. } = told;
     let here = status.leader.as_ref() == Some(&status.own);
     text.gauge("memberd_view_number", "The number of the newest agreed view here.")
         .value(status.view.number.0);
     text.gauge("memberd_view_term", "Its term, which is the token of its leader.")
         .value(status.view.term.0);
-    text.gauge("memberd_view_members", "Members in it.").value(count(status.view.members.len()));
+    text.gauge("memberd_view_members", "Members in it.").value(status.view.members.len());
     text.gauge("memberd_view_council", "Members that decide on the next view.")
-        .value(count(status.view.council.len()));
+        .value(status.view.council.len());
     let stale = status.stale_since.map_or(Duration::ZERO, |since| now.boot.since(since));
     text.gauge("memberd_view_stale_seconds", "For how long no majority was reached; 0 if one is.")
         .value(stale.as_secs_f64());
     text.gauge("memberd_view_pending", "Operations that no majority has confirmed yet.")
-        .value(count(status.pending.len() + status.waiting));
+        .value(status.pending.len() + status.waiting);
     text.gauge("memberd_leader", "Whether this machine leads.").value(here);
     text.gauge("memberd_leader_known", "Whether a leader is known here.")
         .value(status.leader.is_some());
@@ -38,7 +49,7 @@ pub(super) fn write(text: &mut Text, told: &Told) {
     text.counter("memberd_views_installed_total", "Views that were installed here.")
         .value(told.installed);
     text.gauge("memberd_agreement_connections", "Members that messages of the agreement go to.")
-        .value(count(told.links));
+        .value(told.links);
     text.counter(
         "memberd_agreement_messages_dropped_total",
         "Messages that found a full queue. They are repeated.",
@@ -56,12 +67,8 @@ pub(super) fn write(text: &mut Text, told: &Told) {
     );
 }
 
-fn count(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
 /// A sentence for each problem.
-pub(super) fn warnings(told: &Told) -> Vec<String> {
+fn warnings(told: &Told) -> Vec<String> {
     let Told { status, now, .. } = told;
     let mut warnings = Vec::new();
     if let Some(since) = status.stale_since {

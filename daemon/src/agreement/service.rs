@@ -6,22 +6,20 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{Agreement, Parts};
 use super::writer::Writer;
-use super::{Command, Handle, RELEASE_LIMIT, Shown, list, metrics};
+use super::{Command, Handle, RELEASE_LIMIT, Shown, list};
 use crate::boot_time::{self, BootTimer};
 use crate::config::Config;
 use crate::membership::{self, Ended};
 use crate::state::StateDir;
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Page, Subsystem, add_warnings};
+use crate::task_thread;
 use anyhow::{Context as _, bail};
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_council::{BootTime, Council, Durable, Origin, Settings, View};
 use memberd_membership::ViewNews;
 use memberd_transport::Caller;
-use std::io;
 use std::sync::Arc;
-use std::thread;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
@@ -99,9 +97,7 @@ impl AgreementService {
         let writer =
             Writer::start(file).context("cannot start the thread of the agreement file")?;
         let name = config.name.clone();
-        let start = move |runtime: &Runtime| -> io::Result<Agreement> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let (list, gossip) = follow(&membership);
             let views = membership.follow_views();
             Ok(Agreement::new(Parts {
@@ -120,7 +116,9 @@ impl AgreementService {
                 shown: channels.shown,
             }))
         };
-        run_on_a_thread(start).context("cannot start the agreement thread")?;
+        // On a thread of its own, so that no grep delays a lease. It ends with the last handle.
+        task_thread::start("agreement", make, Agreement::run)
+            .context("cannot start the agreement thread")?;
         Ok(AgreementService { running: Some(Running { handle, incoming }) })
     }
 
@@ -180,19 +178,6 @@ async fn spread(membership: membership::Handle, mut news: watch::Receiver<Option
     }
 }
 
-/// The task has a thread of its own, so that no grep delays a lease. It ends with the last handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Agreement> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let task = start(&runtime)?;
-    thread::Builder::new().name("agreement".to_owned()).spawn(move || {
-        runtime.block_on(task.run());
-        runtime.shutdown_background();
-    })?;
-    Ok(())
-}
-
 /// The founders of the settings must be those of the file: nobody would listen to the others.
 fn check_founders(durable: &Durable, settings: &Settings) -> anyhow::Result<()> {
     let founding = View::genesis(&settings.initial_council).lineage.founding;
@@ -207,11 +192,6 @@ fn check_founders(durable: &Durable, settings: &Settings) -> anyhow::Result<()> 
 }
 
 impl Subsystem for AgreementService {
-    fn reload<'t>(&'t self, _: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
-        // All of its settings need a restart.
-        Box::pin(async { Ok(()) })
-    }
-
     fn status<'t>(
         &'t self,
         report: &'t mut StatusReport,
@@ -219,14 +199,15 @@ impl Subsystem for AgreementService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let Ok(told) = handle.ask(Command::Tell).await else {
-                report.warnings.push(FAILED.to_owned());
-                return Ok(());
-            };
-            report.warnings.extend(metrics::warnings(&told));
-            let elections = told.status.elections;
-            report.counters.push(("view_elections".to_owned(), elections));
-            report.counters.push(("views_installed".to_owned(), told.installed));
+            let told = handle.ask(Command::Tell).await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
+            if let Some(told) = told {
+                let counters = [
+                    ("view_elections", told.status.elections),
+                    ("views_installed", told.installed),
+                ];
+                report.counters.extend(counters.map(|(name, count)| (name.to_owned(), count)));
+            }
             Ok(())
         })
     }
@@ -234,12 +215,7 @@ impl Subsystem for AgreementService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            let Ok(told) = handle.ask(Command::Tell).await else {
-                page.warnings += 1;
-                return Ok(());
-            };
-            page.warnings += metrics::warnings(&told).len();
-            metrics::write(&mut page.text, &told);
+            page.add(handle.ask(Command::Tell).await.ok().as_deref());
             Ok(())
         })
     }

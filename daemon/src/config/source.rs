@@ -1,12 +1,9 @@
-//! Parses the text of a settings file, and finds the line and the key of an error. A [`Source`]
+//! Parses the text of a settings file, and says in one line what is wrong and where. A [`Source`]
 //! borrows that text.
 
 use super::raw::File;
-use memberd_control::unknown_key::unknown_key;
-use serde::Deserialize;
+use memberd_control::toml_text::{TomlFault, TomlText};
 use std::collections::BTreeMap;
-use toml::Deserializer;
-use toml::de::{DeTable, DeValue, Error};
 
 /// The text of a settings file.
 #[derive(Debug, Clone, Copy)]
@@ -18,50 +15,28 @@ pub(super) struct Source<'text> {
 impl Source<'_> {
     /// Parses the sections and keys, or returns one line that describes the problem.
     pub(super) fn parse(self) -> Result<File, String> {
-        let table = DeTable::parse(self.text).map_err(|error| {
-            self.error(error.span().map(|span| span.start), None, error.message())
-        })?;
-        let root = table.get_ref().clone();
-        File::deserialize(Deserializer::from(table)).map_err(|error| self.explain(&error, &root))
+        let parsed = TomlText(self.text).parse(in_terms_of_settings);
+        parsed.map_err(|fault| self.show(&fault))
+    }
+
+    /// A problem of a key, or of the value at this byte.
+    pub(super) fn error(self, offset: Option<usize>, key: Option<&str>, message: &str) -> String {
+        let line = offset.map(|offset| TomlText(self.text).line(offset));
+        self.show(&TomlFault { line, key: key.map(str::to_owned), message: message.to_owned() })
     }
 
     /// Formats `FILE:LINE: KEY: MESSAGE`. The place and the key may be missing. The result is
     /// always one line.
-    pub(super) fn error(self, offset: Option<usize>, key: Option<&str>, message: &str) -> String {
-        let line = offset.map(|offset| format!(":{}", self.line(offset))).unwrap_or_default();
-        let key = key.map(|key| format!(" {key}:")).unwrap_or_default();
-        format!("{}{line}:{key} {message}", self.file).replace(char::is_control, " ")
-    }
-
-    fn line(self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    fn show(self, fault: &TomlFault) -> String {
+        let line = fault.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let key = fault.key.as_ref().map(|key| format!(" {key}:")).unwrap_or_default();
+        format!("{}{line}:{key} {}", self.file, fault.message).replace(char::is_control, " ")
     }
 
     /// The line of each key that the text sets, by `SECTION.KEY`. There are none if the text is no
     /// TOML.
     pub(super) fn lines(self) -> BTreeMap<String, usize> {
-        let Ok(table) = DeTable::parse(self.text) else { return BTreeMap::new() };
-        let mut lines = BTreeMap::new();
-        for (section, value) in table.get_ref() {
-            let DeValue::Table(keys) = value.get_ref() else { continue };
-            for key in keys.keys() {
-                let name = format!("{}.{}", section.get_ref(), key.get_ref());
-                lines.insert(name, self.line(key.span().start));
-            }
-        }
-        lines
-    }
-
-    fn explain(self, error: &Error, root: &DeTable) -> String {
-        let offset = error.span().map(|span| span.start);
-        let path = offset.and_then(|offset| path_to(root, offset)).unwrap_or_default();
-        let message = match path.last() {
-            Some(word) if error.message().starts_with("unknown field") => {
-                unknown_key(word, error.message())
-            }
-            _ => in_terms_of_settings(error.message()),
-        };
-        self.error(offset, (!path.is_empty()).then(|| path.join(".")).as_deref(), &message)
+        TomlText(self.text).lines()
     }
 }
 
@@ -84,20 +59,4 @@ fn in_terms_of_settings(message: &str) -> String {
         Some((found, _)) => format!("{found}expected a section"),
         None => plain,
     }
-}
-
-/// The keys that lead to the value at `offset`, the outermost first.
-fn path_to(table: &DeTable, offset: usize) -> Option<Vec<String>> {
-    table.iter().find_map(|(key, value)| {
-        let below = match value.get_ref() {
-            DeValue::Table(inner) => path_to(inner, offset),
-            _ => None,
-        };
-        let here =
-            || (key.span().contains(&offset) || value.span().contains(&offset)).then(Vec::new);
-        below.or_else(here).map(|mut path| {
-            path.insert(0, key.get_ref().to_string());
-            path
-        })
-    })
 }

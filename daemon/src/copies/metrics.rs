@@ -7,9 +7,9 @@ use crate::metrics::text::Text;
 /// Writes the metrics of what this machine sends.
 pub(super) fn of_source(text: &mut Text, source: &SourceStatus) {
     text.gauge("memberd_copies_wanted", "Members that should keep copies of this machine's logs.")
-        .value(source.wanted as u64);
+        .value(source.wanted);
     text.gauge("memberd_copies_keepers", "Members that copies of this machine's logs go to.")
-        .value(source.going() as u64);
+        .value(source.going());
     let mut behind = text.gauge(
         "memberd_copies_behind_bytes",
         "Text of this machine's logs that a keeper was not sent yet.",

@@ -58,9 +58,6 @@ struct Running {
 pub struct IncomingCopies(Arc<RwLock<Option<Incoming>>>);
 
 impl IncomingCopies {
-    /// The longest body of the request that begins a connection.
-    pub const REQUEST_CAP: usize = 16;
-
     /// Serves one connection, until the other side closes it.
     ///
     /// # Errors

@@ -19,10 +19,9 @@ pub(crate) use status::SourceStatus;
 pub(crate) use task::Parts;
 
 use crate::blocking::lower_priority;
+use crate::task_thread;
 use std::io;
-use std::thread;
 use task::Source;
-use tokio::runtime::Builder;
 
 /// What a source does.
 #[derive(Debug)]
@@ -42,12 +41,9 @@ pub(crate) struct SourceSettings {
 /// # Errors
 /// When there is no thread or no memory.
 pub(crate) fn start(parts: Parts) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let source = Source::new(parts)?;
-    thread::Builder::new().name("copies".to_owned()).spawn(move || {
+    let run = |source: Source| {
         lower_priority();
-        runtime.block_on(source.run());
-        runtime.shutdown_background();
-    })?;
-    Ok(())
+        source.run()
+    };
+    task_thread::start("copies", || Source::new(parts), run).map(|_| ())
 }

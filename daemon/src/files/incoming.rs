@@ -1,54 +1,31 @@
-//! Takes messages about files from other members, over the connections that they keep. It owns the
-//! memory that these messages may have.
+//! Takes messages about files from other members, over the connections that they keep. It owns
+//! nothing: [`crate::incoming`] has what their messages may take.
 
 use super::links::{Channel, STREAM_VERSION};
-use super::members::{Peers, check_is_at, is_at};
-use memberd_control::frame::{FrameDecoder, FrameError, Part};
+use super::members::Peers;
+use crate::incoming::{self, IdlePlaces, KeptConnection, Lane, Purpose, Speaker, invalid};
 use memberd_files::FilesMessage;
 use memberd_membership::Name;
-use memberd_transport::{PeerStream, StreamRequest, frame};
+use memberd_transport::{PeerStream, StreamRequest};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::timeout;
-use tracing::debug;
+use tokio::sync::{mpsc, watch};
 
-/// The longest body of the request that begins a connection.
-pub const REQUEST_CAP: usize = 16;
-
-/// How many messages wait for the task at most, of each channel. Connections wait when there are
-/// more.
-const QUEUE: usize = 256;
+const PURPOSE: Purpose = Purpose {
+    about: "files",
+    version: STREAM_VERSION,
+    most_bytes: FilesMessage::MAX_BYTES,
+    arrival_limit: Duration::from_secs(10),
+};
 
 /// The memory of messages, in KiB: of control, and of the bytes of extents.
 const MEMORY_KIB: (usize, usize) = (8 << 10, 16 << 10);
 
-/// The longest first message: a channel and a name.
-const BEGIN_CAP: usize = 1_024;
-
-/// A connection on which nothing comes for this long is closed. The other side closes it earlier.
-const IDLE: Duration = Duration::from_secs(90);
-
-/// So many connections may be idle for so long, and others only for a moment: all kinds of requests
-/// of members share their places (`daemon/transport/src/peer/listener.rs`).
+/// How many connections may be idle for long.
 const MAY_BE_IDLE: usize = 96;
-const MOMENT: Duration = Duration::from_secs(5);
-
-/// How long the first message, and one that has begun, may take to arrive.
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(10);
-
-/// The memory that is reserved for a message before its bytes have come.
-const RESERVE_BYTES: usize = 4 * 1024;
 
 /// A message of another member.
-#[derive(Debug)]
-pub(super) struct Received {
-    pub(super) from: Name,
-    pub(super) message: FilesMessage,
-    /// Its memory, until it is handled.
-    _memory: OwnedSemaphorePermit,
-}
+pub(super) type Received = incoming::Received<FilesMessage>;
 
 /// Where messages arrive.
 #[derive(Debug)]
@@ -60,30 +37,10 @@ pub(super) struct Arrivals {
 /// Takes the messages of all connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Incoming {
-    control: Lane,
-    bulk: Lane,
+    control: Lane<FilesMessage>,
+    bulk: Lane<FilesMessage>,
     peers: watch::Receiver<Peers>,
-    /// The places of those that may be idle.
-    idle: Arc<Semaphore>,
-}
-
-#[derive(Debug, Clone)]
-struct Lane {
-    messages: mpsc::Sender<Received>,
-    memory: Arc<Semaphore>,
-}
-
-impl Lane {
-    fn new(memory_kib: usize) -> (Lane, mpsc::Receiver<Received>) {
-        let (messages, received) = mpsc::channel(QUEUE);
-        (Lane { messages, memory: Arc::new(Semaphore::new(memory_kib)) }, received)
-    }
-
-    /// Waits for the memory of a message of so many bytes. Decoding copies it.
-    async fn memory(&self, bytes: usize) -> io::Result<OwnedSemaphorePermit> {
-        let kib = u32::try_from(2 * bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
-        Arc::clone(&self.memory).acquire_many_owned(kib).await.map_err(io::Error::other)
-    }
+    idle: IdlePlaces,
 }
 
 impl Incoming {
@@ -92,7 +49,7 @@ impl Incoming {
         let (control, of_control) = Lane::new(MEMORY_KIB.0);
         let (bulk, of_bulk) = Lane::new(MEMORY_KIB.1);
         let arrivals = Arrivals { control: of_control, bulk: of_bulk };
-        (Incoming { control, bulk, peers, idle: Arc::new(Semaphore::new(MAY_BE_IDLE)) }, arrivals)
+        (Incoming { control, bulk, peers, idle: IdlePlaces::new(MAY_BE_IDLE) }, arrivals)
     }
 
     /// Serves one connection, until the other side closes it.
@@ -100,64 +57,33 @@ impl Incoming {
     /// # Errors
     /// When it breaks, when a message cannot be read, when the sender is not the member that it
     /// says, or when the daemon ends.
-    pub async fn serve(&self, request: StreamRequest, mut stream: PeerStream) -> io::Result<()> {
-        let (body, from) = (request.body, request.from);
-        drop(request.turn);
-        if body != [STREAM_VERSION] {
-            return Err(invalid("the version of the connections for files is not known"));
-        }
-        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
-        let begun = frame::read_part(&mut stream, &mut decoder, Part::Whole, BEGIN_CAP);
-        timeout(ARRIVAL_LIMIT, begun).await?.map_err(frame::io_error)?;
-        let (channel, name) = read_begin(decoder.take())?;
-        let at = from.map(|from| from.to_canonical());
-        let at = at.ok_or_else(|| invalid("the address of the member is not known"))?;
-        check_is_at(&self.peers, &name, at).await?;
+    pub async fn serve(&self, request: StreamRequest, stream: PeerStream) -> io::Result<()> {
+        let mut connection = KeptConnection::begin(request, stream, PURPOSE)?;
+        let (channel, name) = read_begin(connection.first().await?)?;
+        let speaker = Speaker::known(name, connection.from()?, &self.peers).await?;
         let lane = match channel {
             Channel::Control => &self.control,
             Channel::Bulk => &self.bulk,
         };
-        let place = self.idle.try_acquire();
-        let idle = if place.is_ok() { IDLE } else { MOMENT };
-        loop {
-            let begun =
-                frame::read_part(&mut stream, &mut decoder, Part::Head, FilesMessage::MAX_BYTES);
-            match timeout(idle, begun).await? {
-                Ok(()) => {}
-                Err(FrameError::Closed) => return Ok(()),
-                Err(error) => return Err(frame::io_error(error)),
-            }
-            let memory = lane.memory(decoder.body_bytes()).await?;
-            let rest =
-                frame::read_part(&mut stream, &mut decoder, Part::Whole, FilesMessage::MAX_BYTES);
-            timeout(ARRIVAL_LIMIT, rest).await?.map_err(frame::io_error)?;
-            let message = FilesMessage::decode(decoder.take()).map_err(|error| {
-                debug!(%error, %name, "a message about files cannot be read");
-                io::Error::new(io::ErrorKind::InvalidData, error)
-            })?;
-            if Channel::of(&message) != channel {
-                return Err(invalid("a message about files came over the other connection"));
-            }
-            if !is_at(&self.peers, &name, at) {
-                return Err(invalid("the member is elsewhere now"));
-            }
-            let received = Received { from: name.clone(), message, _memory: memory };
-            lane.messages.send(received).await.map_err(io::Error::other)?;
-        }
+        lane.serve(connection, &speaker, &self.idle, |bytes| read_message(channel, bytes)).await
     }
 }
 
 /// Reads the first message of a connection.
 fn read_begin(bytes: &[u8]) -> io::Result<(Channel, Name)> {
     let begin = bytes.split_first().and_then(|(channel, name)| {
-        let name = std::str::from_utf8(name).ok().and_then(|name| Name::new(name).ok())?;
-        Some((Channel::from_byte(*channel)?, name))
+        Some((Channel::from_byte(*channel)?, Speaker::read_name(name)?))
     });
     begin.ok_or_else(|| invalid("a connection for files begins without channel and name"))
 }
 
-fn invalid(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
+/// Reads a message that came over the connection of this channel.
+fn read_message(channel: Channel, bytes: &[u8]) -> Result<FilesMessage, String> {
+    let message = FilesMessage::decode(bytes).map_err(|error| error.to_string())?;
+    match Channel::of(&message) == channel {
+        true => Ok(message),
+        false => Err("it came over the other connection".to_owned()),
+    }
 }
 
 #[cfg(test)]

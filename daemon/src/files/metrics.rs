@@ -2,11 +2,22 @@
 
 use super::Figures;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_files::KeeperRole;
 use memberd_files::store::{Room, StoreState, StoreStatus};
 
+impl TaskReport for Figures {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of files.
-pub(super) fn write(text: &mut Text, figures: &Figures) {
+fn write(text: &mut Text, figures: &Figures) {
     let Figures { status, disk, operations, links, dropped, has_view: _ } = figures;
     let store = status.store.as_ref();
     let of = |figure: fn(&StoreStatus) -> u64| store.map_or(0, figure);
@@ -16,30 +27,30 @@ pub(super) fn write(text: &mut Text, figures: &Figures) {
         .value(of(|store| store.capacity_bytes));
     text.gauge("memberd_files_failed", "Whether files can no longer be kept here.")
         .value(failure(figures).is_some());
-    text.gauge("memberd_files_extents", "Copies of extents here.").value(count(status.extents));
+    text.gauge("memberd_files_extents", "Copies of extents here.").value(status.extents);
     text.gauge("memberd_files_extent_bytes", "Their bytes.").value(status.extent_bytes);
     text.gauge("memberd_files_bad_extents", "Those that are damaged.")
-        .value(of(|store| count(store.bad_extents)));
+        .value(store.map_or(0, |store| store.bad_extents));
     text.gauge("memberd_files_scrubs", "How often all of them were verified since the start.")
         .value(of(|store| store.scrubs));
     text.gauge(
         "memberd_files_repairs_waiting",
         "Extents that wait for a new copy by this machine.",
     )
-    .value(count(status.repairs_waiting));
+    .value(status.repairs_waiting);
     text.gauge("memberd_files_repairs_running", "Extents that are copied anew.")
-        .value(count(status.repairs_running));
+        .value(status.repairs_running);
     let mut roles = text.gauge("memberd_files_catalogs", "Shares that are kept here, by role.");
     for (role, word) in ROLES {
         let shares = status.shares.iter().filter(|share| share.keeper.role == role).count();
-        roles.labelled("role", word, count(shares));
+        roles.labelled("role", word, shares);
     }
     text.gauge("memberd_files_operations", "Operations of this machine's clients.")
-        .value(count(*operations));
-    text.gauge("memberd_files_writes", "Files that they write.").value(count(status.writes));
-    text.gauge("memberd_files_reads", "Files that they read.").value(count(status.reads));
+        .value(*operations);
+    text.gauge("memberd_files_writes", "Files that they write.").value(status.writes);
+    text.gauge("memberd_files_reads", "Files that they read.").value(status.reads);
     text.gauge("memberd_files_connections", "Connections for files to other members.")
-        .value(count(*links));
+        .value(*links);
     text.counter(
         "memberd_files_messages_dropped_total",
         "Messages that found a full queue. Who waits for an answer asks again.",
@@ -62,10 +73,6 @@ const ROLES: [(KeeperRole, &str); 7] = [
     (KeeperRole::Failed, "failed"),
 ];
 
-fn count(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
 /// Why files cannot be kept here.
 fn failure(figures: &Figures) -> Option<&str> {
     let failed = match figures.status.store.as_ref().map(|store| &store.state) {
@@ -76,7 +83,7 @@ fn failure(figures: &Figures) -> Option<&str> {
 }
 
 /// A sentence for each problem.
-pub(super) fn warnings(figures: &Figures) -> Vec<String> {
+fn warnings(figures: &Figures) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(why) = failure(figures) {
         warnings.push(format!(

@@ -8,24 +8,22 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{self, Parts};
 use super::webhdfs::WebHdfs;
-use super::{members, metrics, views};
+use super::{members, views};
 use crate::agreement;
 use crate::boot_time::BootTimer;
 use crate::config::Config;
 use crate::membership::{self, Ended};
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
+use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem, add_warnings};
+use crate::task_thread;
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_files::store::StoreSettings;
 use memberd_files::{ExtentSettings, MemberSettings};
 use memberd_transport::Caller;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
@@ -89,9 +87,7 @@ impl FilesService {
         let webhdfs = WebHdfs::start(&config.files, handle.clone(), peers.clone())?;
         let settings = MemberSettings { extents: extent_settings(config), ..Default::default() };
         let (name, fills) = (config.name.clone(), Fills::new(agreement.clone()));
-        let start = move |runtime: &Runtime| -> io::Result<Parts> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let links = Links::new(caller, name.clone());
             let timer = BootTimer::new()?;
             Ok(Parts {
@@ -108,7 +104,8 @@ impl FilesService {
                 channels,
             })
         };
-        run_on_a_thread(start).context("cannot start the thread of files")?;
+        // On a thread of its own, so that no grep delays a lease. It ends with the last handle.
+        task_thread::start("files", make, task::run).context("cannot start the thread of files")?;
         info!(space_bytes = config.files.space, "replicated files are switched on");
         Ok(FilesService { running: Some(Running { handle, incoming, webhdfs }) })
     }
@@ -140,19 +137,6 @@ fn extent_settings(config: &Config) -> ExtentSettings {
     ExtentSettings { repair_after: config.files.repair_after, ..ExtentSettings::default() }
 }
 
-/// The task has a thread of its own, so that no grep delays a lease. It ends with the last handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Parts> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let parts = start(&runtime)?;
-    thread::Builder::new().name("files".to_owned()).spawn(move || {
-        runtime.block_on(task::run(parts));
-        runtime.shutdown_background();
-    })?;
-    Ok(())
-}
-
 impl Subsystem for FilesService {
     fn reload<'t>(&'t self, settings: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
         Box::pin(async move {
@@ -176,10 +160,8 @@ impl Subsystem for FilesService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Ok(handle) = self.handle() else { return Ok(()) };
-            match handle.figures().await {
-                Ok(figures) => report.warnings.extend(metrics::warnings(&figures)),
-                Err(_) => report.warnings.push(FAILED.to_owned()),
-            }
+            let told = handle.figures().await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
             Ok(())
         })
     }
@@ -187,12 +169,7 @@ impl Subsystem for FilesService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Ok(handle) = self.handle() else { return Ok(()) };
-            let Ok(figures) = handle.figures().await else {
-                page.warnings += 1;
-                return Ok(());
-            };
-            page.warnings += metrics::warnings(&figures).len();
-            metrics::write(&mut page.text, &figures);
+            page.add(handle.figures().await.ok().as_deref());
             Ok(())
         })
     }

@@ -15,16 +15,16 @@ use super::handle::Handle;
 use super::members::Peers;
 use crate::config::{Files as Settings, WebhdfsMay};
 use crate::lock::lock;
+use crate::task_thread;
 use adapter::{Files, Patience};
 use anyhow::Context as _;
 use blocks::Members;
 use memberd_files::ShareName;
 use memberd_webhdfs::{Limits, May, Server, Settings as ServerSettings, Shares};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::{error, info};
@@ -136,44 +136,24 @@ async fn end(serving: Option<Serving>) {
 fn serve(files: &Files<Handle>, terms: Terms) -> anyhow::Result<Serving> {
     let address = terms.address;
     let cannot = || format!("cannot serve WebHDFS at {address}: set files.webhdfs");
-    let listener = TcpListener::bind(address).with_context(cannot)?;
-    listener.set_nonblocking(true).with_context(cannot)?;
+    let bind = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    };
     let server = Server::new(Arc::new(files.clone()), settings(&terms));
-    let runtime = Builder::new_current_thread().enable_all().build().with_context(cannot)?;
     let (stop, stopped) = oneshot::channel();
-    let (has_ended, ended) = oneshot::channel();
-    thread::Builder::new()
-        .name("webhdfs".to_owned())
-        .spawn(move || {
-            run(&runtime, listener, server, stopped);
-            runtime.shutdown_background();
-            // Whoever waited may be gone.
-            let _ = has_ended.send(());
-        })
-        .with_context(cannot)?;
+    let run = |listener| run(listener, server, stopped);
+    let ended = task_thread::start("webhdfs", bind, run).with_context(cannot)?;
     info!(%address, may = terms.may.as_str(), "WebHDFS is served");
     Ok(Serving { terms, stop, ended })
 }
 
-fn run(
-    runtime: &Runtime,
-    listener: TcpListener,
-    server: Arc<Server>,
-    stopped: oneshot::Receiver<()>,
-) {
-    runtime.block_on(async {
-        let served = async {
-            let Err(error) = match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => server.serve(listener).await,
-                Err(error) => Err(error.into()),
-            };
-            error!(%error, "WebHDFS is not served");
-        };
-        tokio::select! {
-            () = served => {}
-            _ = stopped => {}
-        }
-    });
+async fn run(listener: TcpListener, server: Arc<Server>, stopped: oneshot::Receiver<()>) {
+    tokio::select! {
+        Err(error) = server.serve(listener) => error!(%error, "WebHDFS is not served"),
+        _ = stopped => {}
+    }
 }
 
 fn settings(terms: &Terms) -> ServerSettings {

@@ -2,17 +2,27 @@
 
 use super::Told;
 use crate::metrics::text::Text;
+use crate::subsystem::TaskReport;
 use memberd_jobs::{JobStatus, PartitionStatus};
 
+impl TaskReport for Told {
+    fn warnings(&self) -> Vec<String> {
+        warnings(self)
+    }
+
+    fn write_metrics(&self, text: &mut Text) {
+        write(text, self);
+    }
+}
+
 /// Writes all metrics of jobs.
-pub(super) fn write(text: &mut Text, told: &Told) {
+fn write(text: &mut Text, told: &Told) {
     let running = told.table.jobs.values().filter(|job| !job.is_ending()).count();
-    text.gauge("memberd_jobs", "Durable jobs of the group.").value(count(running));
+    text.gauge("memberd_jobs", "Durable jobs of the group.").value(running);
     text.gauge("memberd_jobs_leads", "Whether this machine leads the jobs.").value(told.leads);
     let parts = || told.statuses.iter().flat_map(|status: &JobStatus| &status.partitions);
     let sum = |figure: fn(&PartitionStatus) -> u64| parts().map(figure).sum::<u64>();
-    text.gauge("memberd_jobs_parts", "Parts of jobs that this machine has.")
-        .value(count(parts().count()));
+    text.gauge("memberd_jobs_parts", "Parts of jobs that this machine has.").value(parts().count());
     text.gauge("memberd_jobs_parts_open", "Those of them that count.")
         .value(sum(|part| part.is_open.into()));
     text.gauge("memberd_jobs_gaps", "Ranges that were lost before these parts counted them.")
@@ -26,7 +36,7 @@ pub(super) fn write(text: &mut Text, told: &Told) {
     )
     .value(lags.map(|lag| lag.bytes).sum::<u64>());
     text.gauge("memberd_jobs_connections", "Connections for jobs to other members.")
-        .value(count(told.links));
+        .value(told.links);
     text.counter(
         "memberd_jobs_messages_dropped_total",
         "Messages that found a full queue. They are sent again.",
@@ -35,16 +45,12 @@ pub(super) fn write(text: &mut Text, told: &Told) {
 }
 
 /// A sentence for each job that cannot go on.
-pub(super) fn warnings(told: &Told) -> Vec<String> {
+fn warnings(told: &Told) -> Vec<String> {
     let stopped = told.table.jobs.values().filter_map(|job| {
         let reason = job.stopped.as_ref()?;
         Some(format!("the durable job {} has stopped: {reason}", job.spec.name))
     });
     stopped.collect()
-}
-
-fn count(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

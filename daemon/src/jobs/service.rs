@@ -8,23 +8,20 @@ use super::links::Links;
 use super::source::Sources;
 use super::store::JobStore;
 use super::task::{self, Parts};
-use super::{COMMANDS, Command, Handle, metrics};
+use super::{COMMANDS, Command, Handle};
 use crate::boot_time::BootTimer;
 use crate::config::Config;
 use crate::files::members;
 use crate::membership::{self, Ended, MembershipService};
 use crate::search::{LocalSearcher, SearchService};
-use crate::subsystem::{Boxed, Change, NotReloaded, Page, Subsystem};
-use crate::{agreement, files};
+use crate::subsystem::{Boxed, Page, Subsystem, add_warnings};
+use crate::{agreement, files, task_thread};
 use anyhow::Context as _;
 use memberd_control::message::StatusReport;
 use memberd_control::socket::Access;
 use memberd_jobs::Settings;
 use memberd_transport::Caller;
-use std::io;
 use std::sync::Arc;
-use std::thread;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tracing::info;
 
@@ -104,15 +101,14 @@ impl JobsService {
             store: store.clone(),
             sources: sources.clone(),
         };
-        let start = move |runtime: &Runtime| -> io::Result<Parts> {
-            // Timers and connections belong to the runtime in which they are made.
-            let _within = runtime.enter();
+        let make = || {
             let timer = BootTimer::new()?;
             let links = Links::new(caller, name);
             let commands = received;
             Ok(Parts { engine, links, timer, messages, group, peers, store, sources, commands })
         };
-        run_on_a_thread(start).context("cannot start the thread of jobs")?;
+        // On a thread of its own, so that no sum delays a heartbeat. It ends with the last handle.
+        task_thread::start("jobs", make, task::run).context("cannot start the thread of jobs")?;
         info!("durable jobs are switched on");
         Ok(JobsService { running: Some(Running { handle, incoming }) })
     }
@@ -129,25 +125,7 @@ impl JobsService {
     }
 }
 
-/// The task has a thread of its own, so that no sum delays a heartbeat. It ends with the last
-/// handle.
-fn run_on_a_thread(
-    start: impl FnOnce(&Runtime) -> io::Result<Parts> + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let parts = start(&runtime)?;
-    thread::Builder::new().name("jobs".to_owned()).spawn(move || {
-        runtime.block_on(task::run(parts));
-        runtime.shutdown_background();
-    })?;
-    Ok(())
-}
-
 impl Subsystem for JobsService {
-    fn reload<'t>(&'t self, _: Change<'t>) -> Boxed<'t, Result<(), NotReloaded>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn status<'t>(
         &'t self,
         report: &'t mut StatusReport,
@@ -155,10 +133,8 @@ impl Subsystem for JobsService {
     ) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            match handle.ask(Command::Tell).await {
-                Ok(told) => report.warnings.extend(metrics::warnings(&told)),
-                Err(Ended) => report.warnings.push(FAILED.to_owned()),
-            }
+            let told = handle.ask(Command::Tell).await.ok();
+            add_warnings(report, told.as_deref(), FAILED);
             Ok(())
         })
     }
@@ -166,13 +142,7 @@ impl Subsystem for JobsService {
     fn metrics<'t>(&'t self, page: &'t mut Page) -> Boxed<'t, Result<(), Ended>> {
         Box::pin(async move {
             let Some(handle) = self.handle() else { return Ok(()) };
-            match handle.ask(Command::Tell).await {
-                Ok(told) => {
-                    page.warnings += metrics::warnings(&told).len();
-                    metrics::write(&mut page.text, &told);
-                }
-                Err(Ended) => page.warnings += 1,
-            }
+            page.add(handle.ask(Command::Tell).await.ok().as_deref());
             Ok(())
         })
     }

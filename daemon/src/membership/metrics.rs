@@ -27,12 +27,12 @@ fn membership(text: &mut Text, status: &Status) {
 fn neighbours(text: &mut Text, neighbours: &[NeighbourStatus]) {
     let disagreeing = neighbours.iter().filter(|status| !status.neighbour.agrees).count();
     text.gauge("memberd_neighbours", "Members that this one exchanges heartbeats with.")
-        .value(count(neighbours.len()));
+        .value(neighbours.len());
     text.gauge(
         "memberd_neighbours_disagreeing",
         "Those of them whose list differed at their last heartbeat.",
     )
-    .value(count(disagreeing));
+    .value(disagreeing);
     let mut gauge = |name, help, value: fn(&NeighbourStatus) -> Option<f64>| {
         let mut family = text.gauge(name, help);
         for status in neighbours {
@@ -197,8 +197,4 @@ fn protocol(text: &mut Text, measured: &Measured) {
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 milliseconds nobody counts them")]
 fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1_000.0
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }

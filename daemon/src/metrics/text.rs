@@ -87,6 +87,12 @@ impl From<u64> for Value {
     }
 }
 
+impl From<usize> for Value {
+    fn from(value: usize) -> Self {
+        Value(value.to_string())
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Value(value.to_string())
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn the_page_follows_the_format() {
         let mut text = Text::default();
-        text.counter("a_total", "All a.").value(7);
+        text.counter("a_total", "All a.").value(7_u64);
         text.gauge("b_seconds", "Some \\ b.")
             .labelled("of", "x\"y", 0.25)
             .labelled("of", "z", true);

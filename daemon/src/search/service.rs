@@ -165,9 +165,9 @@ impl Subsystem for SearchService {
                 "memberd_search_memory_bytes",
                 "Memory that searches have taken of limits.search_memory.",
             )
-            .value(memory.used_bytes() as u64);
+            .value(memory.used_bytes());
             text.gauge("memberd_search_memory_limit_bytes", "The setting limits.search_memory.")
-                .value(memory.limit_bytes() as u64);
+                .value(memory.limit_bytes());
             text.counter(
                 "memberd_search_memory_refused_total",
                 "Times that a search, or a file of one, was refused memory.",

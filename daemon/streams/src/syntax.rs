@@ -6,6 +6,7 @@ mod hints;
 mod lexer;
 mod parser;
 mod pattern;
+mod stages;
 mod words;
 
 use super::decimal::Decimal;

@@ -15,13 +15,13 @@ use std::time::Duration;
 use jiff::Zoned;
 use memberd_control::duration;
 use memberd_control::streams::{StreamFrom, StreamSpec, StreamSpecError};
+use memberd_control::toml_text::TomlText;
 use memberd_streams::{Plan, Query, QueryError};
 use toml::Spanned;
 
 pub(super) use self::problem::Problem;
 use self::problem::Problems;
 use self::raw::{Set, Sink};
-use self::source::Source;
 use crate::exit::{Exit, Failure};
 use crate::moment::past_moment;
 
@@ -66,9 +66,9 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
 /// # Errors
 /// With all that is wrong, at least one.
 pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
-    let source = Source(text);
-    let raw = source.parse()?;
-    let mut problems = Problems::new(source);
+    let text = TomlText(text);
+    let raw = source::parse(text)?;
+    let mut problems = Problems::new(text);
     let name = problems.needed("name", raw.name, "a job needs a name, such as \"errors\"");
     let (query, every_ms) = query(raw.query, &mut problems);
     let files = problems.needed(
@@ -103,7 +103,8 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
         Ok(()) => Ok(Job { spec, every_ms }),
         Err(error) => {
             let key = key_of(&error);
-            Err(vec![Problem::new(source.line_of(key), Some(key), &error.to_string())])
+            let line = text.lines().get(key).copied();
+            Err(vec![Problem::new(line, Some(key), &error.to_string())])
         }
     }
 }

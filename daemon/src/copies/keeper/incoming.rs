@@ -4,7 +4,7 @@ use super::kept_state::End;
 use super::places::{Addresses, Memory};
 use super::thread::{ConnectionId, Job};
 use crate::copies::members::{Peer, Peers};
-use memberd_control::frame::{FrameDecoder, FrameError, Part};
+use crate::incoming::{KeptConnection, Purpose, invalid};
 use memberd_copies::standing::Standing;
 use memberd_copies::wire::{self, FromKeeper, STANDINGS_IN_ONE, TO_KEEPER_CAP, ToKeeper, VERSION};
 use memberd_membership::Name;
@@ -17,6 +17,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+const PURPOSE: Purpose = Purpose {
+    about: "copies",
+    version: VERSION,
+    most_bytes: TO_KEEPER_CAP,
+    arrival_limit: MESSAGE_LIMIT,
+};
+
 /// The most sources at once.
 const PLACES: usize = 256;
 
@@ -26,9 +33,6 @@ const UNCHECKED: usize = 32;
 /// How many connections an address may have for each member at it: one may be broken, and not known
 /// to be.
 const PER_MEMBER: usize = 2;
-
-/// The longest first message: a name.
-const BEGIN_CAP: usize = 1024;
 
 /// How many messages wait for the store at most. Connections wait when there are more.
 pub(super) const JOBS: usize = 256;
@@ -41,9 +45,6 @@ const MESSAGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long the membership may take to learn of a source.
 const KNOWN_LIMIT: Duration = Duration::from_secs(10);
-
-/// The memory that is reserved for a message before its bytes have come.
-const RESERVE_BYTES: usize = 4 * 1024;
 
 /// Takes what all sources send. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -75,25 +76,16 @@ impl Incoming {
     ///
     /// # Errors
     /// When it breaks, when a message cannot be read, or when the daemon ends.
-    pub(crate) async fn serve(
-        &self,
-        request: StreamRequest,
-        mut stream: PeerStream,
-    ) -> io::Result<()> {
-        let (body, from) = (request.body, request.from);
-        drop(request.turn);
-        if body != [VERSION] {
-            return Err(invalid("the version of the connection for copies is not known"));
-        }
-        let from = known(from)?;
+    pub(crate) async fn serve(&self, request: StreamRequest, stream: PeerStream) -> io::Result<()> {
+        let mut connection = KeptConnection::begin(request, stream, PURPOSE)?;
+        let from = connection.from()?;
         let Some(_address) = self.addresses.enter(from, self.most_of(from)) else {
             return Err(invalid("there are connections for copies from this address already"));
         };
-        let mut decoder = FrameDecoder::<0>::new(RESERVE_BYTES);
-        let source = self.source(&mut stream, &mut decoder, from).await?;
+        let source = self.source(&mut connection, from).await?;
         let Ok(_place) = self.places.try_acquire() else {
             let reason = format!("it keeps copies of {PLACES} members already");
-            return tell(&mut stream, &FromKeeper::Stopped { reason }).await;
+            return tell(&mut connection.stream, &FromKeeper::Stopped { reason }).await;
         };
         let id = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
         let (told, messages) = mpsc::channel(TOLD);
@@ -101,14 +93,14 @@ impl Incoming {
         let begin = Job::Begin { connection: id, source: source.clone(), told, reply };
         if self.send(begin).await.is_err() {
             let reason = "its store cannot be opened".to_owned();
-            return tell(&mut stream, &FromKeeper::Stopped { reason }).await;
+            return tell(&mut connection.stream, &FromKeeper::Stopped { reason }).await;
         }
         let served = async {
             // Without standings, what it is told says why.
             if let Ok(standings) = standings.await {
-                tell_standings(&mut stream, standings).await?;
+                tell_standings(&mut connection.stream, standings).await?;
             }
-            self.talk(id, (&source, from), stream, decoder, messages).await
+            self.talk(id, (&source, from), connection, messages).await
         };
         let served = served.await;
         let is_up = is_up(&self.peers.borrow(), &source);
@@ -125,17 +117,10 @@ impl Incoming {
     }
 
     /// Reads who the source is, and waits until that is known to be so.
-    async fn source(
-        &self,
-        stream: &mut PeerStream,
-        decoder: &mut FrameDecoder<0>,
-        from: IpAddr,
-    ) -> io::Result<Name> {
+    async fn source(&self, connection: &mut KeptConnection, from: IpAddr) -> io::Result<Name> {
         let unchecked = timeout(KNOWN_LIMIT, self.unchecked.acquire()).await?;
         let _unchecked = unchecked.map_err(io::Error::other)?;
-        let begun = frame::read_part(stream, decoder, Part::Whole, BEGIN_CAP);
-        timeout(KNOWN_LIMIT, begun).await?.map_err(frame::io_error)?;
-        let begin = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
+        let begin = wire::decode(connection.first().await?).map_err(io::Error::other)?;
         let ToKeeper::Begin { source } = begin else {
             return Err(invalid("a connection for copies begins without the source's name"));
         };
@@ -164,25 +149,21 @@ impl Incoming {
         &self,
         id: ConnectionId,
         (source, from): (&Name, IpAddr),
-        mut stream: PeerStream,
-        mut decoder: FrameDecoder<0>,
+        mut connection: KeptConnection,
         mut messages: mpsc::Receiver<FromKeeper>,
     ) -> io::Result<()> {
         let mut peers = self.peers.clone();
         loop {
-            let begun = frame::read_part(&mut stream, &mut decoder, Part::Head, TO_KEEPER_CAP);
             tokio::select! {
-                begun = begun => {
-                    match begun {
-                        Ok(()) => {}
-                        Err(FrameError::Closed) => return Ok(()),
-                        Err(error) => return Err(frame::io_error(error)),
-                    }
-                    let (message, memory) = self.read(&mut stream, &mut decoder).await?;
+                begun = connection.begun() => {
+                    let Some(bytes) = begun? else { return Ok(()) };
+                    // The wait for memory does not count as a wait for the source.
+                    let memory = self.memory.take(bytes).await.map_err(io::Error::other)?;
+                    let message = connection.message(wire::decode).await?;
                     self.pass_on(id, message, memory).await?;
                 }
                 message = messages.recv() => match message {
-                    Some(message) => tell(&mut stream, &message).await?,
+                    Some(message) => tell(&mut connection.stream, &message).await?,
                     None => return Ok(()),
                 },
                 changed = peers.changed() => {
@@ -193,20 +174,6 @@ impl Incoming {
                 }
             }
         }
-    }
-
-    /// Reads a message that has begun, and takes the memory for it. The wait for memory does not
-    /// count as a wait for the source.
-    async fn read(
-        &self,
-        stream: &mut PeerStream,
-        decoder: &mut FrameDecoder<0>,
-    ) -> io::Result<(ToKeeper, OwnedSemaphorePermit)> {
-        let memory = self.memory.take(decoder.body_bytes()).await.map_err(io::Error::other)?;
-        let whole = frame::read_part(stream, decoder, Part::Whole, TO_KEEPER_CAP);
-        timeout(MESSAGE_LIMIT, whole).await?.map_err(frame::io_error)?;
-        let message = wire::decode(&decoder.take_owned()).map_err(io::Error::other)?;
-        Ok((message, memory))
     }
 
     async fn pass_on(
@@ -238,12 +205,6 @@ fn address(peers: &Peers, source: &Name) -> Option<IpAddr> {
     Some(peer.address.ip().to_canonical())
 }
 
-/// The address from which a source comes. Without one, nobody knows whose copies it may write.
-fn known(from: Option<IpAddr>) -> io::Result<IpAddr> {
-    let from = from.map(|from| from.to_canonical());
-    from.ok_or_else(|| invalid("the address of the source is not known"))
-}
-
 async fn tell_standings(stream: &mut PeerStream, standings: Vec<Standing>) -> io::Result<()> {
     let mut left = standings.into_iter().peekable();
     loop {
@@ -259,10 +220,6 @@ async fn tell_standings(stream: &mut PeerStream, standings: Vec<Standing>) -> io
 async fn tell(stream: &mut PeerStream, message: &FromKeeper) -> io::Result<()> {
     let bytes = wire::encode(message).map_err(io::Error::other)?;
     timeout(MESSAGE_LIMIT, frame::write(stream, &[&bytes])).await?
-}
-
-fn invalid(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 #[cfg(test)]

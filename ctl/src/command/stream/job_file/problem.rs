@@ -1,11 +1,11 @@
 //! Collects what is wrong with a job's file. [`Problems`] owns one record for each.
 
+use memberd_control::toml_text::TomlText;
 use memberd_streams::QueryError;
 use serde::Serialize;
 use toml::Spanned;
 
 use super::raw::Set;
-use super::source::Source;
 use crate::format;
 
 /// What is wrong with a job's file, and where. Users rely on the shape of its JSON.
@@ -43,19 +43,19 @@ impl Problem {
 /// The problems found so far.
 #[derive(Debug)]
 pub(super) struct Problems<'t> {
-    source: Source<'t>,
+    text: TomlText<'t>,
     all: Vec<Problem>,
 }
 
 impl<'t> Problems<'t> {
     /// None yet.
-    pub(super) fn new(source: Source<'t>) -> Problems<'t> {
-        Problems { source, all: Vec::new() }
+    pub(super) fn new(text: TomlText<'t>) -> Problems<'t> {
+        Problems { text, all: Vec::new() }
     }
 
     /// A value is wrong.
     pub(super) fn add<T>(&mut self, value: &Spanned<T>, key: &str, message: &str) {
-        let line = self.source.line(value.span().start);
+        let line = self.text.line(value.span().start);
         self.all.push(Problem::new(Some(line), Some(key), message));
     }
 

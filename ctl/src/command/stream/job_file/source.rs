@@ -1,10 +1,6 @@
-//! The text of a job's file: parses it, and finds the line and the key of what is wrong. A
-//! [`Source`] borrows that text.
+//! Reads the keys of a job's file, and says by line and key what is wrong. It owns no state.
 
-use memberd_control::unknown_key::unknown_key;
-use serde::Deserialize as _;
-use toml::Deserializer;
-use toml::de::{DeTable, DeValue, Error};
+use memberd_control::toml_text::TomlText;
 
 use super::Problem;
 use super::raw::Job;
@@ -19,71 +15,18 @@ const NOT_YET: [(&str, &str); 6] = [
     ("limits", "jobs have no limits of their own yet: leave it out"),
 ];
 
-/// The text of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'t>(pub(super) &'t str);
-
-impl Source<'_> {
-    /// Parses the keys, or says what is wrong.
-    pub(super) fn parse(self) -> Result<Job, Vec<Problem>> {
-        let table = DeTable::parse(self.0).map_err(|error| {
-            let line = error.span().map(|span| self.line(span.start));
-            vec![Problem::new(line, None, error.message())]
-        })?;
-        let root = table.get_ref().clone();
-        let not_yet: Vec<Problem> = NOT_YET
-            .iter()
-            .filter_map(|(key, words)| {
-                let offset = place_of(&root, key)?;
-                Some(Problem::new(Some(self.line(offset)), Some(key), words))
-            })
-            .collect();
-        if !not_yet.is_empty() {
-            return Err(not_yet);
-        }
-        Job::deserialize(Deserializer::from(table))
-            .map_err(|error| vec![explain(self, &error, &root)])
+/// Reads the keys, or says what is wrong.
+pub(super) fn parse(text: TomlText) -> Result<Job, Vec<Problem>> {
+    let lines = text.lines();
+    let not_yet: Vec<Problem> = NOT_YET
+        .iter()
+        .filter_map(|(key, words)| Some(Problem::new(Some(*lines.get(*key)?), Some(key), words)))
+        .collect();
+    if !not_yet.is_empty() {
+        return Err(not_yet);
     }
-
-    /// The line of a byte, from 1 on.
-    pub(super) fn line(self, offset: usize) -> usize {
-        1 + self.0.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-    }
-
-    /// The line on which a key is set, such as `sink.file`.
-    pub(super) fn line_of(self, key: &str) -> Option<usize> {
-        let table = DeTable::parse(self.0).ok()?;
-        place_of(table.get_ref(), key).map(|offset| self.line(offset))
-    }
-}
-
-/// Where a key is set, such as `sink.file`.
-fn place_of(table: &DeTable, key: &str) -> Option<usize> {
-    let (first, below) =
-        key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
-    let (name, value) = table.iter().find(|(name, _)| name.get_ref() == first)?;
-    match (below, value.get_ref()) {
-        (None, _) => Some(name.span().start),
-        (Some(below), DeValue::Table(inner)) => place_of(inner, below),
-        (Some(_), _) => None,
-    }
-}
-
-fn explain(source: Source, error: &Error, root: &DeTable) -> Problem {
-    let offset = error.span().map(|span| span.start);
-    let path = offset.and_then(|offset| path_to(root, offset)).unwrap_or_default();
-    let message = match path.last() {
-        Some(word) if error.message().starts_with("unknown field") => {
-            unknown_key(word, error.message())
-        }
-        _ => in_terms_of_jobs(error.message()),
-    };
-    let key = path.join(".");
-    Problem::new(
-        offset.map(|offset| source.line(offset)),
-        (!key.is_empty()).then_some(key.as_str()),
-        &message,
-    )
+    text.parse(in_terms_of_jobs)
+        .map_err(|fault| vec![Problem::new(fault.line, fault.key.as_deref(), &fault.message)])
 }
 
 /// Replaces the names of Rust types by the terms of the file.
@@ -97,20 +40,4 @@ fn in_terms_of_jobs(message: &str) -> String {
     ]
     .iter()
     .fold(message.to_owned(), |message, (name, words)| message.replace(name, words))
-}
-
-/// The keys that lead to the value at `offset`, the outermost first.
-fn path_to(table: &DeTable, offset: usize) -> Option<Vec<String>> {
-    table.iter().find_map(|(key, value)| {
-        let below = match value.get_ref() {
-            DeValue::Table(inner) => path_to(inner, offset),
-            _ => None,
-        };
-        let here =
-            || (key.span().contains(&offset) || value.span().contains(&offset)).then(Vec::new);
-        below.or_else(here).map(|mut path| {
-            path.insert(0, key.get_ref().to_string());
-            path
-        })
-    })
 }
