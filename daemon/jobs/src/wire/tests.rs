@@ -83,7 +83,8 @@ fn rows() -> Message {
     let reason = GapReason::Forgotten;
     let gap = Gap { partition: PARTITION, file, from: 4, to: None, reason };
     let sum = Row::Sum { window: -1, key: vec![9, 200], values: b"1\t2".to_vec(), revision: 1 };
-    let rows = vec![sum, Row::Gap(gap)];
+    let list = Row::List { window: -5, rows: vec![128] };
+    let rows = vec![sum, Row::Gap(gap), list, Row::Closed(i64::MAX)];
     let end = Some(7);
     Message::Rows(Rows { job: JOB, partition: PARTITION, epoch: EPOCH, from: 5, rows, end })
 }
@@ -95,13 +96,14 @@ fn all() -> Vec<Message> {
         Message::Beat { term: 1, version: u64::MAX },
         Message::AskTable,
         Message::Opened { job, stage: Stage::Partition(partition), epoch },
-        Message::Stop { job, stage: Stage::Sink, epoch, reason: "no".to_owned() },
+        Message::Stop { job, stage: Stage::Sink, epoch, reason: "no".to_owned(), has_log: true },
         Message::Finished { job, epoch },
         Message::Hello { job, partition, epoch, after: Some(FILE) },
         frame(vec![delta(), delta()]),
         cursors(2),
         rows(),
         Message::RowsTaken { job, partition, epoch, next: 1 },
+        Message::AskClosed { job, partition, epoch, until: i64::MIN },
     ]
 }
 
@@ -192,7 +194,8 @@ fn sizes_are_not_underestimated() {
     let gap = Row::Gap(Gap { partition: PARTITION, file, from, to, reason });
     let (key, values) = (vec![1; 70_000], vec![2; 70_000]);
     let sum = Row::Sum { window: i64::MIN, key, values, revision: u32::MAX };
-    for row in [gap, sum] {
+    let list = Row::List { window: i64::MIN, rows: vec![1; 70_000] };
+    for row in [gap, sum, list, Row::Closed(i64::MIN)] {
         assert!(written(&|bytes| ciborium::into_writer(&row, bytes).unwrap()) <= row.bytes());
         assert!(row.line(u64::MAX).len() <= row.bytes());
     }

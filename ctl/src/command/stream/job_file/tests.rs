@@ -233,10 +233,11 @@ fn a_query_is_shown_with_the_place() {
              | nginx | count by status\n                           ^",
         ),
         (
-            "'''\n| nginx | count every 10s | top 3 by count'''",
-            "e.toml:2: query: a durable job has no `top`; use sort(1) on its file\n  \
-             | nginx | count every 10s | top 3 by count\n                              \
-             ^^^^^^^^^^^^^^",
+            "'''\n| nginx | count every 10s | where count > 3'''",
+            "e.toml:2: query: a durable job has no `where` behind the aggregate; use it before the \
+             aggregate, or awk(1) on its file\n  \
+             | nginx | count every 10s | where count > 3\n                              \
+             ^^^^^^^^^^^^^^^",
         ),
         (
             "'| count every 10s over 1m'",
