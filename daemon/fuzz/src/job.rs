@@ -1,8 +1,8 @@
 //! A member of a durable job, and the replicated files that it asks. It owns those files.
 
 use memberd_jobs::{
-    Assignment, At, Epoch, From, Job, JobFile, JobId, JobSpec, MemberId, Message, Name, Now,
-    OnFailed, Output, Partition, SourceState, Stage, StoreAnswer, StoreAsk, StoreOperation,
+    Assignment, At, Epoch, From, Job, JobFile, JobId, JobLimits, JobSpec, MemberId, Message, Name,
+    Now, OnFailed, Output, Partition, SourceState, Stage, StoreAnswer, StoreAsk, StoreOperation,
     StreamSums, Table, Worker, encode,
 };
 use memberd_membership::Incarnation;
@@ -50,6 +50,7 @@ fn job(named: &str, query: &str) -> Job {
         from: From::Beginning,
         tags: Vec::new(),
         sink: format!("/streams/{named}.tsv"),
+        limits: JobLimits::default(),
     };
     let owner = MemberId { name: name("vm1"), incarnation: Incarnation(1) };
     let stages = [Stage::Partition(Partition(0)), Stage::Partition(Partition(1)), Stage::Sink];

@@ -56,8 +56,8 @@ pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOpera
 pub use stream_sums::{StreamSums, StreamTable};
 pub use sums::{OrderStep, SumRow, Sums, SumsError};
 pub use table::{
-    Assignment, From, Job, JobSpec, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES, MAX_TEXT_BYTES, OnFailed,
-    SourceState, SpecError, Table,
+    Assignment, From, Job, JobLimits, JobSpec, MAX_GROUPS, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES,
+    MAX_SUM_BYTES, MAX_TEXT_BYTES, OnFailed, SourceState, SpecError, Table,
 };
 pub use watermark::window_of;
 pub use wire::{MESSAGE_CAP, WireError, decode, encode};

@@ -69,9 +69,9 @@ pub struct Settings {
     pub rows_bytes: usize,
     /// The most bytes of text in one record of the sink, but for its last row.
     pub text_bytes: usize,
-    /// The most bytes of a partition's list of rows of a window, if stages order them. With more the
-    /// job stops. It goes into one message of at most 1 MiB. A window's lines in the sink have at
-    /// most `text_bytes`.
+    /// The most bytes of a partition's list of rows of a window, if stages order them. With more
+    /// the job stops. It goes into one message of at most 1 MiB. A window's lines in the sink have
+    /// at most `text_bytes`.
     pub list_bytes: usize,
     /// The memory of the lists of all sinks of a member, in bytes. With more the job stops whose
     /// list it is.

@@ -40,18 +40,21 @@ impl From<PartialError> for SumsError {
 impl From<Full> for SumsError {
     fn from(full: Full) -> SumsError {
         SumsError::Full(match full {
-            Full::Groups(most) => {
-                format!("a window has more than {most} groups in a partition; group by less")
-            }
-            Full::Bytes(most) => {
-                format!("a window needs more than {most} bytes in a partition; group by less")
-            }
+            Full::Groups(most) => format!(
+                "a window has more than {most} groups in a partition; group by less, or raise \
+                 limits.groups"
+            ),
+            Full::Bytes(most) => format!(
+                "a window needs more than {most} bytes in a partition; group by less, or raise \
+                 limits.memory"
+            ),
         })
     }
 }
 
 impl StreamSums {
-    /// Sums of this plan, which has windows that do not overlap. `limits` are those of a window.
+    /// Sums of this plan, which has windows that do not overlap. `limits` are those of a window in
+    /// a partition.
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: Limits) -> StreamSums {
         StreamSums { plan, limits }

@@ -111,8 +111,8 @@ fn lists_of_partitions_are_the_rows_of_all_lines() {
         "| top 2 by count",
         "| sort avg(rt)",
         "| sort status desc | top 3 by distinct(client)",
-        "| let kept = count % 3 | top 5 by kept, status | sort member desc, count | top 2 by avg(rt)",
-        "| let name = concat(member, '-', status) | top 3 by name | keep window, member, status, name",
+        "| let kept = count % 3 | top 5 by kept, status | sort member desc | top 2 by avg(rt)",
+        "| let name = concat(status, member) | top 3 by name | keep window, member, status, name",
     ] {
         let query = Query::parse(&format!("{count} {stages}")).unwrap();
         let plan = Arc::new(Plan::new(&query).unwrap());
@@ -190,5 +190,7 @@ fn a_window_beyond_its_limits_has_no_rows() {
         }
     }
     let error = sums.rows(0, &table).unwrap_err().to_string();
-    assert_eq!(error, "a window has more than 2 groups in a partition; group by less");
+    let words = "a window has more than 2 groups in a partition; group by less, or raise \
+                 limits.groups";
+    assert_eq!(error, words);
 }

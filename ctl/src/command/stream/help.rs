@@ -30,10 +30,12 @@ A job is a file of TOML:
   commit = \"1s\"                     # how often sums are made durable
   on_failed = \"exclude\"             # or \"wait\": what failed members do to windows
   partitions = 8                    # parts of the keys, which members share: 1 to 64
+  limits = { groups = 200_000, memory = \"64M\" }  # of a window in a partition
   sink = { file = \"/streams/shop-errors.tsv\", replication = 5 }
 
 Only name, query and files have to be there. What else is shown is the default, but on: without \
-it all members take part.
+it all members take part. A window that has more than limits allow stops the job; at most they are \
+1,000,000 groups and 64M, since all sums of a machine have 64M.
 
 For example:
   memberctl stream check shop-errors.toml && memberctl stream start shop-errors.toml

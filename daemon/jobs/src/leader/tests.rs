@@ -41,6 +41,7 @@ fn spec() -> JobSpec {
         from: From::Now,
         tags: Vec::new(),
         sink: "/streams/shop.tsv".to_owned(),
+        limits: crate::table::JobLimits::default(),
     }
 }
 

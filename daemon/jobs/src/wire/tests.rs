@@ -6,7 +6,7 @@ use crate::message::{
     Cursors, CursorsKind, Delta, Frame, MAX_DELTAS, MAX_TOLD, Part, Rows, ToldCursor,
 };
 use crate::record::{Gap, GapReason, Row};
-use crate::table::{Assignment, From, Job, JobSpec, OnFailed, SourceState, Table};
+use crate::table::{Assignment, From, Job, JobLimits, JobSpec, OnFailed, SourceState, Table};
 use memberd_membership::{Incarnation, Name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn table() -> Message {
         from: From::At(-1),
         tags: vec![("role".to_owned(), "web".to_owned())],
         sink: "/streams/shop.tsv".to_owned(),
+        limits: JobLimits { groups: 9, bytes: 10 },
     };
     let owner = MemberId { name: vm1(), incarnation: Incarnation(3) };
     let job = Job {
@@ -161,12 +162,13 @@ fn sums_take_no_more_bytes_than_they_have() {
 fn a_table_without_the_newer_fields_is_read() {
     let Message::Table(table) = table() else { panic!("no table") };
     let mut value = ciborium::Value::serialized(&*table).unwrap();
-    let newer = ["files", "from", "tags", "sink", "stopped", "is_finished"];
+    let newer = ["files", "from", "tags", "sink", "limits", "stopped", "is_finished"];
     remove(&mut value, &newer);
     let read: Table = value.deserialized().unwrap();
     let spec = &read.jobs[&JOB].spec;
     assert_eq!((spec.name.as_str(), spec.from), ("shop", From::Now));
     assert!(spec.files.is_empty() && spec.tags.is_empty() && spec.sink.is_empty());
+    assert_eq!(spec.limits, JobLimits::default());
 }
 
 fn remove(value: &mut ciborium::Value, keys: &[&str]) {

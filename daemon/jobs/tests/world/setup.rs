@@ -1,6 +1,6 @@
 //! How a world is built: drawn from its seed. Plain values.
 
-use memberd_jobs::{From, JobSpec, Mutant, OnFailed, Settings};
+use memberd_jobs::{From, JobLimits, JobSpec, Mutant, OnFailed, Settings};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -63,6 +63,7 @@ impl Setup {
             from: From::Now,
             tags: Vec::new(),
             sink: "/streams/shop.tsv".to_owned(),
+            limits: JobLimits::default(),
         };
         Setup {
             seed,
