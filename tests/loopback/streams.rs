@@ -25,6 +25,9 @@ const RIGHT: Duration = Duration::from_secs(180);
 /// How many lines of a member are in a window: by window, member and key.
 type Counts = BTreeMap<(String, String, String), u64>;
 
+/// The rows of each window, in their order.
+type Lists = BTreeMap<String, Vec<String>>;
+
 /// A fleet that counts, and all that was written into its logs.
 struct Counting {
     fleet: Fleet,
@@ -61,8 +64,14 @@ impl Counting {
 
     /// A fleet with a job over its logs.
     fn start(n: u8) -> Counting {
+        Counting::start_with(n, "| logfmt | count by member, k every 1s")
+    }
+
+    /// A fleet with a job that has this query.
+    fn start_with(n: u8, query: &str) -> Counting {
         let counting = Counting::form(n);
-        let started = counting.ask(1, StreamRequest::Start(Box::new(counting.spec())));
+        let spec = StreamSpec { query: query.to_owned(), ..counting.spec() };
+        let started = counting.ask(1, StreamRequest::Start(Box::new(spec)));
         let StreamReply::Started(summary) = started else { panic!("{started:?}") };
         assert_eq!((summary.name.as_str(), summary.partitions), ("shop", 8));
         counting
@@ -143,6 +152,41 @@ impl Counting {
         Ok(rows.into_iter().map(|(of, (_, count))| (of, count)).collect())
     }
 
+    /// Of each window the rows of its last revision, in their order.
+    fn lists(&self, number: usize) -> Result<Lists, String> {
+        let text = self.sink(number)?;
+        let mut lists: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let (seq, line) = line.split_once('\t').unwrap();
+            assert_eq!(seq.parse::<usize>(), Ok(at), "{line}");
+            let (window, row) = line.split_once('\t').unwrap();
+            let (row, rev) = row.rsplit_once('\t').unwrap();
+            let rev = rev.parse().unwrap();
+            let list = lists.entry(window.to_owned()).or_default();
+            assert!(list.0 <= rev, "{line}");
+            if list.0 < rev {
+                *list = (rev, Vec::new());
+            }
+            list.1.push(row.to_owned());
+        }
+        Ok(lists.into_iter().map(|(window, (_, rows))| (window, rows)).collect())
+    }
+
+    /// The first rows of each window: those with the most lines.
+    fn first_rows(&self, count: usize) -> Lists {
+        let mut windows: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+        for ((window, member, key), lines) in &self.written {
+            let row = (*lines, format!("{member}\t{key}\t{lines}"));
+            windows.entry(window.clone()).or_default().push(row);
+        }
+        let first = |(window, mut rows): (String, Vec<(u64, String)>)| {
+            // They are in the order of their keys.
+            rows.sort_by_key(|(lines, _)| std::cmp::Reverse(*lines));
+            (window, rows.into_iter().take(count).map(|(_, row)| row).collect())
+        };
+        windows.into_iter().map(first).collect()
+    }
+
     fn wait_until_right(&self) {
         self.wait_until_right_but_of(0);
     }
@@ -219,6 +263,42 @@ fn each_line_counts_once_while_three_daemons_are_killed() {
     }
     counting.write(80);
     counting.wait_until_right();
+}
+
+/// Three are killed, one of them with the sink. A list comes whole, and its last revision is right.
+#[test]
+fn the_first_rows_of_windows_are_right_while_daemons_are_killed() {
+    let query = "| logfmt | count by member, k every 1s | top 3 by count";
+    let mut counting = Counting::start_with(5, query);
+    counting.write(0);
+    wait_until("rows are there", RIGHT, || {
+        let lists = counting.lists(1)?;
+        holds(!lists.is_empty(), || "none".to_owned())
+    });
+    (1..20).for_each(|round| counting.write(round));
+    let status = counting.ask(1, StreamRequest::Status { name: "shop".to_owned() });
+    let StreamReply::Status(status) = status else { panic!("{status:?}") };
+    let sink: usize = status.sink_owner.expect("a sink")[2..].parse().unwrap();
+    let killed: Vec<usize> = (0..3).map(|step| (sink - 1 + step) % 5 + 1).collect();
+    counting.fleet.crash(&killed);
+    (20..40).for_each(|round| counting.write(round));
+    counting.fleet.restart(&killed);
+    (40..60).for_each(|round| counting.write(round));
+    let expected = counting.first_rows(3);
+    wait_until("the lists are the first rows of all lines", RIGHT, || {
+        let lists = counting.lists(counting.fleet.running_numbers()[0])?;
+        holds(lists == expected, || {
+            let wrong = expected.iter().filter(|(at, rows)| lists.get(*at) != Some(rows));
+            let wrong: Vec<_> = wrong.take(3).map(|(at, rows)| (at, rows, lists.get(at))).collect();
+            format!("{} of {} windows; wrong: {wrong:?}", lists.len(), expected.len())
+        })
+    });
+    counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    wait_until("the sink has its last line", SOON, || {
+        let text = counting.sink(4)?;
+        let last = format!("\n# cancelled {}\n", text.lines().count() - 1);
+        holds(text.ends_with(&last), || text.lines().last().unwrap_or_default().to_owned())
+    });
 }
 
 /// The way of a person through a job, on any member.

@@ -144,7 +144,8 @@ fn check_needs_no_daemon_and_tells_each_problem() {
          \"errors\",\"query\":\"| nginx | count by member every 10s\",\"every_ms\":10000,\"files\":\
          [\"/var/log/nginx/*.log\"],\"from\":\"now\",\"on\":{\"role\":\"web\"},\"lateness_ms\":\
          10000,\"retain_ms\":3600000,\"commit_ms\":1000,\"on_failed\":\"exclude\",\"partitions\":\
-         null,\"sink\":\"/streams/errors.tsv\",\"replication\":5}}\n",
+         null,\"sink\":\"/streams/errors.tsv\",\"replication\":5,\"groups\":null,\
+         \"memory\":null}}\n",
     );
 }
 

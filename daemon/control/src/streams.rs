@@ -38,6 +38,12 @@ pub const COMMIT_MS: RangeInclusive<u64> = 100..=60_000;
 /// How many copies logs and sink may have.
 pub const STREAM_COPIES: RangeInclusive<u8> = 1..=5;
 
+/// How many groups a window may have in one partition.
+pub const STREAM_GROUPS: RangeInclusive<u64> = 1..=1_000_000;
+
+/// How much memory these groups may take, in bytes.
+pub const STREAM_MEMORY: RangeInclusive<u64> = 1 << 20..=64 << 20;
+
 /// What a client asks of durable jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StreamRequest {
@@ -95,6 +101,14 @@ pub struct StreamSpec {
     pub copies: u8,
     /// How many parts the keys have, at most [`MAX_STREAM_PARTITIONS`]; none: as many as is usual.
     pub partitions: Option<u16>,
+    /// The most groups of a window in one partition, one of [`STREAM_GROUPS`]; none: as many as is
+    /// usual. A job that has more stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<u64>,
+    /// The most memory of these groups in bytes, one of [`STREAM_MEMORY`]; none: as much as is
+    /// usual. A job that has more stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
 /// From where on a job reads files.
@@ -144,6 +158,12 @@ pub enum StreamSpecError {
     /// The keys may not have so many parts.
     #[error("keys have 1 to 64 partitions")]
     Partitions,
+    /// A window may not have so many groups.
+    #[error("limits.groups is 1 to 1000000 in a window of a partition")]
+    Groups,
+    /// Groups may not take so much memory.
+    #[error("limits.memory is 1M to 64M for a window of a partition")]
+    Memory,
 }
 
 impl StreamSpec {
@@ -163,6 +183,8 @@ impl StreamSpec {
             (COMMIT_MS.contains(&self.commit_ms), StreamSpecError::Commit),
             (STREAM_COPIES.contains(&self.copies), StreamSpecError::Copies),
             ((1..=MAX_STREAM_PARTITIONS).contains(&partitions), StreamSpecError::Partitions),
+            (self.groups.is_none_or(|it| STREAM_GROUPS.contains(&it)), StreamSpecError::Groups),
+            (self.memory.is_none_or(|it| STREAM_MEMORY.contains(&it)), StreamSpecError::Memory),
         ];
         if let Some((_, error)) = rules.into_iter().find(|(holds, _)| !holds) {
             return Err(error);
@@ -332,59 +354,4 @@ pub struct StreamSource {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(change: impl FnOnce(&mut StreamSpec)) -> StreamSpec {
-        let mut spec = StreamSpec {
-            name: "errors".to_owned(),
-            query: "| nginx | count every 10s".to_owned(),
-            files: vec!["/var/log/*.log".to_owned()],
-            tags: vec![("role".to_owned(), String::new())],
-            lateness_ms: 10_000,
-            retain_ms: 3_600_000,
-            commit_ms: 1_000,
-            sink: "/streams/errors.tsv".to_owned(),
-            copies: 5,
-            ..StreamSpec::default()
-        };
-        change(&mut spec);
-        spec
-    }
-
-    #[test]
-    fn a_job_within_its_bounds_is_taken() {
-        assert_eq!(spec(|_| ()).check(), Ok(()));
-        assert_eq!(spec(|it| it.partitions = Some(64)).check(), Ok(()));
-    }
-
-    #[test]
-    fn a_job_outside_of_a_bound_is_refused_in_words() {
-        use StreamSpecError as Error;
-        let long = || "x".repeat(MAX_STREAM_TEXT + 1);
-        let text = |text: &str| Error::Text(text.to_owned());
-        for (wrong, error) in [
-            (spec(|it| it.name = String::new()), Error::Name),
-            (spec(|it| it.name = ".jobs".to_owned()), Error::Name),
-            (spec(|it| it.name = "a/b".to_owned()), Error::Name),
-            (spec(|it| it.name = "x".repeat(65)), Error::Name),
-            (spec(|it| it.query = "x".repeat(MAX_QUERY_BYTES + 1)), Error::Query),
-            (spec(|it| it.files.clear()), Error::Files),
-            (spec(|it| it.files = vec!["/x".to_owned(); 65]), Error::Files),
-            (spec(|it| it.tags = vec![("a".to_owned(), String::new()); 17]), Error::Tags),
-            (spec(|it| it.files = vec![String::new()]), text("")),
-            (spec(|it| it.tags = vec![(String::new(), "web".to_owned())]), text("")),
-            (spec(|it| it.tags = vec![("role".to_owned(), long())]), text(&"x".repeat(40))),
-            (spec(|it| it.sink = long()), text(&"x".repeat(40))),
-            (spec(|it| it.lateness_ms = u64::MAX), Error::Lateness),
-            (spec(|it| it.retain_ms = u64::MAX), Error::Retain),
-            (spec(|it| it.commit_ms = 99), Error::Commit),
-            (spec(|it| it.copies = 0), Error::Copies),
-            (spec(|it| it.copies = 6), Error::Copies),
-            (spec(|it| it.partitions = Some(0)), Error::Partitions),
-            (spec(|it| it.partitions = Some(65)), Error::Partitions),
-        ] {
-            assert_eq!(wrong.check(), Err(error), "{wrong:?}");
-        }
-    }
-}
+mod tests;

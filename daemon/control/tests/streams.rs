@@ -27,6 +27,7 @@ fn spec() -> StreamSpec {
         sink: text("/s/e"),
         copies: 5,
         partitions: Some(8),
+        ..StreamSpec::default()
     }
 }
 
@@ -41,6 +42,17 @@ fn requests_about_jobs_have_the_bytes_that_others_know() {
             \x64from\xa1\x62At\x26\x64tags\x81\x82\x61k\x61v\x6blateness_ms\x01\x69retain_ms\x02\
             \x69commit_ms\x03\x70waits_for_failed\xf5\x64sink\x64/s/e\x66copies\x05\
             \x6apartitions\x08"[..],
+        ),
+        (
+            StreamRequest::Start(Box::new(StreamSpec {
+                groups: Some(9),
+                memory: Some(1 << 20),
+                ..spec()
+            })),
+            b"\xa1\x65Start\xae\x64name\x61e\x65query\x70| count every 1s\x65files\x81\x62/x\
+            \x64from\xa1\x62At\x26\x64tags\x81\x82\x61k\x61v\x6blateness_ms\x01\x69retain_ms\x02\
+            \x69commit_ms\x03\x70waits_for_failed\xf5\x64sink\x64/s/e\x66copies\x05\
+            \x6apartitions\x08\x66groups\x09\x66memory\x1a\x00\x10\x00\x00",
         ),
         (StreamRequest::List, b"\x64List"),
         (StreamRequest::Status { name: name.clone() }, b"\xa1\x66Status\xa1\x64name\x61e"),

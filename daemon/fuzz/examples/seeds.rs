@@ -22,7 +22,8 @@ use memberd_fuzz::{
     next_call, settings,
 };
 use memberd_jobs::{
-    Delta, FileKey, Frame, Message as JobMessage, Part, Partition, Row, Rows, WireError,
+    Delta, FileKey, Frame, Message as JobMessage, Part, Partition, Row, Rows, SumRow, WireError,
+    list_bytes,
 };
 use memberd_membership::{Identity, Incarnation, Name, Node, Output, ViewNews, wire};
 use memberd_streams::{Fold, Limits as SumLimits, LineTime, Plan, Query};
@@ -276,6 +277,14 @@ fn jobs() -> io::Result<()> {
     let presence = Some(20_000);
     let row = Row::Sum { window: 0, key: b"a".to_vec(), values: b"1".to_vec(), revision: 0 };
     let rows = Rows { job, partition, epoch, from: 0, rows: vec![row], end: None };
+    let row = |key: &[u8]| SumRow {
+        key: key.to_vec(),
+        values: b"1\t2".to_vec(),
+        ranks: vec![key.to_vec(), vec![0]],
+    };
+    let list = Row::List { window: 0, rows: list_bytes(vec![row(b"a"), row(b"b")]) };
+    let listed = vec![list, Row::Closed(20_000)];
+    let lists = Rows { job: job::LISTS, partition, epoch, from: 0, rows: listed, end: None };
     let messages = [
         JobMessage::Table(Arc::new(job::table())),
         JobMessage::Beat { term: 1, version: 2 },
@@ -283,6 +292,8 @@ fn jobs() -> io::Result<()> {
         JobMessage::Frame(Frame { job, partition, epoch, presence, deltas: vec![delta] }),
         JobMessage::Rows(rows),
         JobMessage::RowsTaken { job, partition, epoch, next: 1 },
+        JobMessage::Rows(lists),
+        JobMessage::AskClosed { job: job::LISTS, partition, epoch, until: 10_000 },
     ];
     let said: Result<Vec<Vec<u8>>, WireError> =
         messages.iter().map(|message| Ok(piece(&[10], &memberd_jobs::encode(message)?))).collect();

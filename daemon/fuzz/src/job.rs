@@ -1,8 +1,8 @@
 //! A member of a durable job, and the replicated files that it asks. It owns those files.
 
 use memberd_jobs::{
-    Assignment, At, Epoch, From, Job, JobFile, JobId, JobSpec, MemberId, Message, Name, Now,
-    OnFailed, Output, Partition, SourceState, Stage, StoreAnswer, StoreAsk, StoreOperation,
+    Assignment, At, Epoch, From, Job, JobFile, JobId, JobLimits, JobSpec, MemberId, Message, Name,
+    Now, OnFailed, Output, Partition, SourceState, Stage, StoreAnswer, StoreAsk, StoreOperation,
     StreamSums, Table, Worker, encode,
 };
 use memberd_membership::Incarnation;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// The job.
 pub const JOB: JobId = JobId(1);
+
+/// A job with lists.
+pub const LISTS: JobId = JobId(2);
 
 /// Under which all of its stages are owned.
 pub const EPOCH: Epoch = Epoch { term: 1, number: 1 };
@@ -26,11 +29,16 @@ fn name(name: &str) -> Name {
     Name::new(name).expect("a name")
 }
 
-/// The table, with one job of two partitions. All of it is owned by `vm1`.
+/// The table, with two jobs of two partitions. All of it is owned by `vm1`.
 pub fn table() -> Table {
+    let lists = job("lists", &format!("{QUESTION} | top 3 by count"));
+    Table { version: 1, newest: EPOCH, jobs: [(JOB, job("shop", QUESTION)), (LISTS, lists)].into() }
+}
+
+fn job(named: &str, query: &str) -> Job {
     let spec = JobSpec {
-        name: "shop".to_owned(),
-        query: QUESTION.to_owned(),
+        name: named.to_owned(),
+        query: query.to_owned(),
         partitions: 2,
         every_ms: 10_000,
         lateness_ms: 5_000,
@@ -41,14 +49,14 @@ pub fn table() -> Table {
         files: vec!["/srv/*.log".to_owned()],
         from: From::Beginning,
         tags: Vec::new(),
-        sink: "/streams/shop.tsv".to_owned(),
+        sink: format!("/streams/{named}.tsv"),
+        limits: JobLimits::default(),
     };
     let owner = MemberId { name: name("vm1"), incarnation: Incarnation(1) };
     let stages = [Stage::Partition(Partition(0)), Stage::Partition(Partition(1)), Stage::Sink];
     let stages = stages.map(|stage| (stage, Assignment { owner: owner.clone(), epoch: EPOCH }));
     let sources = ["vm1", "vm2"].map(|member| (name(member), SourceState::Live));
-    let job = Job { sources: sources.into(), stages: stages.into(), ..Job::new(spec) };
-    Table { version: 1, newest: EPOCH, jobs: BTreeMap::from([(JOB, job)]) }
+    Job { sources: sources.into(), stages: stages.into(), ..Job::new(spec) }
 }
 
 /// The sums of a question, if it is one.

@@ -53,8 +53,8 @@ pub struct Leader {
     starting: Option<Starting>,
     /// The stages that are open, and under which epoch.
     opened: BTreeMap<(JobId, Stage), Epoch>,
-    /// Jobs that cannot go on, by which stage, and why.
-    stops: BTreeMap<JobId, (Stage, String)>,
+    /// Jobs that cannot go on: whether nobody writes the last line of the sink, and why.
+    stops: BTreeMap<JobId, (bool, String)>,
     /// Jobs whose sinks have their last lines.
     finished: BTreeSet<JobId>,
     beat_at_ms: u64,
@@ -140,11 +140,12 @@ impl Leader {
                 let known = self.opened.entry((*job, *stage)).or_default();
                 *known = (*known).max(*epoch);
             }
-            Message::Stop { job, stage, epoch, reason }
+            Message::Stop { job, stage, epoch, reason, has_log }
                 if self.owns(from, *job, *stage, *epoch) =>
             {
                 let reason = reason.chars().take(MAX_REASON).collect();
-                self.stops.insert(*job, (*stage, reason));
+                let ends_sink = *stage == Stage::Sink && !has_log;
+                self.stops.insert(*job, (ends_sink, reason));
             }
             Message::Finished { job, epoch }
                 if self.owns(from, *job, Stage::Sink, *epoch)

@@ -10,6 +10,7 @@ mod cursor;
 mod forms;
 mod ids;
 mod leader;
+mod list;
 mod log;
 mod message;
 mod output;
@@ -32,6 +33,7 @@ mod worker;
 pub use cursor::{Cursor, Verdict, judge};
 pub use ids::{Epoch, FileId, FileKey, JobId, MemberId, Now, Partition, Stage};
 pub use leader::{Command, CommandError, Leader, MemberState, read_table};
+pub use list::{list_bytes, list_rows, ordered};
 pub use memberd_membership::{Incarnation, Name};
 pub use message::{
     Cursors, CursorsKind, Delta, Frame, MAX_DELTAS, MAX_PARTS, MAX_ROWS, MAX_TOLD, Message, Part,
@@ -40,8 +42,8 @@ pub use message::{
 pub use output::{FoldAsk, FoldRange, Folded, Note, Output};
 pub use placement::{MAX_PARTITIONS, partition_of, rank};
 pub use record::{
-    Entry, Gap, GapReason, Image, Record, RecordError, Row, SinkRecord, WindowImage, WindowSums,
-    entries,
+    Entry, Gap, GapReason, Image, List, Record, RecordError, Row, Shown, SinkRecord, WindowImage,
+    WindowLists, WindowSums, entries,
 };
 #[doc(hidden)]
 pub use settings::Mutant;
@@ -52,10 +54,10 @@ pub use state::{State, StateError, Window, WindowTimes};
 pub use status::{JobStatus, Lag, PartitionStatus, SinkStatus};
 pub use store::{AskId, At, Condition, JobFile, StoreAnswer, StoreAsk, StoreOperation};
 pub use stream_sums::{StreamSums, StreamTable};
-pub use sums::{SumRow, Sums, SumsError};
+pub use sums::{OrderStep, SumRow, Sums, SumsError};
 pub use table::{
-    Assignment, From, Job, JobSpec, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES, MAX_TEXT_BYTES, OnFailed,
-    SourceState, SpecError, Table,
+    Assignment, From, Job, JobLimits, JobSpec, MAX_GROUPS, MAX_JOBS, MAX_PATTERNS, MAX_SOURCES,
+    MAX_SUM_BYTES, MAX_TEXT_BYTES, OnFailed, SourceState, SpecError, Table,
 };
 pub use watermark::window_of;
 pub use wire::{MESSAGE_CAP, WireError, decode, encode};

@@ -49,6 +49,9 @@ pub enum Message {
         epoch: Epoch,
         /// Why, for people.
         reason: String,
+        /// Whether the stage has its log still: then a sink gets its last line.
+        #[serde(default)]
+        has_log: bool,
     },
     /// Owner of the sink to leader, until it is in the table: the sink has its last line.
     Finished {
@@ -85,6 +88,18 @@ pub enum Message {
         epoch: Epoch,
         /// The number of the row that is next.
         next: u64,
+    },
+    /// Owner of the sink to owner: other partitions have rows of windows that end at this time, in
+    /// milliseconds since 1970. Say when they are closed here.
+    AskClosed {
+        /// The job.
+        job: JobId,
+        /// The partition.
+        partition: Partition,
+        /// The epoch of the sink.
+        epoch: Epoch,
+        /// The time.
+        until: i64,
     },
 }
 

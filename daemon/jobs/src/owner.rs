@@ -49,6 +49,8 @@ pub(crate) struct Owner<S: Sums> {
     image_bytes: u64,
     commit_at_ms: u64,
     rows_at_ms: u64,
+    /// The sink asked whether windows are closed that end at this time.
+    asked_until: i64,
     /// Who said hello before the log was open.
     greeters: BTreeMap<Name, Option<FileKey>>,
     is_full: bool,
@@ -83,6 +85,7 @@ impl<S: Sums> Owner<S> {
             image_bytes: 0,
             commit_at_ms: 0,
             rows_at_ms: 0,
+            asked_until: i64::MIN,
             greeters: BTreeMap::new(),
             is_full: false,
             room: usize::MAX,
@@ -294,6 +297,26 @@ impl<S: Sums> Owner<S> {
         out.push_back(Output::Send(sink.owner.name.clone(), Message::Rows(rows)));
     }
 
+    /// The sink waits for windows that end at this time.
+    pub(crate) fn handle_ask_closed(
+        &mut self,
+        now: Now,
+        from: &Name,
+        (epoch, until): (Epoch, i64),
+        out: &mut VecDeque<Output>,
+    ) {
+        if self.is_sink(from, epoch) {
+            self.asked_until = until.max(self.asked_until);
+            self.commit(now, out);
+        }
+    }
+
+    /// Whether a member has the sink under this epoch.
+    fn is_sink(&self, name: &Name, epoch: Epoch) -> bool {
+        let sink = self.job.stages.get(&Stage::Sink);
+        sink.is_some_and(|sink| sink.epoch == epoch && sink.owner.name == *name)
+    }
+
     pub(crate) fn handle_rows_taken(
         &mut self,
         now: Now,
@@ -301,9 +324,7 @@ impl<S: Sums> Owner<S> {
         (epoch, next): (Epoch, u64),
         out: &mut VecDeque<Output>,
     ) {
-        let sink = self.job.stages.get(&Stage::Sink);
-        let is_current = sink.is_some_and(|sink| sink.epoch == epoch && sink.owner.name == *from);
-        if !is_current || !self.log.is_open() || next <= self.state.first_row {
+        if !self.is_sink(from, epoch) || !self.log.is_open() || next <= self.state.first_row {
             return;
         }
         self.state.rows_taken(next.min(self.durable_rows));

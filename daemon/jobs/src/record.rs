@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of this form.
-const VERSION: u8 = 1;
+/// The version of this form. Version 1 had no lists of rows, and is read as well.
+const VERSION: u8 = 2;
 
 /// Why a log cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,18 @@ pub enum Row {
     },
     /// Bytes that this partition did not count.
     Gap(Gap),
+    /// If stages order the rows: those of a window that the sink has to know of this partition. It
+    /// takes the place of the list of this window before.
+    List {
+        /// When the window begins, in milliseconds since 1970.
+        window: i64,
+        /// What [`list_rows`](crate::list_rows) reads.
+        #[serde(with = "forms::bytes")]
+        rows: Vec<u8>,
+    },
+    /// If stages order the rows: windows that end at or before this are closed in this partition,
+    /// in milliseconds since 1970. Lists of these that follow are revisions.
+    Closed(i64),
 }
 
 impl Row {
@@ -79,11 +91,14 @@ impl Row {
         match self {
             Row::Sum { key, values, .. } => 128 + key.len() + values.len(),
             Row::Gap(gap) => 256 + gap.file.member.as_str().len(),
+            Row::List { rows, .. } => 128 + rows.len(),
+            Row::Closed(_) => 64,
         }
     }
 
     /// The row as a line of the sink: `seq TAB window TAB key... TAB value... TAB rev`. A gap has
     /// `gap` for a window; the member, file, bytes and partition for a key; the reason for a value.
+    /// What only the sink has to know is no line.
     #[must_use]
     pub fn line(&self, number: u64) -> Vec<u8> {
         let mut line = format!("{number}\t").into_bytes();
@@ -108,6 +123,7 @@ impl Row {
                     format!("gap\t{member}\t{key:032x}\t{from}-{to}\tp{part}\t{reason}\t0\n");
                 line.extend_from_slice(text.as_bytes());
             }
+            Row::List { .. } | Row::Closed(_) => line.clear(),
         }
         line
     }
@@ -201,6 +217,38 @@ pub enum Entry {
     Record(Record),
 }
 
+/// A partition's rows of a window, in the log of the sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// Of which partition.
+    pub partition: Partition,
+    /// What [`list_rows`](crate::list_rows) reads.
+    #[serde(with = "forms::bytes")]
+    pub rows: Vec<u8>,
+}
+
+/// What the sink has of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Its newest revision there.
+    pub revision: u32,
+    /// A hash of that revision's rows.
+    pub digest: u128,
+}
+
+/// Lists of a window that came, and what the sink has of it behind this record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowLists {
+    /// When it begins, in milliseconds since 1970.
+    pub window: i64,
+    /// The lists that came. In an image, all.
+    pub lists: Vec<List>,
+    /// What the sink has, if it has any.
+    pub shown: Option<Shown>,
+    /// Whether lists came since.
+    pub is_due: bool,
+}
+
 /// What one commit of the sink changes, and where its rows go. Its image is the same with all
 /// cursors and with the text that the sink is not known to have.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -226,6 +274,24 @@ pub struct SinkRecord {
     /// Whether no record follows: the text ends with the last line of the sink.
     #[serde(default)]
     pub is_last: bool,
+    /// The partitions that have closed windows since: up to when, in milliseconds since 1970.
+    #[serde(default)]
+    pub closed: Vec<(Partition, i64)>,
+    /// Windows whose lists came, or are in the text.
+    #[serde(default)]
+    pub windows: Vec<WindowLists>,
+    /// Windows that begin at or before this are given up by all partitions, in milliseconds since
+    /// 1970: their lists are dropped once the sink has them. None before one is.
+    #[serde(default)]
+    pub given_up: Option<i64>,
+}
+
+impl SinkRecord {
+    /// Whether it changes nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        let nothing = self.text.is_empty() && self.cursors.is_empty();
+        nothing && self.ended.is_empty() && self.windows.is_empty()
+    }
 }
 
 /// The bytes of an entry.
@@ -249,7 +315,7 @@ pub fn entries<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<Vec<T>, RecordEr
         let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let (entry, rest) = rest.split_at_checked(length).ok_or(RecordError::Malformed)?;
         let (version, entry) = entry.split_first().ok_or(RecordError::Malformed)?;
-        if *version != VERSION {
+        if !(1..=VERSION).contains(version) {
             return Err(RecordError::Version(*version));
         }
         entries.push(ciborium::from_reader(entry).map_err(|_| RecordError::Malformed)?);

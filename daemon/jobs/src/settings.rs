@@ -28,6 +28,10 @@ pub enum Mutant {
     SilentLimit,
     /// The sink ends when the first partition has ended.
     HastyTrailer,
+    /// The sink writes the list of a window as soon as one partition has closed it.
+    HastyList,
+    /// The sink takes no list that comes for a window that it has written.
+    StaleList,
     /// Two leaders may write the table.
     TableUnfenced,
 }
@@ -65,6 +69,13 @@ pub struct Settings {
     pub rows_bytes: usize,
     /// The most bytes of text in one record of the sink, but for its last row.
     pub text_bytes: usize,
+    /// The most bytes of a partition's list of rows of a window, if stages order them. With more
+    /// the job stops. It goes into one message of at most 1 MiB. A window's lines in the sink have
+    /// at most `text_bytes`.
+    pub list_bytes: usize,
+    /// The memory of the lists of all sinks of a member, in bytes. With more the job stops whose
+    /// list it is.
+    pub lists_bytes: usize,
     /// The most bytes of one append. A longer record comes as an image.
     pub append_bytes: usize,
     /// A log is replaced by an image once it has so many times the image's bytes.
@@ -99,6 +110,8 @@ impl Default for Settings {
             waiting_rows: 200_000,
             rows_bytes: 256 << 10,
             text_bytes: 512 << 10,
+            list_bytes: 768 << 10,
+            lists_bytes: 32 << 20,
             append_bytes: 1 << 20,
             log_factor: 4,
             log_bytes: 64 << 10,

@@ -4,94 +4,26 @@
 //! A row's place is durable before the row is written. So whoever writes it, and however often:
 //! it is the same bytes at the same place, or the place is taken and nothing happens.
 
+mod lists;
+mod state;
 mod taking;
+#[cfg(test)]
+mod tests;
 
 use crate::ids::{Epoch, JobId, Now, Partition, Stage};
 use crate::log::{Heard, Log};
 use crate::message::Message;
 use crate::output::{Note, Output};
-use crate::record::{RecordError, SinkRecord, encode, entries};
+use crate::record::{SinkRecord, encode};
 use crate::settings::{Mutant, Settings};
 use crate::status::SinkStatus;
 use crate::store::{AskId, Condition, JobFile, StoreAnswer, StoreAsk};
+use crate::sums::OrderStep;
 use crate::table::Job;
 use memberd_membership::Name;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub use state::SinkState;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-/// What a sink's log adds up to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SinkState {
-    /// The newest record.
-    pub sequence: u64,
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Of each partition, the number of the next row.
-    pub cursors: BTreeMap<Partition, u64>,
-    /// The number of the next row in the sink.
-    pub next_row: u64,
-    /// The byte behind the last row.
-    pub end: u64,
-    /// Texts that the sink is not known to have, and where each begins.
-    pub tail: VecDeque<(u64, Vec<u8>)>,
-    /// The partitions that have no more rows.
-    pub ended: BTreeSet<Partition>,
-    /// Whether its last line is durable here, and nothing follows.
-    pub is_last: bool,
-}
-
-impl SinkState {
-    /// Reads a log.
-    ///
-    /// # Errors
-    /// When the bytes are no log of a sink.
-    pub fn read(log: &[u8]) -> Result<SinkState, RecordError> {
-        let mut state = SinkState::default();
-        for record in entries::<SinkRecord>(log)? {
-            if !record.is_image && record.sequence != state.sequence + 1 {
-                return Err(RecordError::Order(record.sequence));
-            }
-            state.take(&record);
-        }
-        Ok(state)
-    }
-
-    fn take(&mut self, record: &SinkRecord) {
-        if record.is_image {
-            *self = SinkState::default();
-        }
-        self.sequence = record.sequence;
-        self.epoch = record.epoch;
-        self.cursors.extend(record.cursors.iter().copied());
-        self.ended.extend(record.ended.iter().copied());
-        self.is_last = record.is_last;
-        self.next_row = record.next_row;
-        self.end = record.offset + record.text.len() as u64;
-        if !record.text.is_empty() {
-            self.tail.push_back((record.offset, record.text.clone()));
-        }
-    }
-
-    /// The sink has all bytes below this.
-    fn written(&mut self, end: u64) {
-        self.tail.retain(|(offset, text)| offset + text.len() as u64 > end);
-    }
-
-    fn image(&self) -> SinkRecord {
-        let offset = self.tail.front().map_or(self.end, |(offset, _)| *offset);
-        SinkRecord {
-            sequence: self.sequence,
-            epoch: self.epoch,
-            cursors: self.cursors.iter().map(|(part, next)| (*part, *next)).collect(),
-            next_row: self.next_row,
-            offset,
-            text: self.tail.iter().flat_map(|(_, text)| text.iter().copied()).collect(),
-            is_image: true,
-            ended: self.ended.iter().copied().collect(),
-            is_last: self.is_last,
-        }
-    }
-}
 
 /// The owner of a sink under one epoch.
 #[derive(Debug)]
@@ -116,11 +48,29 @@ pub(crate) struct Sink {
     commit_at_ms: u64,
     /// Whether a partition has more rows than came.
     has_more: bool,
+    /// The stages that order rows. None: each row stands for itself.
+    steps: Vec<OrderStep>,
+    /// How many bytes lists may take.
+    room: usize,
+    /// Whether windows are due for which a record had no room.
+    has_more_lists: bool,
+    /// Whether the job has to stop, so that no more rows are taken.
+    has_stopped: bool,
+    /// Up to when partitions were asked to close windows, and when they are asked again.
+    asked: BTreeMap<Partition, i64>,
+    ask_at_ms: u64,
 }
 
 impl Sink {
-    pub(crate) fn new(settings: Arc<Settings>, job_id: JobId, epoch: Epoch, job: Arc<Job>) -> Sink {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        job_id: JobId,
+        epoch: Epoch,
+        job: Arc<Job>,
+        steps: Vec<OrderStep>,
+    ) -> Sink {
         Sink {
+            room: settings.lists_bytes,
             settings,
             job_id,
             epoch,
@@ -135,6 +85,11 @@ impl Sink {
             image_bytes: 0,
             commit_at_ms: 0,
             has_more: false,
+            steps,
+            has_more_lists: false,
+            has_stopped: false,
+            asked: BTreeMap::new(),
+            ask_at_ms: u64::MAX,
         }
     }
 
@@ -163,12 +118,14 @@ impl Sink {
             is_open: self.is_open(),
             rows: self.state.next_row,
             is_finished: self.is_finished(),
+            lists_bytes: self.lists_bytes(),
         }
     }
 
     pub(crate) fn handle_job(&mut self, now: Now, job: Arc<Job>, out: &mut VecDeque<Output>) {
         self.job = job;
         self.commit(now, out);
+        self.ask_closed(now, out);
     }
 
     pub(crate) fn due_ms(&self) -> u64 {
@@ -177,10 +134,9 @@ impl Sink {
         if !self.log.is_open() {
             return log;
         }
-        let due = log.min(self.file.due_ms(&self.settings).unwrap_or(u64::MAX));
+        let due = log.min(self.file.due_ms(&self.settings).unwrap_or(u64::MAX)).min(self.ask_at_ms);
         let is_free = self.log.is_ready() && self.writing.is_none() && self.state.tail.is_empty();
-        let has_rows = !self.pending.text.is_empty();
-        if is_free && has_rows { due.min(self.commit_at_ms) } else { due }
+        if is_free && self.has_rows() { due.min(self.commit_at_ms) } else { due }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now, out: &mut VecDeque<Output>) {
@@ -192,6 +148,7 @@ impl Sink {
             let (heard, ask) = self.file.work(now.boot_ms, &self.settings);
             self.heard_of_file(now, heard, ask, out);
             self.commit(now, out);
+            self.ask_closed(now, out);
         }
     }
 
@@ -225,15 +182,13 @@ impl Sink {
             Heard::Opened(bytes) => self.opened(now, &bytes, out),
             Heard::Written => self.written(now, out),
             Heard::Doubt => {
-                self.writing = None;
-                self.pending = self.next_record();
+                self.forget();
                 self.file.reopen(now.boot_ms, &self.settings);
             }
         }
     }
 
     fn opened(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {
-        self.writing = None;
         match SinkState::read(bytes) {
             Ok(state) => self.state = state,
             Err(error) => {
@@ -243,10 +198,26 @@ impl Sink {
                 return;
             }
         }
-        self.pending = self.next_record();
+        self.forget();
+        self.has_stopped = false;
+        // Some may have had no room.
+        self.has_more_lists = !self.steps.is_empty();
         self.log_bytes = bytes.len() as u64;
         out.push_back(Output::Note(Note::Opened(self.job_id, Stage::Sink)));
         self.handle_timeout(now, out);
+    }
+
+    /// What is not durable comes again.
+    fn forget(&mut self) {
+        self.writing = None;
+        self.pending = self.next_record();
+        self.has_more_lists = false;
+        self.asked.clear();
+    }
+
+    /// Whether there are rows, or what else the log has to have.
+    fn has_rows(&self) -> bool {
+        !self.pending.cursors.is_empty() || (self.has_more_lists && !self.state.is_last)
     }
 
     /// The record behind all that are durable, without rows.
@@ -257,7 +228,7 @@ impl Sink {
     /// Whether the rows of more partitions may come first: windows close everywhere at about the
     /// same time, and each append to the sink makes it a little dearer to read.
     fn waits(&self, now: Now) -> bool {
-        let is_full = self.has_more || self.pending.text.len() >= self.settings.text_bytes;
+        let is_full = self.has_more || self.has_more_lists || self.is_full();
         let ends = !self.pending.ended.is_empty() || self.job.stopped.is_some();
         now.boot_ms < self.commit_at_ms && !is_full && !ends
     }
@@ -266,19 +237,28 @@ impl Sink {
     fn commit(&mut self, now: Now, out: &mut VecDeque<Output>) {
         let first = self.settings.is(Mutant::SinkFirst);
         let is_free = self.log.is_ready() && self.writing.is_none();
-        let nothing = self.pending.text.is_empty() && self.pending.ended.is_empty();
+        let nothing = !self.has_rows() && self.pending.ended.is_empty();
         let is_idle = (nothing && self.job.stopped.is_none()) || self.state.is_last;
         if !is_free || is_idle || !self.state.tail.is_empty() || self.waits(now) {
             return;
         }
         self.commit_at_ms = now.boot_ms + self.job.spec.commit_ms;
-        self.has_more = false;
-        let next_row = self.pending.next_row;
-        let next = SinkRecord { next_row, ..SinkRecord::default() };
-        let mut record = std::mem::replace(&mut self.pending, next);
-        if let Some(line) = self.last_line(&record) {
-            record.text.extend_from_slice(line.as_bytes());
-            record.is_last = true;
+        (self.has_more, self.has_more_lists) = (false, false);
+        let mut record = std::mem::take(&mut self.pending);
+        if self.job.stopped.is_none()
+            && !self.steps.is_empty()
+            && let Err(reason) = self.show(&mut record)
+        {
+            return self.stop(reason, out);
+        }
+        self.pending.next_row = record.next_row;
+        match self.last_line(&record) {
+            Some(line) => {
+                record.text.extend_from_slice(line.as_bytes());
+                record.is_last = true;
+            }
+            None if record.is_empty() => return,
+            None => {}
         }
         record.sequence = self.state.sequence + 1;
         record.epoch = self.epoch;
@@ -291,7 +271,7 @@ impl Sink {
         let bytes = encode(&record);
         let length = self.log_bytes + bytes.len() as u64;
         let bound = self.settings.log_bytes.max(self.settings.log_factor * self.image_bytes);
-        let ask = if length > bound {
+        let ask = if length > bound || bytes.len() > self.settings.append_bytes {
             let mut state = self.state.clone();
             state.take(&record);
             let image = encode(&state.image());

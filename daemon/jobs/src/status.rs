@@ -64,4 +64,6 @@ pub struct SinkStatus {
     pub rows: u64,
     /// Whether the sink has its last line.
     pub is_finished: bool,
+    /// About the memory of the lists of windows, in bytes: none unless stages order the rows.
+    pub lists_bytes: usize,
 }

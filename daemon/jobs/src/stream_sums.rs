@@ -2,10 +2,10 @@
 
 use crate::ids::Partition;
 use crate::placement::partition_of;
-use crate::sums::{SumRow, Sums, SumsError};
+use crate::sums::{OrderStep, SumRow, Sums, SumsError};
 use memberd_membership::Name;
 use memberd_streams::{
-    ColumnKind, Counts, Division, Full, Gather, Limits, PartialError, Plan, Row,
+    ColumnKind, Counts, Division, Full, Gather, Limits, OrderStage, PartialError, Plan, Row,
 };
 use std::sync::Arc;
 
@@ -40,18 +40,21 @@ impl From<PartialError> for SumsError {
 impl From<Full> for SumsError {
     fn from(full: Full) -> SumsError {
         SumsError::Full(match full {
-            Full::Groups(most) => {
-                format!("a window has more than {most} groups in a partition; group by less")
-            }
-            Full::Bytes(most) => {
-                format!("a window needs more than {most} bytes in a partition; group by less")
-            }
+            Full::Groups(most) => format!(
+                "a window has more than {most} groups in a partition; group by less, or raise \
+                 limits.groups"
+            ),
+            Full::Bytes(most) => format!(
+                "a window needs more than {most} bytes in a partition; group by less, or raise \
+                 limits.memory"
+            ),
         })
     }
 }
 
 impl StreamSums {
-    /// Sums of this plan, which has windows that do not overlap. `limits` are those of a window.
+    /// Sums of this plan, which has windows that do not overlap. `limits` are those of a window in
+    /// a partition.
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: Limits) -> StreamSums {
         StreamSums { plan, limits }
@@ -80,14 +83,14 @@ impl StreamSums {
         Ok(gather)
     }
 
-    fn row(&self, row: &Row) -> SumRow {
+    fn row(&self, row: &Row, ranks: Vec<Vec<u8>>) -> SumRow {
         let joined = |kind: ColumnKind| {
             let columns = self.plan.columns().iter().zip(&row.values);
             let values = columns.filter(|(column, _)| column.kind == kind);
             let texts = values.map(|(_, value)| escaped(&value.to_bytes()));
             texts.collect::<Vec<Vec<u8>>>().join(&b'\t')
         };
-        SumRow { key: joined(ColumnKind::Key), values: joined(ColumnKind::Figure) }
+        SumRow { key: joined(ColumnKind::Key), values: joined(ColumnKind::Figure), ranks }
     }
 }
 
@@ -140,9 +143,22 @@ impl Sums for StreamSums {
         }
     }
 
+    fn steps(&self) -> Vec<OrderStep> {
+        let step = |stage| match stage {
+            OrderStage::Sort => OrderStep::Sort,
+            OrderStage::Top(rows) => OrderStep::Top(rows),
+        };
+        self.plan.order_stages().into_iter().map(step).collect()
+    }
+
     fn rows(&self, _: i64, table: &StreamTable) -> Result<Vec<SumRow>, SumsError> {
-        let rows = self.gather(table)?.finish()?;
-        Ok(rows.rows.iter().map(|row| self.row(row)).collect())
+        let gather = self.gather(table)?;
+        if self.steps().is_empty() {
+            let rows = gather.finish()?;
+            return Ok(rows.rows.iter().map(|row| self.row(row, Vec::new())).collect());
+        }
+        let rows = gather.finish_ranked()?;
+        Ok(rows.into_iter().map(|ranked| self.row(&ranked.row, ranked.ranks)).collect())
     }
 
     fn weight(&self, table: &StreamTable) -> usize {

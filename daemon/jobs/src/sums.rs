@@ -20,6 +20,18 @@ pub struct SumRow {
     pub key: Vec<u8>,
     /// The values' columns, with tabs between them.
     pub values: Vec<u8>,
+    /// If a query orders its rows: what orders this one among those of all partitions, first by its
+    /// key and then at each stage. Ranks compare as bytes. Else there are none.
+    pub ranks: Vec<Vec<u8>>,
+}
+
+/// A stage that orders the rows of a window. Those that are equal stay in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStep {
+    /// All rows stay.
+    Sort,
+    /// So many of the first rows stay.
+    Top(usize),
 }
 
 /// A query's way to sum. Adding must be exact, and the same in every order: recovery adds in
@@ -46,7 +58,14 @@ pub trait Sums {
     /// The table as bytes, in pieces. Adding all of them to an empty table makes it again.
     fn bytes(&self, table: &Self::Table) -> Vec<Vec<u8>>;
 
-    /// The rows, in the order of their keys.
+    /// The stages that order rows. None: each row stands for itself. Else the rows of a window are
+    /// a list of all partitions, and the sink makes it.
+    fn steps(&self) -> Vec<OrderStep> {
+        Vec::new()
+    }
+
+    /// The rows, in the order of their keys. If a query orders its rows, in any order that depends
+    /// on the sums alone; then those may be left out that the first [`OrderStep::Top`] takes away.
     ///
     /// # Errors
     /// When the table has more than a window may have.

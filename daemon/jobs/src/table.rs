@@ -16,6 +16,11 @@ pub const MAX_SOURCES: usize = 4_096;
 pub const MAX_PATTERNS: usize = 64;
 /// The most bytes of all texts of a job's spec.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
+/// The most groups of a window in one partition.
+pub const MAX_GROUPS: u64 = 1_000_000;
+/// The most memory of a window's groups in one partition, in bytes. All sums of a member have as
+/// much: see [`Settings::member_bytes`](crate::Settings::member_bytes).
+pub const MAX_SUM_BYTES: u64 = 64 << 20;
 /// The stages of a job with [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) partitions.
 const MAX_STAGES: usize = 65;
 
@@ -39,6 +44,21 @@ pub enum From {
     /// At their first line with this stamp or a later one, in milliseconds since 1970; at their
     /// ends if they have none.
     At(i64),
+}
+
+/// How much the sums of a job may be. With more the job stops: no row is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobLimits {
+    /// The most groups of a window in one partition: 1 to [`MAX_GROUPS`].
+    pub groups: u64,
+    /// The most memory of these groups, in bytes: 1 to [`MAX_SUM_BYTES`].
+    pub bytes: u64,
+}
+
+impl Default for JobLimits {
+    fn default() -> JobLimits {
+        JobLimits { groups: 200_000, bytes: MAX_SUM_BYTES }
+    }
 }
 
 /// What a job is. It never changes: another question is another job, so no state is ever read by
@@ -77,6 +97,9 @@ pub struct JobSpec {
     /// The path of the sink in the replicated file system.
     #[serde(default)]
     pub sink: String,
+    /// How much its sums may be.
+    #[serde(default)]
+    pub limits: JobLimits,
 }
 
 /// Why a spec is none.
@@ -106,6 +129,9 @@ pub enum SpecError {
     /// A name is missing.
     #[error("a job has a name and the path of a sink")]
     Nameless,
+    /// Its limits.
+    #[error("a window has 1 to {MAX_GROUPS} groups, in 1 to {MAX_SUM_BYTES} bytes")]
+    Limits,
     /// All texts together.
     #[error("the texts of a job have at most {MAX_TEXT_BYTES} bytes, not {0}")]
     Texts(usize),
@@ -133,6 +159,11 @@ impl JobSpec {
             }
             _ if self.tags.len() > MAX_PATTERNS => Err(SpecError::Tags(self.tags.len())),
             _ if self.name.is_empty() || self.sink.is_empty() => Err(SpecError::Nameless),
+            _ if !(1..=MAX_GROUPS).contains(&self.limits.groups)
+                || !(1..=MAX_SUM_BYTES).contains(&self.limits.bytes) =>
+            {
+                Err(SpecError::Limits)
+            }
             _ if bytes > MAX_TEXT_BYTES => Err(SpecError::Texts(bytes)),
             _ => Ok(()),
         }
@@ -222,7 +253,7 @@ pub struct Table {
 /// A job of one partition, for tests.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{From, JobSpec, OnFailed};
+    use super::{From, JobLimits, JobSpec, OnFailed};
 
     /// It has short times, and waits for members that have failed.
     pub(crate) fn quick_spec(name: &str) -> JobSpec {
@@ -240,6 +271,7 @@ pub(crate) mod testing {
             from: From::Now,
             tags: Vec::new(),
             sink: format!("/streams/{name}.tsv"),
+            limits: JobLimits::default(),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::message::Message;
 /// The most bytes of a message.
 pub const MESSAGE_CAP: usize = 1 << 20;
 
-/// The version of this form.
-const VERSION: u8 = 1;
+/// The version of this form. Version 1 had no lists of rows.
+const VERSION: u8 = 2;
 
 /// How deep values may be nested. A table has ten levels.
 const DEPTH_CAP: usize = 32;

@@ -165,14 +165,23 @@ impl<S: Sums> Worker<S> {
                 }
             }
             Message::Rows(rows) => {
+                let lists = self.jobs.values().filter_map(|here| here.sink.as_ref());
+                let all: usize = lists.map(Sink::lists_bytes).sum();
                 let here = self.jobs.get_mut(&rows.job);
                 if let Some(sink) = here.and_then(|here| here.sink.as_mut()) {
+                    let others = all - sink.lists_bytes();
+                    sink.set_room(self.settings.lists_bytes.saturating_sub(others));
                     sink.handle_rows(now, from, &rows, out);
                 }
             }
             Message::RowsTaken { job, partition, epoch, next } => {
                 if let Some(owner) = owner(&mut self.jobs, job, partition) {
                     owner.handle_rows_taken(now, from, (epoch, next), out);
+                }
+            }
+            Message::AskClosed { job, partition, epoch, until } => {
+                if let Some(owner) = owner(&mut self.jobs, job, partition) {
+                    owner.handle_ask_closed(now, from, (epoch, until), out);
                 }
             }
             Message::AskTable

@@ -4,8 +4,11 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a broken test should stop")]
 
-use memberd_jobs::{Name, Partition, StreamSums, StreamTable, SumRow, Sums, SumsError};
-use memberd_streams::{Fold, Gather, Limits, LineTime, Plan, Query};
+use memberd_jobs::{
+    Name, Partition, StreamSums, StreamTable, SumRow, Sums, SumsError, list_bytes, list_rows,
+    ordered,
+};
+use memberd_streams::{ColumnKind, Fold, Gather, Limits, LineTime, Plan, Query, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -82,8 +85,8 @@ fn divided_sums_are_those_of_all_lines() {
         assert_eq!(rows, sums.rows(*window, table).unwrap(), "what was written is read");
         found.extend(rows.into_iter().map(|row| (*window, row)));
     }
-    let text = |values: &[memberd_streams::Value]| {
-        let texts: Vec<Vec<u8>> = values.iter().map(memberd_streams::Value::to_bytes).collect();
+    let text = |values: &[Value]| {
+        let texts: Vec<Vec<u8>> = values.iter().map(Value::to_bytes).collect();
         texts.join(&b'\t')
     };
     let expected = whole.finish().unwrap();
@@ -97,6 +100,67 @@ fn divided_sums_are_those_of_all_lines() {
     found.sort();
     assert!(tables.len() > 40 && expected.len() > 80);
     assert_eq!(found, expected);
+}
+
+/// The first rows of a window, of those that partitions send, are those of all lines.
+#[test]
+fn lists_of_partitions_are_the_rows_of_all_lines() {
+    let count = "| logfmt | count, avg(rt), distinct(client) by member, status every 10s";
+    let mut rows = 0;
+    for stages in [
+        "| top 2 by count",
+        "| sort avg(rt)",
+        "| sort status desc | top 3 by distinct(client)",
+        "| let kept = count % 3 | top 5 by kept, status | sort member desc | top 2 by avg(rt)",
+        "| let name = concat(status, member) | top 3 by name | keep window, member, status, name",
+    ] {
+        let query = Query::parse(&format!("{count} {stages}")).unwrap();
+        let plan = Arc::new(Plan::new(&query).unwrap());
+        assert_eq!(plan.durable_every(&query), Ok(10_000));
+        let sums = StreamSums::new(Arc::clone(&plan), LIMITS);
+        let lines = lines(3_000);
+        let mut whole = Gather::new(Arc::clone(&plan), LIMITS);
+        let mut tables = Tables::new();
+        for (member, lines) in ["vm1", "vm2"].into_iter().zip(lines.chunks(1_700)) {
+            let partials = fold(&plan, member, lines);
+            partials.iter().for_each(|partial| whole.partial(member, partial).unwrap());
+            add(&sums, &mut tables, member, &partials);
+        }
+        let mut lists: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
+        for ((_, window), table) in &tables {
+            let list = list_bytes(sums.rows(*window, table).unwrap());
+            let list = list_rows(&sums.steps(), &list).unwrap();
+            lists.entry(*window).or_default().extend(list);
+        }
+        for (window, list) in lists {
+            let row = |row: SumRow| [row.key, row.values].join(&b'\t');
+            let found: Vec<_> = ordered(&sums.steps(), list).into_iter().map(row).collect();
+            assert_eq!(found, expected(&whole, window), "{stages}");
+            rows += found.len();
+        }
+    }
+    assert!(rows > 300, "{rows}");
+}
+
+/// The keys and values of a window's rows, in their order.
+fn expected(whole: &Gather, window: i64) -> Vec<Vec<u8>> {
+    let all = whole.rows().unwrap();
+    let columns: Vec<usize> = [ColumnKind::Key, ColumnKind::Figure]
+        .into_iter()
+        .flat_map(|kind| {
+            let columns = all.columns.iter().enumerate();
+            columns.filter(move |(_, column)| column.kind == kind).map(|(at, _)| at)
+        })
+        .collect();
+    let of_window = |row: &&memberd_streams::Row| match all.columns[0].kind {
+        ColumnKind::Window => row.values[0] == Value::Time(window),
+        _ => true,
+    };
+    let text = |row: &memberd_streams::Row| {
+        let values = columns.iter().map(|at| row.values[*at].to_bytes());
+        values.collect::<Vec<_>>().join(&b'\t')
+    };
+    all.rows.iter().filter(of_window).map(text).collect()
 }
 
 #[test]
@@ -126,5 +190,7 @@ fn a_window_beyond_its_limits_has_no_rows() {
         }
     }
     let error = sums.rows(0, &table).unwrap_err().to_string();
-    assert_eq!(error, "a window has more than 2 groups in a partition; group by less");
+    let words = "a window has more than 2 groups in a partition; group by less, or raise \
+                 limits.groups";
+    assert_eq!(error, words);
 }

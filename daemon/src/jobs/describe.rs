@@ -221,6 +221,7 @@ mod tests {
             from: From::Now,
             tags: Vec::new(),
             sink: "/streams/shop.tsv".to_owned(),
+            limits: memberd_jobs::JobLimits::default(),
         });
         let owner = MemberId { name: name("a"), incarnation: Incarnation(1) };
         for (number, stage) in (1..).zip(job.all_stages().collect::<Vec<_>>()) {

@@ -75,6 +75,7 @@ mod tests {
             from: From::Now,
             tags: Vec::new(),
             sink: "/streams/shop.tsv".to_owned(),
+            limits: memberd_jobs::JobLimits::default(),
         });
         job.stopped = stopped.map(str::to_owned);
         let part = |number: u16| PartitionStatus {

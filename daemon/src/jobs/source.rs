@@ -216,6 +216,7 @@ mod tests {
             from: memberd_jobs::From::Beginning,
             tags: tags.iter().map(tag).collect(),
             sink: "/streams/shop.tsv".to_owned(),
+            limits: memberd_jobs::JobLimits::default(),
         }))
     }
 

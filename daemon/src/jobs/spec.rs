@@ -2,7 +2,7 @@
 
 use memberd_control::streams::{StreamFrom, StreamSpec};
 use memberd_files::FilePath;
-use memberd_jobs::{From, JobSpec, OnFailed};
+use memberd_jobs::{From, JobLimits, JobSpec, OnFailed};
 use memberd_search::ExposedFiles;
 use memberd_streams::{Plan, Query};
 
@@ -22,6 +22,11 @@ pub(super) fn job_spec(asked: &StreamSpec) -> Result<JobSpec, String> {
         Plan::new(&query).and_then(|plan| plan.durable_every(&query)).map_err(pointed)?;
     ExposedFiles::new(&asked.files).map_err(|error| error.to_string())?;
     FilePath::parse(&asked.sink).map_err(|error| format!("sink {}: {error}", asked.sink))?;
+    let usual = JobLimits::default();
+    let limits = JobLimits {
+        groups: asked.groups.unwrap_or(usual.groups),
+        bytes: asked.memory.unwrap_or(usual.bytes),
+    };
     Ok(JobSpec {
         name: asked.name.clone(),
         query: asked.query.clone(),
@@ -40,6 +45,7 @@ pub(super) fn job_spec(asked: &StreamSpec) -> Result<JobSpec, String> {
         },
         tags: asked.tags.clone(),
         sink: asked.sink.clone(),
+        limits,
     })
 }
 
@@ -68,6 +74,9 @@ mod tests {
         let spec = job_spec(&asked(|_| ())).unwrap();
         assert_eq!((spec.every_ms, spec.partitions, spec.copies), (10_000, 8, 5));
         assert_eq!((spec.from, spec.on_failed), (From::Now, OnFailed::Exclude));
+        assert_eq!(spec.limits, JobLimits { groups: 200_000, bytes: 64 << 20 });
+        let limited = job_spec(&asked(|asked| asked.groups = Some(9))).unwrap();
+        assert_eq!(limited.limits, JobLimits { groups: 9, bytes: 64 << 20 });
         let waits = job_spec(&asked(|asked| asked.waits_for_failed = true)).unwrap();
         assert_eq!(waits.on_failed, OnFailed::Wait);
     }
@@ -80,6 +89,7 @@ mod tests {
             (asked(|asked| asked.files = vec!["var/log".to_owned()]), "var/log"),
             (asked(|asked| asked.sink = "errors.tsv".to_owned()), "sink errors.tsv"),
             (asked(|asked| asked.copies = 9), "copies"),
+            (asked(|asked| asked.memory = Some(1 << 30)), "limits.memory is"),
         ] {
             let error = job_spec(&wrong).unwrap_err();
             assert!(error.contains(words), "{error}");

@@ -5,13 +5,16 @@ use memberd_streams::{Limits, Plan, Query};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The most groups of a window in one partition, and the most bytes of their sums.
+/// The most groups of a range that is read, in all windows and partitions together, and the most
+/// bytes of their sums.
 pub(super) const LIMITS: Limits = Limits { groups: 1_000_000, bytes: 256 << 20 };
 
 /// The sums of a job. None if its query cannot be read here, which a later version wrote.
 pub(super) fn sums_of(spec: &JobSpec) -> Option<StreamSums> {
     let plan = Plan::new(&Query::parse(&spec.query).ok()?).ok()?;
-    Some(StreamSums::new(Arc::new(plan), LIMITS))
+    let whole = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    let limits = Limits { groups: whole(spec.limits.groups), bytes: whole(spec.limits.bytes) };
+    Some(StreamSums::new(Arc::new(plan), limits))
 }
 
 /// What a fold of a range made, by the partitions that it was asked for.

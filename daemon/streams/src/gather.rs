@@ -9,7 +9,7 @@ use super::key::Parts;
 use super::partial::{Partials, Read, Sink, read};
 use super::plan::Plan;
 use super::report::{Groups, Report};
-use super::rows::{Counts, Rows, Value};
+use super::rows::{Counts, RankedRow, Rows, Value};
 use super::table::Table;
 use follow::Follow;
 use std::sync::Arc;
@@ -120,6 +120,16 @@ impl Gather {
         let report = Report::new(&self.plan, &self.table, groups)?;
         drop(self.table);
         Ok(report.answer(self.counts))
+    }
+
+    /// The rows for an answer of several tables with different keys: of each, those that the first
+    /// `top` leaves, or all without one. Who puts them together, and does for each window what
+    /// [`Plan::order_stages`] says, has what [`Gather::finish`] says of all keys.
+    pub fn finish_ranked(self) -> Result<Vec<RankedRow>, Full> {
+        let groups = Groups { floor: self.floor(), chosen: None };
+        let report = Report::new(&self.plan, &self.table, groups)?;
+        drop(self.table);
+        Ok(report.ranked())
     }
 
     /// When the first window begins that is not forgotten.

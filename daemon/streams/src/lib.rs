@@ -33,5 +33,5 @@ pub use fold::{Fold, Limits, LineTime, MAX_PARTIAL};
 pub use gather::Gather;
 pub use plan::Plan;
 pub use query::Query;
-pub use rows::{Column, ColumnKind, Counts, Row, Rows, Value, time_text};
+pub use rows::{Column, ColumnKind, Counts, OrderStage, RankedRow, Row, Rows, Value, time_text};
 pub use syntax::MAX_QUERY_BYTES;

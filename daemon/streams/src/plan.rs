@@ -10,7 +10,7 @@ use super::aggregate::StateKind;
 use super::error::QueryError;
 use super::expression::Expression;
 use super::query::Query;
-use super::rows::Column;
+use super::rows::{Column, OrderStage};
 use super::scan::{Memory, Scanner};
 use super::syntax::{Function, StageKind, Windows};
 use lines::Lines;
@@ -168,6 +168,16 @@ impl Plan {
     pub fn is_by_window(&self) -> bool {
         let sorts = |stage: &After| matches!(stage, After::Sort(_));
         self.every().is_some() && !self.after.iter().any(sorts)
+    }
+
+    /// The stages behind the aggregate that order rows.
+    pub fn order_stages(&self) -> Vec<OrderStage> {
+        let order = |stage: &After| match stage {
+            After::Sort(_) => Some(OrderStage::Sort),
+            After::Top(rows, _) => Some(OrderStage::Top(*rows)),
+            After::Where(_) | After::Let(..) => None,
+        };
+        self.after.iter().filter_map(order).collect()
     }
 
     /// Whether a row depends on the lines of its own group alone.

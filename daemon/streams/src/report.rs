@@ -1,5 +1,6 @@
 //! From rows of groups to those of the answer: their order, and the stages behind the aggregate.
 
+mod ranked;
 mod wide;
 
 use super::cells::{Cell, Cells, Clock, Context};

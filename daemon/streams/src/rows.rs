@@ -82,6 +82,25 @@ pub struct Row {
     pub values: Vec<Value>,
 }
 
+/// A row that is merged with those of other tables before it is chosen and ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankedRow {
+    /// The row.
+    pub row: Row,
+    /// What orders it among the rows of its window: first its key, and then a rank for each stage
+    /// of [`Plan::order_stages`](crate::Plan::order_stages). Ranks compare as bytes.
+    pub ranks: Vec<Vec<u8>>,
+}
+
+/// A stage behind the aggregate that orders rows. Those that are equal stay in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStage {
+    /// `sort`: all rows stay.
+    Sort,
+    /// `top`: of each window, the first so many rows stay.
+    Top(usize),
+}
+
 /// Lines, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {

@@ -21,7 +21,8 @@ use toml::Spanned;
 
 pub(super) use self::problem::Problem;
 use self::problem::Problems;
-use self::raw::{Set, Sink};
+use self::raw::{Limits, Set, Sink};
+use crate::arguments;
 use crate::exit::{Exit, Failure};
 use crate::moment::past_moment;
 
@@ -84,6 +85,7 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
         retain_ms(raw.late.as_ref(), raw.retain, &mut problems),
     );
     let (sink, copies) = sink(raw.sink, &name, &mut problems);
+    let Limits { groups, memory } = raw.limits;
     let spec = StreamSpec {
         name,
         query,
@@ -97,6 +99,8 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
         sink,
         copies,
         partitions: raw.partitions.map(Spanned::into_inner),
+        groups: groups.map(Spanned::into_inner),
+        memory: memory.map(|memory| bytes("limits.memory", &memory, &mut problems)),
     };
     problems.end()?;
     match spec.check() {
@@ -121,6 +125,8 @@ fn key_of(error: &StreamSpecError) -> &'static str {
         StreamSpecError::Commit => "commit",
         StreamSpecError::Copies => "sink.replication",
         StreamSpecError::Partitions => "partitions",
+        StreamSpecError::Groups => "limits.groups",
+        StreamSpecError::Memory => "limits.memory",
     }
 }
 
@@ -203,6 +209,18 @@ fn duration_ms(key: &str, set: Set<String>, usual: Duration, problems: &mut Prob
         }
         (Err(_), None) => 0,
     }
+}
+
+/// A size in bytes, such as `16M`.
+fn bytes(key: &str, set: &Spanned<String>, problems: &mut Problems) -> u64 {
+    let size = arguments::size(set.get_ref());
+    size.map_or_else(
+        |words| {
+            problems.add(set, key, &words);
+            0
+        },
+        |bytes| u64::try_from(bytes).unwrap_or(u64::MAX),
+    )
 }
 
 /// The path of the sink, and how many copies there are.

@@ -151,6 +151,8 @@ struct Spec<'a> {
     partitions: Option<u16>,
     sink: &'a str,
     replication: u8,
+    groups: Option<u64>,
+    memory: Option<u64>,
 }
 
 impl<'a> From<&'a Parsed> for Spec<'a> {
@@ -174,6 +176,8 @@ impl<'a> From<&'a Parsed> for Spec<'a> {
             partitions: spec.partitions,
             sink: &spec.sink,
             replication: spec.copies,
+            groups: spec.groups,
+            memory: spec.memory,
         }
     }
 }

@@ -32,8 +32,9 @@ const READ_BYTES: u64 = 8 << 20;
 #[command(after_help = "\
 A row is a line: its number, when its window begins, the keys, the figures and the revision, with \
 a tab between. Rows come once their window has closed. If late lines change a row, it comes again \
-with a larger revision: the last revision of a window and key is exact. A row whose second column \
-is gap says which bytes of which file were lost before they were counted.
+with a larger revision: the last revision of a window and key is exact. If the query has top or \
+sort, all rows of the window come again instead: those with its last revision count. A row whose \
+second column is gap says which bytes of which file were lost before they were counted.
 
 Each row is printed once. At the end of watch, standard error says with which --from the next one \
 goes on, so that no row is missed and none comes twice. The rows are those of the sink, which \

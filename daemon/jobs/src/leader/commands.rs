@@ -2,7 +2,7 @@
 //! state.
 
 use super::Leader;
-use crate::ids::{Epoch, JobId, MemberId, Now, Stage};
+use crate::ids::{Epoch, JobId, MemberId, Now};
 use crate::output::{Note, Output};
 use crate::record::encode;
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk, StoreOperation};
@@ -217,11 +217,10 @@ impl Leader {
         let known = &self.table.jobs;
         self.stops.retain(|id, _| known.get(id).is_some_and(|job| !job.is_finished));
         self.finished.retain(|id| known.get(id).is_some_and(|job| !job.is_finished));
-        for (id, (stage, reason)) in &self.stops {
+        for (id, (ends_sink, reason)) in &self.stops {
             if let Some(job) = table.jobs.get_mut(id) {
                 job.stopped.get_or_insert_with(|| reason.clone());
-                // Without its log nobody writes the last line of a sink.
-                job.is_finished |= *stage == Stage::Sink;
+                job.is_finished |= ends_sink;
             }
         }
         for id in &self.finished {

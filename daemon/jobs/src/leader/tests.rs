@@ -41,6 +41,7 @@ fn spec() -> JobSpec {
         from: From::Now,
         tags: Vec::new(),
         sink: "/streams/shop.tsv".to_owned(),
+        limits: crate::table::JobLimits::default(),
     }
 }
 
@@ -330,10 +331,12 @@ fn a_job_that_has_ended_can_be_taken_out() {
 /// A stage that cannot go on stops the job. Without the sink's log it has ended with that.
 #[test]
 fn a_stage_that_cannot_go_on_stops_its_job() {
-    for (stage, ends) in [(Stage::Partition(Partition(3)), false), (Stage::Sink, true)] {
+    let partition = Stage::Partition(Partition(3));
+    let cases = [(partition, false, false), (Stage::Sink, false, true), (Stage::Sink, true, false)];
+    for (stage, has_log, ends) in cases {
         let mut pair = Pair::new();
         let reason = "too many groups".to_owned();
-        pair.say(stage, |job, epoch| Message::Stop { job, stage, epoch, reason });
+        pair.say(stage, |job, epoch| Message::Stop { job, stage, epoch, reason, has_log });
         let (_, job) = pair.job();
         assert_eq!(job.stopped.as_deref(), Some("too many groups"));
         assert_eq!(job.is_finished, ends);

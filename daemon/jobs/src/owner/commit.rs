@@ -4,12 +4,13 @@
 use super::{Owner, Pending};
 use crate::cursor::Cursor;
 use crate::ids::{FileId, Now};
+use crate::list::list_bytes;
 use crate::output::Output;
 use crate::record::{Entry, Record, Row, encode};
 use crate::settings::Mutant;
 use crate::store::Condition;
 use crate::sums::{SumRow, Sums, SumsError};
-use crate::watermark;
+use crate::watermark::{self, window_of};
 use memberd_membership::Name;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,7 +28,7 @@ impl<S: Sums> Owner<S> {
         // The last record closes all windows.
         let is_last = self.job.is_cancelled;
         let watermark = if is_last { i64::MAX } else { self.watermark().0 };
-        let closes = self.closes(watermark);
+        let closes = self.closes(watermark) || self.owes_mark(watermark);
         if !self.pending.has_news && !closes && !is_last {
             return;
         }
@@ -64,6 +65,18 @@ impl<S: Sums> Owner<S> {
             .iter()
             .any(|(at, window)| window.revision.is_none() && times.is_closed(*at, watermark))
             || self.pending.windows.keys().any(|at| times.is_closed(*at, watermark))
+    }
+
+    /// Whether the sink has to know that windows are closed, and asked.
+    fn owes_mark(&self, watermark: i64) -> bool {
+        let is_behind = self.state.watermark < self.asked_until;
+        is_behind && self.passes_windows(watermark) && !self.sums.steps().is_empty()
+    }
+
+    /// Whether a window ends between the watermark of the state and this one.
+    fn passes_windows(&self, watermark: i64) -> bool {
+        let every_ms = self.times().every_ms;
+        window_of(watermark, every_ms) > window_of(self.state.watermark, every_ms)
     }
 
     /// The record, without windows that close.
@@ -104,10 +117,9 @@ impl<S: Sums> Owner<S> {
         for (at, rows) in before.into_iter().filter(|_| !silent) {
             let known = self.state.windows.get(&at).and_then(|window| window.revision);
             let revision = known.unwrap_or(0) + 1;
-            let mut now = self.rows(at)?;
-            now.retain(|row| !rows.contains(row));
+            let now = self.rows(at)?;
             record.closed.push((at, revision));
-            record.rows.extend(now.into_iter().map(|row| sum_row(at, row, revision)));
+            self.add_rows((at, revision), now, &rows, &mut record.rows)?;
         }
         let windows = self.state.windows.iter();
         let closing: Vec<i64> = windows
@@ -121,7 +133,37 @@ impl<S: Sums> Owner<S> {
         for at in closing {
             record.closed.push((at, 0));
             let rows = self.rows(at)?;
-            record.rows.extend(rows.into_iter().map(|row| sum_row(at, row, 0)));
+            self.add_rows((at, 0), rows, &[], &mut record.rows)?;
+        }
+        if !self.sums.steps().is_empty() && self.passes_windows(record.watermark) {
+            record.rows.push(Row::Closed(record.watermark));
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of a window that are not among those before; or all as a list, if that has
+    /// changed.
+    fn add_rows(
+        &self,
+        (at, revision): (i64, u32),
+        mut rows: Vec<SumRow>,
+        before: &[SumRow],
+        added: &mut Vec<Row>,
+    ) -> Result<(), SumsError> {
+        if self.sums.steps().is_empty() {
+            rows.retain(|row| !before.contains(row));
+            added.extend(rows.into_iter().map(|row| sum_row(at, row, revision)));
+            return Ok(());
+        }
+        if rows != before {
+            let list = list_bytes(rows);
+            let most = self.settings.list_bytes;
+            if list.len() > most {
+                let what = "behind top or sort a window has";
+                let error = format!("{what} rows of more than {most} bytes in a partition");
+                return Err(SumsError::Full(format!("{error}; use a smaller top")));
+            }
+            added.push(Row::List { window: at, rows: list });
         }
         Ok(())
     }

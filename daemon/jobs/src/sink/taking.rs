@@ -27,13 +27,20 @@ impl Sink {
         if rows.epoch != self.epoch || !self.log.is_open() || self.has_last_line() {
             return;
         }
+        if self.has_stopped || !self.can_read(from, &rows.rows, out) {
+            return;
+        }
         self.senders.insert(rows.partition, from.clone());
         let to = rows.from + rows.rows.len() as u64;
         match judge(self.cursor(rows.partition), rows.from, to) {
             Verdict::Apply => {
-                self.take(rows);
+                if !self.take(rows) {
+                    let reason = self.no_room();
+                    return self.stop(reason, out);
+                }
                 self.take_end(rows);
                 self.commit(now, out);
+                self.ask_closed(now, out);
             }
             // The owner goes on from what is durable.
             Verdict::Duplicate | Verdict::Cut | Verdict::Beyond => {
@@ -44,7 +51,7 @@ impl Sink {
     }
 
     /// Whether the last line is durable in the log, or on its way there. Nothing follows it.
-    fn has_last_line(&self) -> bool {
+    pub(super) fn has_last_line(&self) -> bool {
         self.state.is_last || self.writing.as_ref().is_some_and(|writing| writing.is_last)
     }
 
@@ -57,25 +64,44 @@ impl Sink {
         newest.or_else(|| self.state.cursors.get(&partition).copied()).unwrap_or(0)
     }
 
-    /// Takes as many rows as a record has room for. The others come again.
-    fn take(&mut self, rows: &Rows) {
+    /// Whether the record to come has no room for more rows.
+    pub(super) fn is_full(&self) -> bool {
+        let lists = self.pending.windows.iter().flat_map(|window| &window.lists);
+        let bytes: usize = lists.map(|list| list.rows.len()).sum();
+        self.pending.text.len() + bytes >= self.settings.text_bytes
+    }
+
+    /// Takes as many rows as a record has room for. The others come again. False if a list has no
+    /// room at all.
+    fn take(&mut self, rows: &Rows) -> bool {
         let mut to = rows.from;
         for row in &rows.rows {
-            if self.pending.text.len() >= self.settings.text_bytes {
+            if self.is_full() {
                 break;
             }
-            self.pending.text.extend(row.line(self.pending.next_row));
-            self.pending.next_row += 1;
+            match row {
+                Row::Sum { .. } | Row::Gap(_) => {
+                    self.pending.text.extend(row.line(self.pending.next_row));
+                    self.pending.next_row += 1;
+                }
+                Row::List { window, rows: list } => {
+                    if !self.take_list(rows.partition, *window, list) {
+                        return false;
+                    }
+                }
+                Row::Closed(until) => self.pending.closed.push((rows.partition, *until)),
+            }
             to += 1;
         }
         if to == rows.from {
-            return;
+            return true;
         }
         let bytes: usize = rows.rows.iter().map(Row::bytes).sum();
         let is_full = rows.rows.len() >= self.settings.rows || 2 * bytes > self.settings.rows_bytes;
         self.has_more |= is_full;
         self.pending.cursors.retain(|(part, _)| *part != rows.partition);
         self.pending.cursors.push((rows.partition, to));
+        true
     }
 
     /// Notes that a partition has no more rows, once all of them are here.
@@ -104,6 +130,7 @@ impl Sink {
             true => parts.any(has_ended),
             false => parts.all(has_ended),
         };
-        have_ended.then(|| format!("# cancelled {rows}\n"))
+        let is_whole = have_ended && !self.owes_lists(record);
+        is_whole.then(|| format!("# cancelled {rows}\n"))
     }
 }

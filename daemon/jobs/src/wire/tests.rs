@@ -6,7 +6,7 @@ use crate::message::{
     Cursors, CursorsKind, Delta, Frame, MAX_DELTAS, MAX_TOLD, Part, Rows, ToldCursor,
 };
 use crate::record::{Gap, GapReason, Row};
-use crate::table::{Assignment, From, Job, JobSpec, OnFailed, SourceState, Table};
+use crate::table::{Assignment, From, Job, JobLimits, JobSpec, OnFailed, SourceState, Table};
 use memberd_membership::{Incarnation, Name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn table() -> Message {
         from: From::At(-1),
         tags: vec![("role".to_owned(), "web".to_owned())],
         sink: "/streams/shop.tsv".to_owned(),
+        limits: JobLimits { groups: 9, bytes: 10 },
     };
     let owner = MemberId { name: vm1(), incarnation: Incarnation(3) };
     let job = Job {
@@ -83,7 +84,8 @@ fn rows() -> Message {
     let reason = GapReason::Forgotten;
     let gap = Gap { partition: PARTITION, file, from: 4, to: None, reason };
     let sum = Row::Sum { window: -1, key: vec![9, 200], values: b"1\t2".to_vec(), revision: 1 };
-    let rows = vec![sum, Row::Gap(gap)];
+    let list = Row::List { window: -5, rows: vec![128] };
+    let rows = vec![sum, Row::Gap(gap), list, Row::Closed(i64::MAX)];
     let end = Some(7);
     Message::Rows(Rows { job: JOB, partition: PARTITION, epoch: EPOCH, from: 5, rows, end })
 }
@@ -95,13 +97,14 @@ fn all() -> Vec<Message> {
         Message::Beat { term: 1, version: u64::MAX },
         Message::AskTable,
         Message::Opened { job, stage: Stage::Partition(partition), epoch },
-        Message::Stop { job, stage: Stage::Sink, epoch, reason: "no".to_owned() },
+        Message::Stop { job, stage: Stage::Sink, epoch, reason: "no".to_owned(), has_log: true },
         Message::Finished { job, epoch },
         Message::Hello { job, partition, epoch, after: Some(FILE) },
         frame(vec![delta(), delta()]),
         cursors(2),
         rows(),
         Message::RowsTaken { job, partition, epoch, next: 1 },
+        Message::AskClosed { job, partition, epoch, until: i64::MIN },
     ]
 }
 
@@ -159,12 +162,13 @@ fn sums_take_no_more_bytes_than_they_have() {
 fn a_table_without_the_newer_fields_is_read() {
     let Message::Table(table) = table() else { panic!("no table") };
     let mut value = ciborium::Value::serialized(&*table).unwrap();
-    let newer = ["files", "from", "tags", "sink", "stopped", "is_finished"];
+    let newer = ["files", "from", "tags", "sink", "limits", "stopped", "is_finished"];
     remove(&mut value, &newer);
     let read: Table = value.deserialized().unwrap();
     let spec = &read.jobs[&JOB].spec;
     assert_eq!((spec.name.as_str(), spec.from), ("shop", From::Now));
     assert!(spec.files.is_empty() && spec.tags.is_empty() && spec.sink.is_empty());
+    assert_eq!(spec.limits, JobLimits::default());
 }
 
 fn remove(value: &mut ciborium::Value, keys: &[&str]) {
@@ -192,7 +196,8 @@ fn sizes_are_not_underestimated() {
     let gap = Row::Gap(Gap { partition: PARTITION, file, from, to, reason });
     let (key, values) = (vec![1; 70_000], vec![2; 70_000]);
     let sum = Row::Sum { window: i64::MIN, key, values, revision: u32::MAX };
-    for row in [gap, sum] {
+    let list = Row::List { window: i64::MIN, rows: vec![1; 70_000] };
+    for row in [gap, sum, list, Row::Closed(i64::MIN)] {
         assert!(written(&|bytes| ciborium::into_writer(&row, bytes).unwrap()) <= row.bytes());
         assert!(row.line(u64::MAX).len() <= row.bytes());
     }

@@ -78,11 +78,12 @@ impl<S: Sums> Here<S> {
         let is_due = |broken: &Broken| broken.is_certain || self.is_ending;
         let broken = self.broken.iter().filter(|(_, broken)| is_due(broken));
         let mut reports: Vec<Message> = broken
-            .map(|(stage, Broken { epoch, reason, .. })| Message::Stop {
+            .map(|(stage, broken @ Broken { epoch, reason, .. })| Message::Stop {
                 job,
                 stage: *stage,
                 epoch: *epoch,
                 reason: reason.clone(),
+                has_log: broken.is_certain,
             })
             .collect();
         let finished = self.sink.as_ref().filter(|sink| sink.is_finished());
@@ -154,7 +155,8 @@ impl<S: Sums> Here<S> {
                 }
                 Stage::Sink => {
                     let settings = Arc::clone(settings);
-                    let sink = Sink::new(settings, id, assignment.epoch, Arc::clone(job));
+                    let (epoch, job) = (assignment.epoch, Arc::clone(job));
+                    let sink = Sink::new(settings, id, epoch, job, self.sums.steps());
                     self.sink = Some(sink);
                 }
             }

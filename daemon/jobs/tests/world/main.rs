@@ -22,6 +22,7 @@ mod boundaries;
 mod faults;
 mod group;
 mod lines;
+mod listing;
 mod network;
 mod oracle;
 mod setup;
@@ -174,6 +175,33 @@ fn a_window_beyond_its_limits_stops_the_job() {
         let text = String::from_utf8(world.oracle.text.clone()).unwrap();
         let last = text.lines().last().unwrap();
         assert!(last.starts_with("# stopped ") && last.ends_with(" more than 3 groups"), "{last}");
+    }
+}
+
+#[test]
+fn lists_before_all_partitions_have_closed_are_found() {
+    let run = |seed| story::with_lists(seed, Some(Mutant::HastyList)).broken;
+    found("HastyList", 20, &["I4"], run);
+}
+
+#[test]
+fn lists_that_late_lines_do_not_change_are_found() {
+    let run = |seed| story::with_lists(seed, Some(Mutant::StaleList)).broken;
+    found("StaleList", 20, &["I4"], run);
+}
+
+/// Lists that take more memory than they may stop the job, and the sink says so.
+#[test]
+fn lists_beyond_their_memory_stop_the_job() {
+    for seed in 0..40 {
+        let world = story::with_little_memory(seed);
+        if let Some(broken) = &world.broken {
+            panic!("{broken}");
+        }
+        assert!(world.oracle.stopped.is_some() && world.has_ended(), "seed {seed}");
+        let text = String::from_utf8(world.oracle.text.clone()).unwrap();
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("# stopped ") && last.ends_with(" a shorter retain"), "{last}");
     }
 }
 

@@ -11,17 +11,18 @@
 //! - I8 sums stay within their memory (`sim.rs`)
 
 use super::lines::LogFile;
+use super::listing::Listing;
 use super::setup::Setup;
 use super::shadow::Shadow;
 use super::sim::Machine;
 use super::store::Stored;
-use super::sums::Counting;
+use super::sums::{Counting, Order};
 use memberd_jobs::{
     Acknowledged, Entry, Epoch, JobFile, JobId, JobSpec, Message, OnFailed, Partition, SinkRecord,
     SinkState, SourceState, Stage, State, StoreAnswer, StoreAsk, StoreOperation as Operation,
     WindowTimes, entries, read_table,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub type Judged = Result<(), String>;
 
@@ -37,6 +38,8 @@ pub struct Oracle {
     pub spec: JobSpec,
     pub shadows: BTreeMap<Partition, Shadow>,
     sink: SinkState,
+    /// What it must have, if the job lists the first rows of windows.
+    pub listing: Listing,
     /// All rows of the sink whose place is durable.
     pub text: Vec<u8>,
     readers: BTreeMap<JobFile, Seen>,
@@ -46,6 +49,8 @@ pub struct Oracle {
     pub is_cancelled: bool,
     pub stopped: Option<String>,
     pub is_finished: bool,
+    /// Where the texts of records end: lists come whole.
+    ends: BTreeSet<usize>,
     pub records: u64,
     pub images: u64,
 }
@@ -57,6 +62,7 @@ impl Oracle {
             spec: setup.spec.clone(),
             shadows: BTreeMap::new(),
             sink: SinkState::default(),
+            listing: Listing::default(),
             text: Vec::new(),
             readers: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -64,6 +70,7 @@ impl Oracle {
             is_cancelled: false,
             stopped: None,
             is_finished: false,
+            ends: BTreeSet::new(),
             records: 0,
             images: 0,
         }
@@ -199,6 +206,11 @@ impl Oracle {
             if record.offset != self.text.len() as u64 {
                 return Err(format!("I4: {} is not the end of the rows", record.offset));
             }
+            let counting = self.counting();
+            if counting.order != Order::Nothing {
+                self.lists(&record, counting)?;
+                continue;
+            }
             let mut number = self.sink.next_row;
             for line in record.text.split_inclusive(|byte| *byte == b'\n') {
                 if line.starts_with(b"# ") {
@@ -233,6 +245,31 @@ impl Oracle {
         Ok(())
     }
 
+    /// A record of a sink with lists.
+    fn lists(&mut self, record: &SinkRecord, counting: Counting) -> Judged {
+        let place = (&self.sink.cursors, self.sink.next_row);
+        let job = (&self.spec, counting);
+        let number = self.listing.take(record, job, &self.shadows, place)?;
+        self.sink.cursors.extend(record.cursors.iter().copied());
+        let mut lines = record.text.split_inclusive(|byte| *byte == b'\n');
+        if let Some(line) = lines.next_back().filter(|line| line.starts_with(b"# ")) {
+            let owes =
+                self.listing.unrest(i64::MAX - self.spec.every_ms, self.spec.every_ms, counting);
+            if let Some(at) = owes.filter(|_| self.stopped.is_none()) {
+                return Err(format!("I4: the sink ends, and {at} is not in it"));
+            }
+            self.last_line(line, number)?;
+        }
+        if record.is_last != self.sink.is_last {
+            return Err("I4: the last record has no last line".to_owned());
+        }
+        self.text.extend(&record.text);
+        self.ends.insert(self.text.len());
+        self.sink.sequence = record.sequence;
+        self.sink.next_row = number;
+        Ok(())
+    }
+
     /// The last line is due, and is the last one.
     fn last_line(&mut self, line: &[u8], rows: u64) -> Judged {
         let line = String::from_utf8_lossy(line).into_owned();
@@ -254,8 +291,9 @@ impl Oracle {
 
     /// Bytes came to the end of the sink: at any moment it is a prefix of one sequence of rows.
     fn appended(&self, before: usize, new: &[u8]) -> Judged {
-        let due = self.text.get(before..before + new.len());
-        if due == Some(new) {
+        let end = before + new.len();
+        let is_whole = self.counting().order == Order::Nothing || self.ends.contains(&end);
+        if self.text.get(before..end) == Some(new) && is_whole {
             return Ok(());
         }
         let text = String::from_utf8_lossy(new).into_owned();

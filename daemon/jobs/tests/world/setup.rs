@@ -1,6 +1,6 @@
 //! How a world is built: drawn from its seed. Plain values.
 
-use memberd_jobs::{From, JobSpec, Mutant, OnFailed, Settings};
+use memberd_jobs::{From, JobLimits, JobSpec, Mutant, OnFailed, Settings};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -40,7 +40,7 @@ impl Setup {
             rows: rng.random_range(3..60),
             waiting_rows: rng.random_range(20..200),
             rows_bytes: rng.random_range(200..6_000),
-            text_bytes: rng.random_range(200..6_000),
+            text_bytes: rng.random_range(300..6_000),
             append_bytes: rng.random_range(1_000..8_000),
             log_bytes: rng.random_range(500..8_000),
             sums_bytes: 200_000,
@@ -49,7 +49,9 @@ impl Setup {
         };
         let spec = JobSpec {
             name: "shop".to_owned(),
-            query: "count".to_owned(),
+            // Of three jobs one has lists.
+            query: ["count", "count", "top", "count", "count", "top by count"][seed as usize % 6]
+                .to_owned(),
             partitions: rng.random_range(1..6),
             every_ms: rng.random_range(500..3_000),
             lateness_ms: rng.random_range(200..2_500),
@@ -61,6 +63,7 @@ impl Setup {
             from: From::Now,
             tags: Vec::new(),
             sink: "/streams/shop.tsv".to_owned(),
+            limits: JobLimits::default(),
         };
         Setup {
             seed,

@@ -3,10 +3,10 @@
 use super::lines::{Line, LogFile};
 use super::oracle::Judged;
 use super::sim::{Machine, index};
-use super::sums::{Counting, Group, Groups};
+use super::sums::{Counting, Group, Groups, Order};
 use memberd_jobs::{
     Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition,
-    PartitionStatus, Record, Row, State, WindowTimes, partition_of, window_of,
+    PartitionStatus, Record, Row, State, WindowTimes, list_bytes, partition_of, window_of,
 };
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub struct Shadow {
     pub watermark: i64,
     pub late: u64,
     pub rows: Vec<Row>,
+    /// Of each list among the rows, by its number, all groups of its window then.
+    pub tables: BTreeMap<u64, Groups>,
     /// Whether nothing follows.
     pub is_last: bool,
     /// What the last rows of each window and key must be, given up or not.
@@ -60,6 +62,7 @@ impl Shadow {
             watermark: i64::MIN,
             late: 0,
             rows: Vec::new(),
+            tables: BTreeMap::new(),
             is_last: false,
             last: BTreeMap::new(),
             lost: 0,
@@ -88,7 +91,7 @@ impl Shadow {
         if said.late != late {
             return Err(format!("I2: {} lines are late, not {late}", said.late));
         }
-        let rows = self.due_rows(grown, said.watermark);
+        let rows = self.due_rows(grown, said.watermark, gaps.len());
         let sums: Vec<&Row> = said.rows.iter().filter(|row| gap_of(row).is_none()).collect();
         if !rows.iter().eq(sums.iter().copied()) {
             return Err(format!("I2: {:?} has rows {sums:?}, not {rows:?}", self.partition));
@@ -197,7 +200,8 @@ impl Shadow {
     }
 
     /// Adds the sums, and says which rows that makes.
-    fn due_rows(&mut self, grown: BTreeMap<i64, Groups>, watermark: i64) -> Vec<Row> {
+    fn due_rows(&mut self, grown: BTreeMap<i64, Groups>, watermark: i64, gaps: usize) -> Vec<Row> {
+        let first = self.rows.len() + gaps;
         let (times, old) = (self.times, self.watermark);
         let mut rows = Vec::new();
         for (at, groups) in grown {
@@ -213,15 +217,29 @@ impl Shadow {
                 self.revisions += 1;
                 let changed = sums.iter().filter(|(key, group)| before.get(*key) != Some(*group));
                 let counting = self.counting;
-                rows.extend(changed.map(|(key, group)| row(counting, at, *key, *group, number)));
+                if counting.order == Order::Nothing {
+                    rows.extend(changed.map(|(key, it)| row(counting, at, *key, *it, number)));
+                } else if counting.rows_of(sums) != counting.rows_of(&before) {
+                    self.tables.insert((first + rows.len()) as u64, sums.clone());
+                    rows.push(list(counting, at, sums));
+                }
             }
         }
         for (at, (sums, revision)) in &mut self.windows {
             if revision.is_none() && times.is_closed(*at, watermark) {
                 *revision = Some(0);
                 let counting = self.counting;
-                rows.extend(sums.iter().map(|(key, group)| row(counting, *at, *key, *group, 0)));
+                if counting.order == Order::Nothing {
+                    rows.extend(sums.iter().map(|(key, it)| row(counting, *at, *key, *it, 0)));
+                } else {
+                    self.tables.insert((first + rows.len()) as u64, sums.clone());
+                    rows.push(list(counting, *at, sums));
+                }
             }
+        }
+        let begins = |at| window_of(at, times.every_ms);
+        if self.counting.order != Order::Nothing && begins(watermark) > begins(old) {
+            rows.push(Row::Closed(watermark));
         }
         for (at, (sums, revision)) in &self.windows {
             for (key, group) in sums.iter().filter(|_| revision.is_some()) {
@@ -352,7 +370,7 @@ impl OfImage for State<Groups> {
 fn gap_of(row: &Row) -> Option<&Gap> {
     match row {
         Row::Gap(gap) => Some(gap),
-        Row::Sum { .. } => None,
+        Row::Sum { .. } | Row::List { .. } | Row::Closed(_) => None,
     }
 }
 
@@ -363,6 +381,10 @@ fn covers(gap: &Gap, id: &FileId, line: &Line) -> bool {
 fn file_of<'a>(machines: &'a [Machine], id: &FileId) -> &'a LogFile {
     let files = &machines[index(&id.member)].files;
     files.iter().find(|file| file.key == id.key).unwrap()
+}
+
+fn list(counting: Counting, window: i64, sums: &Groups) -> Row {
+    Row::List { window, rows: list_bytes(counting.rows_of(sums)) }
 }
 
 fn row(counting: Counting, window: i64, key: u8, group: Group, revision: u32) -> Row {

@@ -335,6 +335,14 @@ impl World {
         if all > bound {
             self.break_it(format!("I8: vm{i} takes {all} of {bound} bytes"));
         }
+        let bound = self.setup.settings.lists_bytes;
+        let worker = self.machines[i].worker.as_ref();
+        let job = self.oracle.job;
+        let status = worker.zip(job).and_then(|(it, job)| it.status(self.clocks(i), job));
+        let lists = status.and_then(|status| status.sink).map_or(0, |sink| sink.lists_bytes);
+        if lists > bound {
+            self.break_it(format!("I8: lists of vm{i} take {lists} of {bound} bytes"));
+        }
         if let Some(job) = self.oracle.job.filter(|_| self.events.is_multiple_of(8)) {
             let worker = self.machines[i].worker.as_ref();
             let acknowledged = worker.map_or_else(Vec::new, |worker| worker.acknowledged(job));

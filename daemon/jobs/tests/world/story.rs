@@ -2,6 +2,7 @@
 
 use super::setup::Setup;
 use super::sim::{Happening, World};
+use super::sums::{Groups, Order};
 use memberd_jobs::{JobFile, JobId, JobStatus, Lag, Mutant};
 use rand::RngExt;
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ pub struct Total {
     pub images: u64,
     pub rows: u64,
     pub revisions: u64,
+    /// Windows with a list in the sink, and revisions of these.
+    pub lists: u64,
+    pub list_revisions: u64,
     pub late: u64,
     pub lost: u64,
     pub opened: u64,
@@ -42,6 +46,8 @@ impl Total {
             self.late += shadow.late;
             self.lost += shadow.lost;
         }
+        self.lists += world.oracle.listing.windows() as u64;
+        self.list_revisions += world.oracle.listing.revisions;
         let noted = |kind| world.notes.get(kind).copied().unwrap_or(0);
         self.opened += noted("opened");
         self.deposed += noted("deposed");
@@ -60,6 +66,7 @@ impl Total {
         assert!(self.lines > 300 * runs, "hardly any lines: {self:?}");
         assert!(self.rows > 200 * runs, "hardly any rows: {self:?}");
         assert!(self.revisions > 5 * runs, "hardly any late lines: {self:?}");
+        assert!(self.lists > runs && 2 * self.list_revisions > runs, "hardly any lists: {self:?}");
         assert!(self.late > runs && self.lost > 0, "nothing was too late or lost: {self:?}");
         assert!(4 * self.deposed > runs, "hardly any zombies: {self:?}");
         assert!(self.large > runs, "hardly any range was cut anew: {self:?}");
@@ -79,6 +86,29 @@ pub fn story(seed: u64, mutant: Option<Mutant>) -> (World, u64) {
 pub fn with_limits(seed: u64, mutant: Option<Mutant>) -> World {
     let mut setup = Setup::draw(seed).with(mutant);
     "limited".clone_into(&mut setup.spec.query);
+    setup.cancel_us = None;
+    let mut world = World::new(setup);
+    world.draw_faults(15 * SECOND_US);
+    world.run(15 * SECOND_US);
+    world.settle();
+    world
+}
+
+/// A drawn run of a job that lists the first rows of windows.
+pub fn with_lists(seed: u64, mutant: Option<Mutant>) -> World {
+    let mut setup = Setup::draw(seed).with(mutant);
+    "top".clone_into(&mut setup.spec.query);
+    let mut world = World::new(setup);
+    run(&mut world, 15 * SECOND_US);
+    world
+}
+
+/// The same, whose lists have less memory than they need.
+pub fn with_little_memory(seed: u64) -> World {
+    let mut setup = Setup::draw(seed);
+    "top".clone_into(&mut setup.spec.query);
+    setup.settings.lists_bytes = 800;
+    setup.spec.retain_ms = 40_000;
     setup.cancel_us = None;
     let mut world = World::new(setup);
     world.draw_faults(15 * SECOND_US);
@@ -192,12 +222,66 @@ impl World {
         if !self.oracle.has_all_rows() || sink.is_none_or(|sink| sink.bytes != self.oracle.text) {
             return Some("rows are not in the sink".to_owned());
         }
+        let counting = self.oracle.counting();
+        let missing = self.oracle.listing.unrest(until, self.setup.spec.every_ms, counting);
+        if let Some(at) = missing {
+            return Some(format!("the list of {at} is not in the sink"));
+        }
         None
     }
 
     /// The last revision of each row is the fold of all lines, but for those that are told as late
     /// or lost. This looks at the sink as `cat` shows it.
     fn expect_exact(&mut self) {
+        if self.oracle.counting().order == Order::Nothing {
+            self.expect_rows();
+        } else {
+            self.expect_lists();
+        }
+        if self.broken.is_none() {
+            self.expect_all_lines();
+            self.expect_status();
+        }
+    }
+
+    /// The rows of a window with the largest revision are its first rows, of all partitions.
+    fn expect_lists(&mut self) {
+        let sink = self.oracle.job.and_then(|job| self.store.files.get(&JobFile::Sink(job)));
+        let text = sink.map(|sink| String::from_utf8(sink.bytes.clone()).unwrap());
+        let mut last: BTreeMap<String, (u32, Vec<String>)> = BTreeMap::new();
+        for line in text.iter().flat_map(|text| text.lines()) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            if line.starts_with("# ") || columns[1] == "gap" {
+                continue;
+            }
+            let (window, revision) = (columns[1].to_owned(), columns[5].parse().unwrap());
+            let known = last.entry(window).or_default();
+            if known.0 < revision {
+                *known = (revision, Vec::new());
+            }
+            known.1.push(columns[2..5].join("\t"));
+        }
+        let mut windows: BTreeMap<i64, Groups> = BTreeMap::new();
+        for shadow in self.oracle.shadows.values() {
+            for ((window, key), group) in &shadow.last {
+                let key: u8 = String::from_utf8_lossy(&key[1..]).parse().unwrap();
+                windows.entry(*window).or_default().insert(key, *group);
+            }
+        }
+        let closed = self.oracle.listing.closed(self.setup.spec.partitions);
+        windows.retain(|at, _| *at + self.setup.spec.every_ms <= closed);
+        let counting = self.oracle.counting();
+        let row = |(at, groups): (&i64, &Groups)| {
+            (memberd_streams::time_text(*at), super::listing::rows(groups, counting))
+        };
+        let expected: BTreeMap<_, _> = windows.iter().map(row).collect();
+        let last: BTreeMap<_, _> = last.into_iter().map(|(at, (_, rows))| (at, rows)).collect();
+        if last != expected {
+            self.break_it("the sink does not have the first rows of each window");
+        }
+    }
+
+    fn expect_rows(&mut self) {
         let sink = self.oracle.job.and_then(|job| self.store.files.get(&JobFile::Sink(job)));
         let text = sink.map(|sink| sink.bytes.clone()).unwrap_or_default();
         let counting = self.oracle.counting();
@@ -227,10 +311,8 @@ impl World {
             }
         }
         if last != expected {
-            return self.break_it("the sink is not what was counted");
+            self.break_it("the sink is not what was counted");
         }
-        self.expect_all_lines();
-        self.expect_status();
     }
 
     /// Whether a source waits for an acknowledgement, or a partition moves.

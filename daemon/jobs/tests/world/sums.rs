@@ -2,7 +2,7 @@
 //! `memberd_streams` does, in little time; with floats they are a mutant.
 
 use super::lines::Line;
-use memberd_jobs::{JobSpec, Name, SumRow, Sums, SumsError};
+use memberd_jobs::{JobSpec, Name, OrderStep, SumRow, Sums, SumsError, ordered};
 use std::collections::BTreeMap;
 
 /// What a key has. The total is in tenths; a mutant adds them as floats.
@@ -27,9 +27,23 @@ impl Group {
 
 pub type Groups = BTreeMap<u8, Group>;
 
+/// The rows of a window that its list has.
+pub const TOP: usize = 3;
+
+/// What orders the rows of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Nothing,
+    /// The first rows by total.
+    Top,
+    /// The same, in the order of their counts.
+    TopByCount,
+}
+
 /// How a job sums.
 #[derive(Debug, Clone, Copy)]
 pub struct Counting {
+    pub order: Order,
     pub floats: bool,
     /// The most groups of a window.
     pub most: usize,
@@ -40,7 +54,32 @@ const SIZE: usize = 17;
 impl Counting {
     pub fn make(spec: &JobSpec) -> Option<Counting> {
         let most = if spec.query == "limited" { 3 } else { usize::MAX };
-        Some(Counting { floats: spec.query == "floats", most })
+        let order = match spec.query.as_str() {
+            "top" => Order::Top,
+            "top by count" => Order::TopByCount,
+            _ => Order::Nothing,
+        };
+        Some(Counting { order, floats: spec.query == "floats", most })
+    }
+
+    /// The rows of all partitions that a window's list has, with plain means.
+    pub fn listed(self, groups: &Groups) -> Vec<(u8, Group)> {
+        let mut listed: Vec<(u8, Group)> = groups.iter().map(|(key, it)| (*key, *it)).collect();
+        listed.sort_by_key(|(key, group)| (-group.tenths, *key));
+        listed.truncate(TOP);
+        if self.order == Order::TopByCount {
+            listed.sort_by_key(|(_, group)| group.count);
+        }
+        listed
+    }
+
+    /// A partition's rows of a window.
+    pub fn rows_of(self, groups: &Groups) -> Vec<SumRow> {
+        let rows = groups.iter().map(|(key, group)| self.row(*key, *group)).collect();
+        match self.steps().first() {
+            Some(first) => ordered(&[*first], rows),
+            None => rows,
+        }
     }
 
     pub fn encode(self, groups: &Groups) -> Vec<u8> {
@@ -73,7 +112,14 @@ impl Counting {
             true => format!("{count}\t{float:?}"),
             false => format!("{count}\t{}.{}", tenths / 10, tenths % 10),
         };
-        SumRow { key: format!("k{key}").into_bytes(), values: values.into_bytes() }
+        let falling = u64::MAX - u64::try_from(tenths).unwrap();
+        let mut ranks = vec![vec![key], falling.to_be_bytes().to_vec()];
+        match self.order {
+            Order::Nothing => ranks.clear(),
+            Order::Top => {}
+            Order::TopByCount => ranks.push(count.to_be_bytes().to_vec()),
+        }
+        SumRow { key: format!("k{key}").into_bytes(), values: values.into_bytes(), ranks }
     }
 }
 
@@ -102,11 +148,19 @@ impl Sums for Counting {
         vec![self.encode(table)]
     }
 
+    fn steps(&self) -> Vec<OrderStep> {
+        match self.order {
+            Order::Nothing => Vec::new(),
+            Order::Top => vec![OrderStep::Top(TOP)],
+            Order::TopByCount => vec![OrderStep::Top(TOP), OrderStep::Sort],
+        }
+    }
+
     fn rows(&self, _: i64, table: &Groups) -> Result<Vec<SumRow>, SumsError> {
         if table.len() > self.most {
             return Err(SumsError::Full(format!("more than {} groups", self.most)));
         }
-        Ok(table.iter().map(|(key, group)| self.row(*key, *group)).collect())
+        Ok(self.rows_of(table))
     }
 
     fn weight(&self, table: &Groups) -> usize {

@@ -117,6 +117,7 @@ fn spec(job: &str) -> JobSpec {
         from: From::Beginning,
         tags: Vec::new(),
         sink: format!("/streams/{job}.tsv"),
+        limits: memberd_jobs::JobLimits::default(),
     }
 }
 

@@ -358,6 +358,7 @@ fn job() -> memberd_jobs::Job {
         from: memberd_jobs::From::Now,
         tags: Vec::new(),
         sink: "/streams/shop.tsv".to_owned(),
+        limits: memberd_jobs::JobLimits::default(),
     };
     memberd_jobs::Job::new(spec)
 }

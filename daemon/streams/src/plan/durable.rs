@@ -1,8 +1,9 @@
 //! Which queries a durable job can answer. Owns no state.
 //!
 //! Its rows are written when a window closes, and nothing takes a row back: a late line makes the
-//! row again, with a larger revision. So a row must be there whatever its figures are, and have its
-//! whole key.
+//! row again, with a larger revision; or all rows of the window, if `top` or `sort` is behind the
+//! aggregate. So a window with lines must have a row whatever its figures are, and a row its whole
+//! key.
 
 use super::Plan;
 use crate::error::QueryError;
@@ -22,11 +23,9 @@ impl Plan {
         for stage in query.stages() {
             match &stage.kind {
                 StageKind::Aggregate(aggregate) => every = Some(windows(aggregate, stage)?),
-                StageKind::Top { .. } => {
-                    return Err(refused("has no `top`", "sort(1) on its file", stage));
-                }
-                StageKind::Sort(_) => {
-                    return Err(refused("has no `sort`", "sort(1) on its file", stage));
+                StageKind::Top { .. } if every.is_none() => {
+                    let instead = "`count by .. every 10s | top .. by count`";
+                    return Err(refused("has windows", instead, stage));
                 }
                 StageKind::Where(_) if every.is_some() => {
                     let instead = "it before the aggregate, or awk(1) on its file";
@@ -37,6 +36,8 @@ impl Plan {
                     return Err(refused("keeps the whole key", instead, stage));
                 }
                 StageKind::Read { .. }
+                | StageKind::Top { .. }
+                | StageKind::Sort(_)
                 | StageKind::Where(_)
                 | StageKind::Let { .. }
                 | StageKind::Keep(_) => {}
@@ -90,6 +91,8 @@ mod tests {
             ),
             ("| logfmt | sum(n), count by k every 500ms | let mean = sum(n) / count", 500),
             ("| logfmt | sum(n), count by k every 1h | keep window, k, count", 3_600_000),
+            ("| nginx | count by path every 10s | top 3 by count", 10_000),
+            ("| nginx | count by path every 1s | let c = count | top 3 by c | sort path", 1_000),
         ] {
             assert_eq!(every(text), Ok(ms), "{text}");
         }
@@ -109,14 +112,9 @@ mod tests {
                 "a durable job has no windows that overlap; use `every` without `over`",
             ),
             (
-                "| nginx | count by path every 10s | top 3 by count",
-                "                                    ^^^^^^^^^^^^^^",
-                "a durable job has no `top`; use sort(1) on its file",
-            ),
-            (
-                "| nginx | count by path every 10s | sort count",
-                "                                    ^^^^^^^^^^",
-                "a durable job has no `sort`; use sort(1) on its file",
+                "| nginx | top 3 by path",
+                "          ^^^^^^^^^^^^^",
+                "a durable job has windows; use `count by .. every 10s | top .. by count`",
             ),
             (
                 "| nginx | count by path every 10s | where count > 3",

@@ -25,6 +25,15 @@ pub(super) struct Job {
     pub(super) partitions: Set<u16>,
     #[serde(default)]
     pub(super) sink: Sink,
+    #[serde(default)]
+    pub(super) limits: Limits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) groups: Set<u64>,
+    pub(super) memory: Set<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,7 +12,7 @@ const NOT_YET: [(&str, &str); 6] = [
     ("fs", "jobs read the machines' own files, and no replicated ones yet: use files"),
     ("join", "jobs do not join lines yet"),
     ("journal", "jobs read no journal yet: use files"),
-    ("limits", "jobs have no limits of their own yet: leave it out"),
+    ("limits.cpu", "jobs have no limit of processor time yet: leave it out"),
 ];
 
 /// Reads the keys, or says what is wrong.
@@ -33,9 +33,11 @@ pub(super) fn parse(text: TomlText) -> Result<Job, Vec<Problem>> {
 fn in_terms_of_jobs(message: &str) -> String {
     [
         ("expected u16", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
         ("expected u8", "expected a whole number"),
         ("expected a sequence", "expected a list, such as [\"/var/log/nginx/*.log\"]"),
         ("expected a map", "expected a table, such as { role = \"web\" }"),
+        ("expected struct Limits", "expected a table, such as { memory = \"16M\" }"),
         ("expected struct Sink", "expected a table, such as { file = \"/streams/errors.tsv\" }"),
     ]
     .iter()

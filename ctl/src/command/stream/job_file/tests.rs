@@ -41,6 +41,8 @@ fn a_job_has_defaults_for_what_it_need_not_say() {
             sink: "/streams/e.tsv".to_owned(),
             copies: 5,
             partitions: None,
+            groups: None,
+            memory: None,
         }
     );
 }
@@ -59,6 +61,7 @@ retain = "2d"
 commit = "100ms"
 on_failed = "wait"
 partitions = 16
+limits = { groups = 5_000, memory = "16M" }
 [sink]
 file = "/apps/shop/errors.tsv"
 replication = 3
@@ -79,6 +82,8 @@ replication = 3
         sink: "/apps/shop/errors.tsv".to_owned(),
         copies: 3,
         partitions: Some(16),
+        groups: Some(5_000),
+        memory: Some(16 << 20),
     };
     assert_eq!(spec, expected);
     let of = |more: &str| parse(&format!("{LEAST}{more}\n"), &now()).unwrap().spec;
@@ -111,7 +116,7 @@ fn an_unknown_key_is_named_with_its_line() {
         (
             "windows = '10s'",
             "e.toml:4: windows: unknown key: known keys are name, query, files, from, on, \
-             lateness, late, retain, commit, on_failed, partitions, sink",
+             lateness, late, retain, commit, on_failed, partitions, sink, limits",
         ),
     ] {
         assert_eq!(of(more), words);
@@ -131,7 +136,7 @@ fn what_jobs_do_not_have_yet_is_refused() {
             "exec = 'geo'\nlimits = { cpu = '20%' }",
             "e.toml:4: exec: jobs run no programs yet: follow the sink with memberctl stream \
              watch\n\
-             e.toml:5: limits: jobs have no limits of their own yet: leave it out",
+             e.toml:5: limits.cpu: jobs have no limit of processor time yet: leave it out",
         ),
         ("join = 1", "e.toml:4: join: jobs do not join lines yet"),
         (
@@ -157,6 +162,11 @@ fn values_of_the_wrong_kind_are_told_in_terms_of_the_file() {
             "sink = '/a/b'",
             "e.toml:1: sink: invalid type: string \"/a/b\", expected a table, such as { file = \
              \"/streams/errors.tsv\" }",
+        ),
+        (
+            "limits = 3",
+            "e.toml:1: limits: invalid type: integer `3`, expected a table, such as { memory = \
+             \"16M\" }",
         ),
         (
             "on = 'web'",
@@ -186,6 +196,18 @@ fn wrong_values_are_told_with_their_line() {
         ("lateness = '2d'", "e.toml:4: lateness: lateness is 0 s to 1 day"),
         ("retain = '8d'", "e.toml:4: retain: retain is 0 s to 7 days"),
         ("commit = '1ms'", "e.toml:4: commit: commit is 100 ms to 60 s"),
+        (
+            "limits = { groups = 0 }",
+            "e.toml:4: limits.groups: limits.groups is 1 to 1000000 in a window of a partition",
+        ),
+        (
+            "limits = { memory = '65M' }",
+            "e.toml:4: limits.memory: limits.memory is 1M to 64M for a window of a partition",
+        ),
+        (
+            "[limits]\nmemory = '1'",
+            "e.toml:5: limits.memory: write a number and a unit: 64K, 256M or 1G",
+        ),
         ("partitions = 65", "e.toml:4: partitions: keys have 1 to 64 partitions"),
         ("[sink]\nreplication = 6", "e.toml:5: sink.replication: replication is 1 to 5 copies"),
         (
@@ -233,10 +255,11 @@ fn a_query_is_shown_with_the_place() {
              | nginx | count by status\n                           ^",
         ),
         (
-            "'''\n| nginx | count every 10s | top 3 by count'''",
-            "e.toml:2: query: a durable job has no `top`; use sort(1) on its file\n  \
-             | nginx | count every 10s | top 3 by count\n                              \
-             ^^^^^^^^^^^^^^",
+            "'''\n| nginx | count every 10s | where count > 3'''",
+            "e.toml:2: query: a durable job has no `where` behind the aggregate; use it before the \
+             aggregate, or awk(1) on its file\n  \
+             | nginx | count every 10s | where count > 3\n                              \
+             ^^^^^^^^^^^^^^^",
         ),
         (
             "'| count every 10s over 1m'",
