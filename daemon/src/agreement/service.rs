@@ -6,7 +6,7 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{Agreement, Parts};
 use super::writer::Writer;
-use super::{Command, Handle, RELEASE_LIMIT, Shown, list, metrics};
+use super::{Command, Handle, RELEASE_LIMIT, Shown, convert, list, metrics};
 use crate::boot_time::{self, BootTimer};
 use crate::config::Config;
 use crate::membership::{self, Ended};
@@ -224,6 +224,7 @@ impl Subsystem for AgreementService {
                 return Ok(());
             };
             report.warnings.extend(metrics::warnings(&told));
+            report.view = Some(convert::view_summary(&told));
             let elections = told.status.elections;
             report.counters.push(("view_elections".to_owned(), elections));
             report.counters.push(("views_installed".to_owned(), told.installed));
