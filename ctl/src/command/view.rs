@@ -117,6 +117,11 @@ struct Whole {
 }
 
 impl View {
+    /// `memberctl view` without options.
+    pub(super) fn plain() -> View {
+        View { json: false, local: false, wait: None, history: false, action: None }
+    }
+
     /// Prints the view, or does what else was asked.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         match &self.action {
