@@ -1,7 +1,9 @@
-//! The membership changes that the daemon sends: those it remembers, and then those to come.
+//! The changes of the membership and of the agreed views that the daemon sends: those it remembers,
+//! and then those to come.
 
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, Follow, MissedRecord, Reply, Request,
+    ViewEventRecord,
 };
 
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
@@ -12,6 +14,7 @@ use crate::{format, json};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Update {
     Event(Box<EventRecord>),
+    View(Box<ViewEventRecord>),
     Missed(MissedRecord),
 }
 
@@ -20,7 +23,17 @@ impl Update {
     pub(crate) fn json(&self) -> Result<String, Failure> {
         match self {
             Update::Event(event) => json::object(&json::Event::from(event.as_ref())),
+            Update::View(event) => json::object(&json::ViewEvent::from(event.as_ref())),
             Update::Missed(missed) => json::object(&json::Missed::from(missed)),
+        }
+    }
+
+    /// Its moment, in milliseconds since the Unix epoch; of a gap the end.
+    pub(crate) fn time(&self) -> u64 {
+        match self {
+            Update::Event(event) => event.time,
+            Update::View(event) => event.time,
+            Update::Missed(missed) => missed.until,
         }
     }
 }
@@ -50,7 +63,7 @@ impl Changes {
         until: Option<u64>,
         reply_timeout: ReplyTimeout,
     ) -> Result<Changes, Failure> {
-        let follow = Follow { from, kinds: ChangeKinds::WithForgotten, until };
+        let follow = Follow { from, kinds: ChangeKinds::WithViews, until };
         let asked = Asked { daemon: daemon.clone(), follow, reply_timeout };
         Ok(Changes { connection: asked.connect()?, asked: Some(asked) })
     }
@@ -106,6 +119,7 @@ impl Asked {
 fn update(reply: Reply) -> Result<Option<Update>, Failure> {
     match reply {
         Reply::Event(event) => Ok(Some(Update::Event(Box::new(event)))),
+        Reply::ViewEvent(event) => Ok(Some(Update::View(event))),
         Reply::EventsMissed(missed) => Ok(Some(Update::Missed(missed))),
         Reply::Done => Ok(None),
         _ => Err(unexpected_reply()),
@@ -142,7 +156,7 @@ pub(crate) struct Resumption {
     from: EventsFrom,
     /// The changes of the newest moment. The next connection sends them again, since others may
     /// have happened at the same moment.
-    newest: Vec<EventRecord>,
+    newest: Vec<Update>,
 }
 
 impl Resumption {
@@ -159,14 +173,14 @@ impl Resumption {
     /// Notes an update, and returns whether it is new: the last connection has not sent it.
     pub(crate) fn is_new(&mut self, update: &Update) -> bool {
         match update {
-            Update::Event(event) if self.newest.contains(event) => return false,
-            Update::Event(event) => {
-                self.newest.retain(|other| other.time == event.time);
-                self.newest.push(event.as_ref().clone());
-                self.from = EventsFrom::Since(event.time);
+            Update::Missed(_) => {}
+            known if self.newest.contains(known) => return false,
+            new => {
+                self.newest.retain(|other| other.time() == new.time());
+                self.newest.push(new.clone());
             }
-            Update::Missed(missed) => self.from = EventsFrom::Since(missed.until),
         }
+        self.from = EventsFrom::Since(update.time());
         true
     }
 

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     List(list::List),
     /// Show the state of the local daemon
     Status(status::Status),
-    /// Follow membership changes as they happen, or run a command for each
+    /// Follow changes of the members and of the agreed views, or run a command for each
     Events(events::Events),
     /// Print the metrics of the local daemon in Prometheus' text format
     Metrics,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use memberd_control::message::{
     Change, EventRecord, EvidenceRecord, LeaderRecord, MemberRecord, MemberStatus, MissedRecord,
     NeighbourRecord, PastViewRecord, PendingRecord, ReloadReport, RunningGrep, StatusReport,
-    ViewMember, ViewRecord,
+    ViewChange, ViewEventRecord, ViewMember, ViewRecord, ViewSummary,
 };
 use memberd_control::tags::Tags;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::format;
+use crate::view_events;
 
 /// The `schema` of JSON objects that are not elements of an array.
 const SCHEMA: u32 = 1;
@@ -95,6 +96,58 @@ impl<'a> From<&'a EventRecord> for Event<'a> {
     }
 }
 
+/// Something that happened to the agreed views.
+#[derive(Debug, Serialize)]
+pub(crate) struct ViewEvent<'a> {
+    time: u64,
+    /// The kind, as the journal's field has it.
+    event: &'a str,
+    change: ViewChange,
+    number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    term: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "<[PendingRecord]>::is_empty")]
+    operations: &'a [PendingRecord],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    missing: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_ms: Option<u64>,
+}
+
+impl<'a> From<&'a ViewEventRecord> for ViewEvent<'a> {
+    fn from(event: &'a ViewEventRecord) -> ViewEvent<'a> {
+        let installed = event.change == ViewChange::Installed;
+        ViewEvent {
+            time: event.time,
+            event: view_events::kind(event.change),
+            change: event.change,
+            number: event.number,
+            term: event.term,
+            leader: event.leader.as_deref(),
+            members: installed.then_some(event.members),
+            added: installed.then_some(&event.added),
+            removed: installed.then_some(&event.removed),
+            operations: &event.operations,
+            by: event.by.as_deref(),
+            reason: event.reason.as_deref(),
+            missing: &event.missing,
+            after_ms: event.after_ms,
+        }
+    }
+}
+
 /// A gap in the membership changes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Missed<'a> {
@@ -130,6 +183,9 @@ pub(crate) struct Status<'a> {
     tags: &'a Tags,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     keys: &'a [String],
+    /// The agreed view; none where they are switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<&'a ViewSummary>,
 }
 
 impl<'a> From<&'a StatusReport> for Status<'a> {
@@ -153,6 +209,7 @@ impl<'a> From<&'a StatusReport> for Status<'a> {
             searches: report.searches,
             tags: &report.tags,
             keys: &report.keys,
+            view: report.view.as_ref(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod process;
 mod program;
 mod ranges;
 mod report;
+mod view_events;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -13,7 +13,10 @@ const LOOK_AFTER: (Duration, Duration) = (Duration::from_millis(1), Duration::fr
 
 /// A process that runs, or has ended. Dropping it kills its group and waits for the process.
 #[derive(Debug)]
-pub(crate) struct Process(Child);
+pub(crate) struct Process {
+    child: Child,
+    group: u32,
+}
 
 impl Process {
     /// Starts the command in a process group of its own. Ctrl-C does not reach it, and killing it
@@ -22,22 +25,37 @@ impl Process {
     /// # Errors
     /// As [`Command::spawn`].
     pub(crate) fn start(command: &mut Command) -> io::Result<Process> {
-        command.process_group(0).spawn().map(Process)
+        let child = command.process_group(0).spawn()?;
+        Ok(Process { group: child.id(), child })
+    }
+
+    /// Starts the command in the group of another child of this process, which leads it.
+    ///
+    /// # Errors
+    /// As [`Command::spawn`], or when there is no such group.
+    pub(crate) fn start_in(command: &mut Command, group: u32) -> io::Result<Process> {
+        let leader = i32::try_from(group).map_err(io::Error::other)?;
+        Ok(Process { child: command.process_group(leader).spawn()?, group })
     }
 
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    /// The id of its group.
+    pub(crate) fn group(&self) -> u32 {
+        self.group
     }
 
     /// The pipe to its standard input, unless it was taken before.
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
-        self.0.stdin.take()
+        self.child.stdin.take()
     }
 
     /// The pipes from its standard output and standard error, unless they were taken before.
     pub(crate) fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
-        (self.0.stdout.take(), self.0.stderr.take())
+        (self.child.stdout.take(), self.child.stderr.take())
     }
 
     /// How it ended, if it has.
@@ -45,7 +63,7 @@ impl Process {
     /// # Errors
     /// As [`Child::try_wait`].
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.0.try_wait()
+        self.child.try_wait()
     }
 
     /// Waits until it ends.
@@ -53,7 +71,7 @@ impl Process {
     /// # Errors
     /// As [`Child::wait`].
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.0.wait()
+        self.child.wait()
     }
 
     /// Waits until it ends; none if it still runs after this time.
@@ -84,9 +102,9 @@ impl Process {
     /// # Errors
     /// As [`Process::kill`].
     pub(crate) fn signal(&mut self, signal: Signal) -> io::Result<()> {
-        // No other process gets this id before this one has been waited for.
+        // No other group gets this id before this process has been waited for.
         if self.ended()?.is_none()
-            && let Ok(id) = i32::try_from(self.id())
+            && let Ok(id) = i32::try_from(self.group)
         {
             killpg(Pid::from_raw(id), signal)?;
         }

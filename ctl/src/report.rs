@@ -1,6 +1,7 @@
 //! Fetches a daemon's status report, and formats what `status` and `top` show of it.
 
 pub(crate) mod neighbours;
+pub(crate) mod views;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! that owns the protocol's [`memberd_council::Council`], on a thread of its own. Unless
 //! `[agreement] enabled` is set, nothing of it runs.
 
+mod changes;
 mod convert;
 mod file;
 /// The requests of control clients.
@@ -24,6 +25,8 @@ mod writer;
 
 pub use file::AgreementFile;
 pub use service::{AgreementService, Resources};
+
+pub(crate) use changes::Followed;
 
 use crate::membership::Ended;
 use history::PastView;
@@ -82,6 +85,8 @@ pub(crate) enum Command {
         /// Receives the term and the end of the lease; nothing if it is not exclusive for so long.
         reply: oneshot::Sender<Option<(Term, BootTime)>>,
     },
+    /// Follow what happens to the views.
+    Follow(oneshot::Sender<Followed>),
     /// Follow the lease of this machine.
     Hold(oneshot::Sender<Holding>),
     /// The work under a hold has ended.

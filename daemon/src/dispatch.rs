@@ -9,7 +9,8 @@ use crate::control::refusal::refused;
 use crate::files::handlers as file;
 use crate::jobs::handlers as stream;
 use crate::log::handlers::log;
-use crate::membership::handlers::{events, forget, join, leave, list, ring, status};
+use crate::membership::handlers::events::{self, Wanted};
+use crate::membership::handlers::{forget, join, leave, list, ring, status};
 use crate::membership::{Kinds, Scope};
 use crate::metrics::handlers::metrics;
 use crate::reload::handlers::reload;
@@ -46,13 +47,15 @@ pub async fn handle(
         Request::Grep(request) => grep::handle(*request, client, policy, services).await,
         Request::Stats(request) => stats::handle(*request, client, policy, services).await,
         Request::Follow(Follow { from, kinds, until }) => {
+            let with_views = kinds == ChangeKinds::WithViews;
             let kinds = match kinds {
                 ChangeKinds::Liveness => Kinds::Liveness,
                 ChangeKinds::All => Kinds::LivenessAndTags,
-                ChangeKinds::WithForgotten => Kinds::All,
+                ChangeKinds::WithForgotten | ChangeKinds::WithViews => Kinds::All,
             };
             let scope = Scope { kinds, until: until.map(WallTime) };
-            events::handle_from(from, scope, client, policy, services).await
+            let views = services.agreement.handle().filter(|_| with_views);
+            events::handle_from(from, Wanted { scope, views }, client, policy, services).await
         }
         Request::Metrics => metrics::handle(client, services).await,
         Request::Ring => ring::handle(client, services).await,

@@ -254,3 +254,62 @@ fn view_and_leader_say_what_the_fleet_agrees_on() {
     let last = format!("view {} of term {term}, led by vm{leader}: ", view.record.number);
     assert!(history.lines().next_back().unwrap().contains(&last), "{history}");
 }
+
+/// The leader crashes. Its successor's events say so in the words of the log, with JSON beside.
+#[test]
+fn events_and_top_show_what_the_fleet_agrees_on() {
+    let mut fleet = Fleet::agree(3);
+    let (leader, _) = fleet.led_by();
+    fleet.crash(&[leader]);
+    fleet.wait_until_agreed();
+    let (next, term) = fleet.led_by();
+    let past = |arguments: &[&str]| {
+        let events = ["events", "--since", "1h", "--until", "now"];
+        let output = fleet[next].ctl(&[&events, arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = past(&[]);
+    for words in [
+        format!("  leader elected: vm{next}, term {term}\n"),
+        format!(", term {term}, led by vm{next}; removed vm{leader}; 2 members\n"),
+        format!("  operation pending: delete vm{leader}"),
+        "  operation finished: ".to_owned(),
+        format!("  vm{leader} failed, noticed by "),
+    ] {
+        assert!(text.contains(&words), "{words}: {text}");
+    }
+    let times: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(times.len() > 5 && times.is_sorted(), "{text}");
+    let is_elected = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["change"] == "elected" && event["term"] == term && event["event"] == "leader"
+    };
+    assert!(past(&["--json"]).lines().any(is_elected));
+
+    let shown = |arguments: &[&str]| String::from_utf8(fleet[next].ctl(arguments).stdout).unwrap();
+    let top = shown(&["top", "--once"]);
+    let summary = format!(" of term {term}, led by vm{next}");
+    assert!(top.contains(&format!("[vm{next}]*^")) && top.contains(&summary), "{top}");
+    let status = shown(&["status"]);
+    assert!(status.contains("\n  view        ") && status.contains(&summary), "{status}");
+}
+
+/// Without a majority the view is stale, and the one that is left says so everywhere.
+#[test]
+fn events_and_top_say_when_the_view_is_stale() {
+    let mut fleet = Fleet::agree(3);
+    let (leader, _) = fleet.led_by();
+    let others: Vec<usize> =
+        fleet.running_numbers().into_iter().filter(|number| *number != leader).collect();
+    fleet.crash(&others);
+    wait_until("top says that the view is stale", SOON, || {
+        let text = String::from_utf8(fleet[leader].ctl(&["top", "--once"]).stdout).unwrap();
+        let stale = text.contains(", stale for ") && !text.contains("]*^");
+        holds(stale && text.contains("view is stale, number "), || text)
+    });
+    let past = fleet[leader].ctl(&["events", "--since", "1h", "--until", "now"]);
+    let past = String::from_utf8(past.stdout).unwrap();
+    let lost = past.contains("  leadership lost, term ");
+    assert!(lost && past.contains("no majority of the council answers\n"), "{past}");
+}

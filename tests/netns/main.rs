@@ -13,6 +13,8 @@
 //! | `NETNS_ROUNDS` | 4 | rounds of four crashes at once, in each fleet |
 //! | `NETNS_SECONDS` | 30 | how long a fleet is watched under loss, or at rest |
 //! | `NETNS_MEMBERS` | 30 | members of the fleet at rest |
+//! | `KILLS` | 3, 20 | leaders and voters that are killed |
+//! | `FAULTS` | 5 | times that something becomes of a leader's machine |
 //! | `STORMS` | 2 | storms that copies of logs go through |
 //! | `STORM_SECONDS` | 25 | how long things happen to members in each |
 //! | `SEED` | another each time | the seed of the first storm |
@@ -28,6 +30,7 @@ mod detector;
 mod files_storm;
 mod interface;
 mod introducer;
+mod leading;
 mod links;
 mod loss;
 mod network;

@@ -167,3 +167,14 @@ pub fn datagrams_dropped(pid: Pid) -> u64 {
     let found = names.zip(values).find(|(name, _)| *name == "RcvbufErrors");
     found.and_then(|(_, value)| value.parse().ok()).expect("a number of RcvbufErrors")
 }
+
+/// All processes that it has started, and that those have, as far as they still have it as their
+/// ancestor: the youngest first.
+pub fn descendants(pid: Pid) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    // One that is gone has none.
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let with_theirs = |child: Pid| descendants(child).into_iter().chain([child]);
+    children.map(Pid::from_raw).flat_map(with_theirs).collect()
+}

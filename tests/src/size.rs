@@ -52,6 +52,11 @@ pub fn kills(default: u32) -> u32 {
     from_environment("KILLS", default)
 }
 
+/// `FAULTS`: how many times something becomes of a leader's machine.
+pub fn faults(default: usize) -> usize {
+    from_environment("FAULTS", default)
+}
+
 fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
     let value = std::env::var(name).ok();
     value.map_or(default, |value| {

@@ -1,8 +1,10 @@
 //! `memberctl demo [--quick] [--detector swim]`: starts a fleet on this machine, crashes a member,
-//! and measures how long the others take to notice. All figures are measured while it runs.
+//! and measures how long the others take to notice. Then it crashes the leader of the agreed views.
+//! All figures are measured while it runs.
 
 mod fleet;
 mod interrupt;
+mod leader;
 mod logs;
 mod suspicion;
 mod watch;
@@ -91,6 +93,7 @@ impl Demo {
             stage.stand_still()?;
         }
         stage.crash_and_return()?;
+        stage.lose_leader()?;
         stage.close()
     }
 
@@ -273,6 +276,8 @@ impl Stage {
             (1, "status"),
             (1, "top"),
             (1, "events"),
+            (1, "view"),
+            (0, "leader"),
             (2, "leave"),
             (2, "join"),
             (0, "grep -n timed.out"),

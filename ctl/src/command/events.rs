@@ -1,4 +1,5 @@
-//! `memberctl events`: prints membership changes as they happen, or runs a command for each.
+//! `memberctl events`: prints changes of the membership and of the agreed views as they happen, or
+//! runs a command for each.
 
 mod exec;
 
@@ -7,7 +8,9 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use jiff::Zoned;
-use memberd_control::message::{Change, EventRecord, EventsFrom, MemberStatus};
+use memberd_control::message::{
+    Change, EventRecord, EventsFrom, MemberStatus, ViewChange, ViewEventRecord,
+};
 
 use self::exec::Runner;
 use crate::arguments;
@@ -17,6 +20,7 @@ use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::moment::{moment, past_moment};
 use crate::output::{ColorChoice, Output, Style};
+use crate::view_events;
 
 /// How many changes of the past are printed without `--since`.
 const SHOWN: u64 = 10;
@@ -42,10 +46,19 @@ forgotten), status (alive, failed or left) and member, as list --json has it. An
 tagged or forgotten has no status. That of tagged has the member's new tags. An object with missed \
 reports a gap: the changes before until are missing, and count is their number, if that is known.
 
+With agreed views their events are among the others. Such an object has time, event (view, leader \
+or stale), change (installed, pending or finished; elected or lost; stale or fresh), number (of the \
+view) and no member. Depending on the change it has term, leader, members (their number), added, \
+removed, operations (each with operation and name), by, reason, missing and after_ms.
+
 CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
 (joined, failed, left, tagged or forgotten; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \
 MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure also has \
-MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. The \
+MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. An \
+event of the agreed views has MEMBERD_EVENT (view, leader or stale), MEMBERD_CHANGE, MEMBERD_TIME \
+and MEMBERD_VIEW. Depending on the change it has MEMBERD_TERM, MEMBERD_LEADER, MEMBERD_MEMBERS, \
+MEMBERD_ADDED, MEMBERD_REMOVED, MEMBERD_OPERATIONS, MEMBERD_BY, MEMBERD_REASON, MEMBERD_MISSING and \
+MEMBERD_AFTER_MS; and it has no member. The \
 object of --json is on standard input. With --exec, memberctl waits for a daemon that goes away \
 to come back.
 
@@ -55,7 +68,7 @@ Examples:
   memberctl events --since 2026-11-21T01:20:00Z --json
   memberctl events --exec 'logger \"$MEMBERD_NAME $MEMBERD_EVENT\"'";
 
-/// Follows membership changes.
+/// Follows changes of the membership and of the agreed views.
 #[derive(Debug, clap::Args)]
 #[command(after_help = DETAILS)]
 pub(crate) struct Events {
@@ -128,6 +141,10 @@ impl Events {
                 update if self.json => output.text(&update.json()?)?,
                 Update::Event(event) => {
                     let line = line(&output, &event);
+                    output.line(&line)?;
+                }
+                Update::View(event) => {
+                    let line = view_line(&output, &event);
                     output.line(&line)?;
                 }
                 Update::Missed(missed) => {
@@ -217,4 +234,15 @@ fn line(output: &Output, event: &EventRecord) -> String {
     let verb = output.styled(style, format::verb(event));
     let id = format::printable(&event.member.id);
     format!("{time}  {name} {verb}{}  ({id})", changes::detail(event))
+}
+
+fn view_line(output: &Output, event: &ViewEventRecord) -> String {
+    let style = match event.change {
+        ViewChange::Installed | ViewChange::Elected | ViewChange::Fresh => Style::Green,
+        ViewChange::Lost | ViewChange::Stale => Style::Yellow,
+        ViewChange::Pending | ViewChange::Finished => Style::Dim,
+    };
+    let time = output.styled(Style::Dim, &format::timestamp(event.time));
+    let verb = output.styled(style, view_events::verb(event.change));
+    format!("{time}  {verb}{}", view_events::detail(event))
 }

@@ -90,6 +90,11 @@ enum Action {
 }
 
 impl Leader {
+    /// `memberctl leader` without options.
+    pub(super) fn plain() -> Leader {
+        Leader { json: false, check: false, at_least: None, wait: false, hold: false, action: None }
+    }
+
     /// Prints the leader, or does what else was asked.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         match &self.action {

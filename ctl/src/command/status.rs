@@ -109,6 +109,7 @@ fn text(output: &Output, report: &StatusReport) -> String {
         );
     }
     section("list", vec![list(report)]);
+    section("view", report.view.iter().map(report::views::line).collect());
     section("neighbours", neighbours::table(&report.neighbours));
     for (title, counters) in COUNTERS {
         section(title, vec![counted(report, counters)]);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueHint};
 use memberd_control::message::{
-    MAX_LOST_NAMES, PastViewRecord, PendingRecord, RecoverRequest, RecoveryPlan, Reply, Request,
-    ViewMember, ViewOperation, ViewRecord, ViewRequest,
+    MAX_LOST_NAMES, PastViewRecord, RecoverRequest, RecoveryPlan, Reply, Request, ViewMember,
+    ViewRecord, ViewRequest,
 };
 
 use crate::agreed;
@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::format;
 use crate::json;
 use crate::output::{Output, Style};
+use crate::view_events;
 
 /// How long to wait for a view unless the user chose a time.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -116,6 +117,11 @@ struct Whole {
 }
 
 impl View {
+    /// `memberctl view` without options.
+    pub(super) fn plain() -> View {
+        View { json: false, local: false, wait: None, history: false, action: None }
+    }
+
     /// Prints the view, or does what else was asked.
     pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         match &self.action {
@@ -244,7 +250,7 @@ fn text(output: &Output, whole: &Whole, local: bool) -> String {
     row("council", &names(&view.council));
     row("members", &member_names(members));
     for pending in &view.pending {
-        row("pending", &change(pending));
+        row("pending", &view_events::operation(pending));
     }
     text
 }
@@ -285,22 +291,6 @@ fn member_names(members: &[ViewMember]) -> String {
         count if count > NAMES_SHOWN => format!("{count}; --json has their names"),
         _ => names(&members.iter().map(|member| member.name.clone()).collect::<Vec<_>>()),
     }
-}
-
-/// A change that waits for a majority: `delete vm4`.
-fn change(pending: &PendingRecord) -> String {
-    let verb = match pending.operation {
-        ViewOperation::Add => "add",
-        ViewOperation::Delete => "delete",
-        ViewOperation::Seat => "seat a new council",
-        ViewOperation::Claim => "claim",
-        ViewOperation::Leader => "lead:",
-        ViewOperation::AddShare => "add share",
-        ViewOperation::RemoveShare => "remove share",
-        ViewOperation::FillShare => "fill share",
-        ViewOperation::LoseShare => "lose share",
-    };
-    format!("{verb} {}", format::printable(&pending.name)).trim_end().to_owned()
 }
 
 /// `2026-11-21T01:20:33.120Z  view 18 of term 7, led by vm3: added vm4; 5 members`

@@ -3,7 +3,8 @@
 //! The first becomes the command: it has the kernel kill it with memberctl (prctl(2),
 //! `PR_SET_PDEATHSIG`), looks at the clock once more after the fork, and then executes the command.
 //! The second is a guard. It kills the command's group when the lease ends or memberctl is gone, so
-//! a memberctl that was killed or stopped leaves no work behind.
+//! a memberctl that was killed or stopped leaves no work behind. It is there before the command, and
+//! leads its group. If it ends before the command, another one takes its place in a group of its own.
 
 use std::env::ArgsOs;
 use std::ffi::{OsStr, OsString};
@@ -18,7 +19,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgrp};
 
 use super::{Alarm, BootTime, KILL_LEFT};
 use crate::exit::print_message;
@@ -29,6 +30,9 @@ const OWN: &str = "/proc/self/exe";
 /// The names of the helpers.
 const STARTER: &str = "memberctl-starter";
 const GUARD: &str = "memberctl-guard";
+
+/// Stands for the guard's own group.
+const OWN_GROUP: u32 = 0;
 
 /// The exit statuses of env(1), nohup(1) and the shell: the program itself failed, the command
 /// cannot be executed, and there is no such command.
@@ -82,11 +86,19 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard of the group under a lease.
+    /// Starts a guard under a lease, in a new group, which it guards.
     ///
     /// # Errors
     /// When there is no pipe, or no process.
-    pub(super) fn start(group: u32, until: BootTime) -> std::io::Result<Guard> {
+    pub(super) fn start(until: BootTime) -> std::io::Result<Guard> {
+        Guard::of(OWN_GROUP, until)
+    }
+
+    /// Starts a guard of this group. It is not in that group itself.
+    ///
+    /// # Errors
+    /// As [`Guard::start`].
+    pub(super) fn of(group: u32, until: BootTime) -> std::io::Result<Guard> {
         let (reader, pipe) = pipe()?;
         // One that was stopped reads nothing, and must not stop this process too.
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -117,7 +129,12 @@ impl Drop for Guard {
 }
 
 fn guard(mut arguments: ArgsOs) -> Option<u8> {
-    let group = Pid::from_raw(number(arguments.next()?)?);
+    // What the group is asked to do is for the command.
+    SigSet::all().thread_block().ok()?;
+    let group = match number(arguments.next()?)? {
+        0 => getpgrp(),
+        group => Pid::from_raw(group),
+    };
     let mut until = BootTime(number(arguments.next()?)?);
     let mut pipe = PipeReader::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
     let alarm = Alarm::new().ok()?;

@@ -20,7 +20,7 @@ use crate::process::Process;
 /// disk takes longer.
 const GONE_WITHIN: Duration = Duration::from_millis(500);
 
-/// A command in a process group of its own, under a guard.
+/// A command in a process group of its own, which its guard leads.
 #[derive(Debug)]
 pub(crate) struct Job {
     process: Process,
@@ -36,9 +36,11 @@ impl Job {
     pub(crate) fn start(command: &[OsString], term: u64, until: BootTime) -> io::Result<Job> {
         // What leaves the group becomes a child of this process once its parent has ended.
         set_child_subreaper(true)?;
+        // The guard comes first: this process may be stopped between the two.
+        let guard = Guard::start(until)?;
         let mut starter = starter(command, until);
-        let process = Process::start(starter.env("MEMBERD_TERM", term.to_string()))?;
-        let guard = Guard::start(process.id(), until)?;
+        starter.env("MEMBERD_TERM", term.to_string());
+        let process = Process::start_in(&mut starter, guard.id())?;
         Ok(Job { process, guard: Some(guard), until })
     }
 
@@ -50,7 +52,7 @@ impl Job {
         self.until = until;
         let renewed = self.guard.as_mut().is_some_and(|guard| guard.renew(until).is_ok());
         if !renewed {
-            self.guard = match Guard::start(self.process.id(), until) {
+            self.guard = match Guard::of(self.process.group(), until) {
                 Ok(guard) => Some(guard),
                 Err(error) => {
                     print_message(&format!("cannot start a guard of the command: {error}"));
@@ -61,9 +63,9 @@ impl Job {
     }
 
     /// Sends the group a signal. The command was not waited for, so the group's id is still its
-    /// own; nobody in it any more is no error.
+    /// own; nobody in it any more is no error. The guard takes none but SIGKILL and SIGSTOP.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Ok(group) = i32::try_from(self.process.id()) {
+        if let Ok(group) = i32::try_from(self.process.group()) {
             let _ = killpg(Pid::from_raw(group), signal);
         }
     }

@@ -8,7 +8,7 @@ use memberd_control::message::{
 use serde_json::Value;
 
 use crate::fake::{Daemon, answer, ended_in_silence, refusal};
-use crate::records;
+use crate::records::{self, view_events};
 
 fn event(number: usize, status: MemberStatus) -> Reply {
     Reply::Event(records::event(number, status))
@@ -89,7 +89,7 @@ fn people_get_some_of_the_past_and_programs_what_they_ask() {
     ] {
         let daemon = Daemon::refusing(RefusalKind::Failed, "no");
         daemon.run(line).failed(1, "no");
-        assert_eq!(daemon.request(), following(from, ChangeKinds::WithForgotten, None), "{line:?}");
+        assert_eq!(daemon.request(), following(from, ChangeKinds::WithViews, None), "{line:?}");
     }
 }
 
@@ -112,7 +112,7 @@ fn until_ends_the_stream() {
         );
         assert_eq!(
             daemon.request(),
-            following(from, ChangeKinds::WithForgotten, Some(until)),
+            following(from, ChangeKinds::WithViews, Some(until)),
             "{line:?}"
         );
     }
@@ -126,7 +126,7 @@ fn until_ends_the_stream() {
         let words = "not a message of this protocol: unknown variant `ChangesUntil`";
         answer(vec![refusal(RefusalKind::Usage, words)])
     };
-    Daemon::in_turn(vec![older(), older()])
+    Daemon::in_turn(vec![older(), older(), older()])
         .run(&["events", "--until", "now"])
         .failed(6, "this memberd is older than memberctl");
 }
@@ -168,13 +168,13 @@ fn an_older_daemon_is_asked_for_what_it_knows() {
         )])
     };
     let known = answer(vec![event(4, MemberStatus::Alive)]);
-    let daemon = Daemon::in_turn(vec![refused(), refused(), known]);
+    let daemon = Daemon::in_turn(vec![refused(), refused(), refused(), known]);
     let ended = daemon.run(&["events", "--since", "2025-11-21T01:20:33.123Z"]);
     ended.failed(4, "memberd went away");
     assert!(ended.stdout.contains("vm4 joined"), "{ended:?}");
     let from = EventsFrom::Since(1_763_688_033_123);
     assert_eq!(daemon.request(), following(from, ChangeKinds::Liveness, None));
-    Daemon::in_turn(vec![refused(), refused(), refused()])
+    Daemon::in_turn(vec![refused(), refused(), refused(), refused()])
         .run(&["events"])
         .failed(2, "unknown variant");
 }
@@ -258,4 +258,47 @@ fn after_a_command_fails_or_hangs_the_next_one_runs() {
             .contains("the command for vm5 joined was killed after 1 s: see --exec-timeout"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn what_happens_to_the_views_is_among_the_changes() {
+    let replies = || {
+        let views = view_events().into_iter().map(|event| Reply::ViewEvent(Box::new(event)));
+        let mut replies = vec![event(4, MemberStatus::Failed)];
+        replies.extend(views);
+        replies
+    };
+    let text = Daemon::answering(replies()).run(&["events"]).stdout;
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let shown = [
+        "operation pending: delete vm4, by vm3, view 18",
+        "view installed, number 18, term 7, led by vm3; removed vm4; 5 members",
+        "operation finished: delete vm4, by vm3, view 18",
+        "leadership lost, term 7: no majority of the council answers",
+        "view is stale, number 18: vm5, vm6 not reached",
+        "view is fresh, number 18, after 4.00 s",
+        "leader elected: vm1, term 8",
+    ];
+    let shown = shown.map(|words| format!("2025-11-21T01:20:34.000Z  {words}"));
+    assert_eq!(lines, shown, "{text}");
+    let json = Daemon::answering(replies()).run(&["events", "--json"]).stdout;
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        lines[2],
+        serde_json::json!({
+            "schema": 1, "time": 1_763_688_034_000_u64, "event": "view", "change": "installed",
+            "number": 18, "term": 7, "leader": "vm3", "members": 5, "added": [],
+            "removed": ["vm4"],
+        })
+    );
+    assert_eq!(lines[1]["operations"], serde_json::json!([{"operation": "delete", "name": "vm4"}]));
+    assert_eq!((&lines[7]["event"], &lines[7]["change"]), (&"leader".into(), &"elected".into()));
+    let command = "echo \"$MEMBERD_EVENT $MEMBERD_CHANGE $MEMBERD_VIEW $MEMBERD_TERM \
+    [$MEMBERD_LEADER] [$MEMBERD_REASON] [$MEMBERD_OPERATIONS] [$MEMBERD_NAME]\"";
+    let ended = telling(replies()).run(&["events", "--exec", command]);
+    let lines: Vec<&str> = ended.stdout.lines().skip(1).collect();
+    assert_eq!(lines[0], "view pending 18  [] [] [delete vm4] []");
+    assert_eq!(lines[1], "view installed 18 7 [vm3] [] [] []");
+    assert_eq!(lines[3], "leader lost 18 7 [] [no-majority] [] []");
+    assert_eq!(lines[6], "leader elected 18 8 [vm1] [] [] []");
 }

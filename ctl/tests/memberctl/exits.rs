@@ -133,7 +133,7 @@ fn every_kind_of_refusal_has_its_status() {
         }
         // After a refusal as Usage, events asks again in the forms for older daemons.
         let refused = || answer(vec![refusal(kind, "no, because")]);
-        Daemon::in_turn(vec![refused(), refused(), refused()])
+        Daemon::in_turn(vec![refused(), refused(), refused(), refused()])
             .run(&["events"])
             .failed(status, "memberctl: no, because\n");
         Daemon::refusing(kind, "no, because")

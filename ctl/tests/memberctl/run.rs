@@ -207,6 +207,27 @@ fn a_killed_memberctl_leaves_no_work_behind() {
     assert_eq!(line(&mut lines), "");
 }
 
+/// It leads the command's group, so it was started first. A memberctl that is stopped just after
+/// the start of the command would otherwise leave it without a guard.
+#[test]
+fn the_guard_is_there_before_the_command() {
+    let directory = TempDir::new().unwrap();
+    let path = fifo(&directory);
+    let daemon = Daemon::in_turn(vec![hold(Duration::from_secs(3))]);
+    let script = format!(
+        "kill -STOP $PPID; exec 9>{}; read pid name state parent group rest </proc/self/stat; \
+         tr '\\0' ' ' </proc/$group/cmdline >&9; echo >&9; sleep 1000 & wait",
+        path.display()
+    );
+    let mut run = daemon.start(&leader(&script));
+    let mut lines = BufReader::new(File::open(&path).unwrap());
+    let guard = line(&mut lines);
+    assert!(guard.starts_with("memberctl-guard "), "{guard}");
+    assert_eq!(line(&mut lines), "", "it is killed before the lease ends");
+    signal(&run, Signal::SIGCONT);
+    assert_eq!(run.wait().unwrap().code(), Some(125));
+}
+
 /// Nobody asks the command to end then, but it is killed before the lease ends.
 #[test]
 fn a_stopped_memberctl_leaves_no_work_behind() {

@@ -54,6 +54,7 @@ fn reporting(change: impl FnOnce(&mut StatusReport)) -> Daemon {
         searches: 1,
         tags: memberd_control::tags::Tags::new(),
         keys: Vec::new(),
+        view: None,
     };
     change(&mut report);
     Daemon::answering(vec![Reply::Status(Box::new(report))])

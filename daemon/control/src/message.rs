@@ -6,8 +6,9 @@ mod request;
 
 pub use self::agreement::{
     Checked, ClaimRequest, ClaimedRecord, LeaderRecord, LeaderRequest, LeaseLost, LeaseRecord,
-    LostRecord, MAX_CLAIM_KEY, MAX_LOST_NAMES, PastViewRecord, PendingRecord, RecoverRequest,
-    RecoveryPlan, VIEW_MEMBERS_PER_REPLY, ViewMember, ViewOperation, ViewRecord, ViewRequest,
+    LostRecord, MAX_CLAIM_KEY, MAX_EVENT_NAMES, MAX_LOST_NAMES, PastViewRecord, PendingRecord,
+    RecoverRequest, RecoveryPlan, VIEW_MEMBERS_PER_REPLY, ViewChange, ViewEventRecord, ViewMember,
+    ViewOperation, ViewRecord, ViewRequest, ViewSummary,
 };
 pub use self::file::{
     FILE_ENTRIES_PER_REPLY, FILE_PIECE_BYTES, FileAppend, FileCopies, FileEntry, FileKind,
@@ -178,6 +179,9 @@ pub enum Reply {
     },
     /// Final: an answer about durable jobs.
     Stream(StreamReply),
+    /// Streamed: something happened to the agreed views. Only a client that asks for
+    /// [`ChangeKinds::WithViews`] receives this.
+    ViewEvent(Box<ViewEventRecord>),
 }
 
 /// What became of a request to forget members.
@@ -418,6 +422,9 @@ pub struct StatusReport {
     /// The public ids of the keys in use. The first key seals. It is empty if nothing is sealed.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// The agreed view; none where they are switched off, or if the daemon is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<ViewSummary>,
 }
 
 /// A running grep.

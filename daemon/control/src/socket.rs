@@ -148,6 +148,7 @@ mod tests {
             Request::Follow(follow(ChangeKinds::All, None)),
             Request::Follow(follow(ChangeKinds::All, Some(1))),
             Request::Follow(follow(ChangeKinds::WithForgotten, None)),
+            Request::Follow(follow(ChangeKinds::WithViews, None)),
             Request::Metrics,
             Request::Ring,
             Request::Log { filter: None },

@@ -12,8 +12,9 @@ use memberd_control::grep::{
 };
 use memberd_control::message::{
     Change, ChangeKinds, EventRecord, EventsFrom, EvidenceRecord, Follow, Founded, Hello,
-    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RefusalKind, ReloadReport, Reply,
-    Request, RequestRefusal, RingPart, RunningGrep, SettingChange, StatusReport,
+    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, PendingRecord, RefusalKind,
+    ReloadReport, Reply, Request, RequestRefusal, RingPart, RunningGrep, SettingChange,
+    StatusReport, ViewChange, ViewEventRecord, ViewOperation, ViewSummary,
 };
 use memberd_control::stats::{StatsQuestion, StatsRequest};
 use memberd_control::tags::{TagFilter, Tags};
@@ -241,14 +242,70 @@ prop_compose! {
         searches in any::<u64>(),
         tags in any::<Tags>(),
         keys in vec(any::<String>(), 0..3),
+        view in option::of(view_summary()),
     ) -> StatusReport {
         let [version, phase, name, address, digest] = words;
         let [uptime, alive, failed, left, suspected] = counts;
         StatusReport {
             version, phase, name, address, id, uptime, alive, failed, left, suspected, digest,
-            neighbours, counters, warnings, greps, searches, tags, keys,
+            neighbours, counters, warnings, greps, searches, tags, keys, view,
         }
     }
+}
+
+fn view_summary() -> impl Strategy<Value = ViewSummary> {
+    let numbers = any::<([u64; 4], bool, Option<u64>)>();
+    (numbers, any::<Option<String>>(), vec(any::<String>(), 0..3)).prop_map(
+        |(([number, term, members, pending], exclusive, stale_ms), leader, missing)| ViewSummary {
+            number,
+            term,
+            leader,
+            exclusive,
+            members,
+            pending,
+            stale_ms,
+            missing,
+        },
+    )
+}
+
+fn view_event() -> impl Strategy<Value = ViewEventRecord> {
+    let change = prop_oneof![
+        Just(ViewChange::Installed),
+        Just(ViewChange::Elected),
+        Just(ViewChange::Lost),
+        Just(ViewChange::Pending),
+        Just(ViewChange::Finished),
+        Just(ViewChange::Stale),
+        Just(ViewChange::Fresh),
+    ];
+    let names = || vec(any::<String>(), 0..3);
+    let operations = vec(any::<String>(), 0..3).prop_map(|names| {
+        let operation = |name| PendingRecord { operation: ViewOperation::Delete, name };
+        names.into_iter().map(operation).collect()
+    });
+    let numbers = any::<([u64; 3], [Option<u64>; 2])>();
+    let texts = any::<[Option<String>; 3]>();
+    (change, numbers, texts, [names(), names(), names()], operations).prop_map(
+        |(change, ([time, number, members], [term, after_ms]), texts, lists, operations)| {
+            let ([leader, by, reason], [added, removed, missing]) = (texts, lists);
+            ViewEventRecord {
+                time,
+                change,
+                number,
+                term,
+                leader,
+                added,
+                removed,
+                members,
+                operations,
+                by,
+                reason,
+                missing,
+                after_ms,
+            }
+        },
+    )
 }
 
 fn refusal() -> impl Strategy<Value = RequestRefusal> {
@@ -296,6 +353,7 @@ fn copy() -> impl Strategy<Value = GrepCopy> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
+        view_event().prop_map(|event| Reply::ViewEvent(Box::new(event))),
         (any::<(bool, String, bool)>(), option::of(any::<String>())).prop_map(|(report, value)| {
             let (reloaded, key, in_force) = report;
             let change = SettingChange { key, before: None, after: value, in_force };

@@ -51,6 +51,10 @@ fn requests_have_the_bytes_that_other_versions_know() {
             b"\xa1\x66Follow\xa3\x64from\xa1\x65Since\x07\x65kinds\x6dWithForgotten\x65until\xf6",
         ),
         (
+            follow(Since(7), ChangeKinds::WithViews, None),
+            b"\xa1\x66Follow\xa3\x64from\xa1\x65Since\x07\x65kinds\x69WithViews\x65until\xf6",
+        ),
+        (
             Request::Forget(Forget::Named(vec!["vm4".to_owned()])),
             b"\xa1\x66Forget\xa1\x65Named\x81\x63vm4",
         ),
@@ -191,6 +195,8 @@ fn an_older_daemon_can_be_asked_for_changes_of_standing() {
     assert_eq!(follow(ChangeKinds::All, None).for_older_daemon(), Some(older));
     assert_eq!(older.for_older_daemon(), None);
     assert_eq!(follow(ChangeKinds::All, Some(1)).for_older_daemon(), None);
-    let newest = follow(ChangeKinds::WithForgotten, Some(1)).for_older_daemon();
-    assert_eq!(newest, Some(follow(ChangeKinds::All, Some(1))));
+    let newer = follow(ChangeKinds::WithForgotten, Some(1));
+    assert_eq!(newer.for_older_daemon(), Some(follow(ChangeKinds::All, Some(1))));
+    let newest = follow(ChangeKinds::WithViews, Some(1));
+    assert_eq!(newest.for_older_daemon(), Some(newer));
 }

@@ -1,12 +1,15 @@
 //! Runs drawn schedules of faults, each from its seed, and looks at every invariant after every
-//! event: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-council --test random`.
+//! event: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-council --test random`. It goes on after those
+//! with `MEMBERD_SIM_SEEDS=100000..200000`.
 
 #![cfg(test)]
 
 mod world;
 
 use std::sync::Mutex;
+use std::time::Duration;
 use world::World;
+use world::clocks::Clock;
 use world::environment::{seeds, threads};
 use world::schedules::Plan;
 
@@ -31,6 +34,22 @@ impl Total {
         self.views_with_new_keepers += with_new_keepers;
         self.events += world.events;
     }
+}
+
+/// The wall clock shows the whole pause afterwards, also if the rate of the clock of BOOTTIME was
+/// changed meanwhile: else a paused leader would not notice that it was paused.
+#[test]
+fn a_pause_is_seen_whatever_the_rate_does_meanwhile() {
+    let at = Duration::from_secs;
+    let mut clock = Clock::new(at(1), 0);
+    let wall = clock.wall(at(10));
+    clock.pause(at(10));
+    clock.drift(at(15), 200);
+    assert_eq!((clock.boot(at(15)), clock.wall(at(15))), (at(11), wall));
+    clock.resume(at(16));
+    assert_eq!((clock.boot(at(16)), clock.wall(at(16))), (at(11), wall + 6_000));
+    let after = clock.boot(at(17)) - at(12);
+    assert_eq!(after, Duration::from_micros(200), "the new rate holds from then on");
 }
 
 /// No drawn run breaks an invariant, and each comes to rest with a bare majority.

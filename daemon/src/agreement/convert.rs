@@ -3,7 +3,7 @@
 use super::history::PastView;
 use super::{Shown, Told};
 use memberd_control::message::{
-    LeaderRecord, PastViewRecord, PendingRecord, ViewMember, ViewOperation, ViewRecord,
+    LeaderRecord, PastViewRecord, PendingRecord, ViewMember, ViewOperation, ViewRecord, ViewSummary,
 };
 use memberd_council::{Confirmation, Identity, Name, Operation, ShareChange};
 use memberd_membership::millis;
@@ -35,7 +35,7 @@ pub(super) fn texts(names: &[Name]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-fn pending_record(operation: &Operation) -> PendingRecord {
+pub(super) fn pending_record(operation: &Operation) -> PendingRecord {
     let (operation, name) = match operation {
         Operation::Add(member) => (ViewOperation::Add, member.name.to_string()),
         Operation::Delete(member) => (ViewOperation::Delete, member.name.to_string()),
@@ -73,6 +73,22 @@ pub(super) fn past_view(past: PastView) -> PastViewRecord {
         removed,
         members: u64::try_from(members).unwrap_or(u64::MAX),
         council,
+    }
+}
+
+/// The view in short.
+pub(super) fn view_summary(told: &Told) -> ViewSummary {
+    let Told { status, now, .. } = told;
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    ViewSummary {
+        number: status.view.number.0,
+        term: status.view.term.0,
+        leader: status.leader.as_ref().map(|leader| leader.name.to_string()),
+        exclusive: told.exclusive,
+        members: count(status.view.members.len()),
+        pending: count(status.pending.len() + status.waiting),
+        stale_ms: status.stale_since.map(|since| millis(now.boot.since(since))),
+        missing: status.stale_since.map_or_else(Vec::new, |_| texts(&status.missing)),
     }
 }
 

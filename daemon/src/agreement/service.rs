@@ -6,7 +6,7 @@ use super::incoming::Incoming;
 use super::links::Links;
 use super::task::{Agreement, Parts};
 use super::writer::Writer;
-use super::{Command, Handle, RELEASE_LIMIT, Shown, list};
+use super::{Command, Handle, RELEASE_LIMIT, Shown, convert, list};
 use crate::boot_time::{self, BootTimer};
 use crate::config::Config;
 use crate::membership::{self, Ended};
@@ -202,6 +202,7 @@ impl Subsystem for AgreementService {
             let told = handle.ask(Command::Tell).await.ok();
             add_warnings(report, told.as_deref(), FAILED);
             if let Some(told) = told {
+                report.view = Some(convert::view_summary(&told));
                 let counters = [
                     ("view_elections", told.status.elections),
                     ("views_installed", told.installed),

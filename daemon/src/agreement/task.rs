@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod steps;
 
+use super::changes::ViewChanges;
 use super::history::History;
 use super::holds::Holds;
 use super::links::{Keep, Links, Noticed, Sign};
@@ -70,6 +71,7 @@ pub(super) struct Agreement {
     life: Life,
     addresses: HashMap<Name, SocketAddr>,
     history: History,
+    changes: ViewChanges,
     holds: Holds,
     /// The term in which this machine led and whose work may still run.
     lost: Option<Term>,
@@ -113,6 +115,7 @@ impl Agreement {
             life: Life::default(),
             addresses: HashMap::new(),
             history,
+            changes: ViewChanges::new(now.wall),
             holds: Holds::default(),
             lost: None,
             leader_since: now.boot,

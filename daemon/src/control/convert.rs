@@ -86,6 +86,7 @@ pub fn status_report(status: &Status) -> StatusReport {
         searches: 0,
         keys: Vec::new(),
         tags: tag_record(status.tags.iter()),
+        view: None,
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Fleet {
     /// The port of every member, each on its own address.
     pub(super) port: u16,
     program: PathBuf,
+    /// How many members it has when all are laid out.
+    size: u8,
     /// The setting `group.detector`.
     detector: &'static str,
 }
@@ -89,7 +91,7 @@ impl Fleet {
     ) -> Result<Fleet, Failure> {
         let (port, reservations) = reserve_port(size)?;
         let directory = fresh_directory()?;
-        let mut fleet = Fleet { members: Vec::new(), directory, port, program, detector };
+        let mut fleet = Fleet { members: Vec::new(), directory, port, program, size, detector };
         for (number, reservation) in (1..=size).zip(reservations) {
             let member = fleet.lay_out(number, reservation).map_err(|error| {
                 Failure::new(
@@ -118,7 +120,8 @@ impl Fleet {
         fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
         let (reservation, process, worker) = (Some(reservation), None, None);
         let member = Member { name, directory, reservation, process, worker };
-        fs::write(member.file("memberd.toml"), member.settings(number, self.port, self.detector))?;
+        let settings = member.settings(number, self.port, self.detector);
+        fs::write(member.file("memberd.toml"), settings + &agreement(self.size))?;
         Ok(member)
     }
 }
@@ -275,6 +278,12 @@ impl Member {
             format!("the memberd of {} {how}: see what it said above", self.name),
         )
     }
+}
+
+/// The settings of the agreed views. The first three members found them.
+fn agreement(size: u8) -> String {
+    let founders: Vec<String> = (1..=size.min(3)).map(|number| format!("\"vm{number}\"")).collect();
+    format!("\n[agreement]\nenabled = true\ninitial_council = [{}]\n", founders.join(", "))
 }
 
 /// The loopback address of a member.

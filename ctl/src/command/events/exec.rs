@@ -12,6 +12,7 @@ use crate::changes::Update;
 use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::process::Process;
+use crate::view_events;
 
 /// The most changes that wait for the command.
 const QUEUE: usize = 1_024;
@@ -36,10 +37,7 @@ impl Runner {
     /// Hands over an update. If too many wait, it is dropped. The next one that fits is preceded by
     /// a gap with the number of those dropped.
     pub(super) fn enqueue(&mut self, update: Update) -> Result<(), Failure> {
-        let until = match &update {
-            Update::Event(event) => event.time,
-            Update::Missed(missed) => missed.until,
-        };
+        let until = update.time();
         if self.missed > 0 {
             let gap = Update::Missed(MissedRecord { until, count: Some(self.missed) });
             if !self.try_enqueue(gap)? {
@@ -84,6 +82,7 @@ fn run_all(command: &str, limit: Duration, waiting: &Receiver<Update>) {
         if let Err(problem) = run(command, limit, &update) {
             let about = match &update {
                 Update::Event(event) => format!("{} {}", event.member.name, format::verb(event)),
+                Update::View(event) => view_events::verb(event.change).to_owned(),
                 Update::Missed(_) => "a gap".to_owned(),
             };
             print_message(&format!("the command for {about} {problem}"));
@@ -113,6 +112,7 @@ fn run(command: &str, limit: Duration, update: &Update) -> Result<(), String> {
 fn environment(update: &Update) -> Vec<(String, String)> {
     let mut variables = match update {
         Update::Event(event) => of_event(event),
+        Update::View(event) => view_events::variables(event),
         Update::Missed(missed) => vec![
             ("EVENT", "gap".to_owned()),
             ("TIME", format::timestamp(missed.until)),

@@ -1,7 +1,7 @@
 //! Draws the screen: a headline, the ring and the selected member, changes and a grep, and the
 //! keys.
 
-use memberd_control::message::{Change, MemberStatus, StatusReport};
+use memberd_control::message::{Change, MemberStatus, StatusReport, ViewChange, ViewSummary};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -15,6 +15,7 @@ use super::{help, ring, table};
 use crate::changes::{self, Update};
 use crate::format::{self, printable};
 use crate::report::{self, neighbours};
+use crate::view_events;
 
 /// On a screen of fewer rows there is no ring.
 const LEAST_HEIGHT: u16 = 12;
@@ -115,6 +116,7 @@ fn headline<'a>(view: &View, theme: Theme) -> Line<'a> {
 fn details<'a>(view: &View, theme: Theme, width: u16) -> Vec<Line<'a>> {
     let mut lines = vec![Line::raw("")];
     lines.extend(selected(view, theme, width));
+    lines.extend(view.agreed().map(|agreed| agreement(agreed, theme)));
     if let Some(report) = &view.report {
         lines.extend(heartbeats(view, report, width).into_iter().enumerate().map(
             |(index, line)| {
@@ -163,6 +165,12 @@ fn selected<'a>(view: &View, theme: Theme, width: u16) -> Vec<Line<'a>> {
         None => {}
     }
     lines
+}
+
+/// `view 18 of term 7, led by vm3`.
+fn agreement<'a>(view: &ViewSummary, theme: Theme) -> Line<'a> {
+    let line = format!("view {}", report::views::short(view));
+    if view.stale_ms.is_some() { Line::styled(line, theme.warning()) } else { Line::raw(line) }
 }
 
 /// The names in one line behind its first word, each with the same room.
@@ -246,6 +254,18 @@ fn change<'a>(update: &Update, theme: Theme) -> Line<'a> {
                 Span::raw(format!("{} ", printable(&event.member.name))),
                 Span::styled(format::verb(event), style),
                 Span::raw(changes::detail(event)),
+            ])
+        }
+        Update::View(event) => {
+            let style = match event.change {
+                ViewChange::Lost | ViewChange::Stale => theme.warning(),
+                ViewChange::Pending | ViewChange::Finished => theme.faint(),
+                _ => theme.title(),
+            };
+            Line::from(vec![
+                time(event.time),
+                Span::styled(view_events::verb(event.change), style),
+                Span::raw(view_events::detail(event)),
             ])
         }
         Update::Missed(missed) => Line::from(vec![

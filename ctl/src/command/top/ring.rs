@@ -19,10 +19,21 @@ const LEGEND: &str =
 const LEGEND_OF_SUSPECTED: &str =
     "o alive  ? suspected  # watches the [selected]  x failed  - left  * this machine";
 
+/// Both with agreed views, which have a leader. They are no wider.
+const LEGEND_OF_LED: &str =
+    "o alive  # watches the [selected]  x failed  - left  * this machine  ^ leader";
+const LEGEND_OF_SUSPECTED_AND_LED: &str =
+    "o alive ? suspected # watches [selected] x failed - left * this machine ^ leader";
+
 /// The meaning of the marks of this ring.
 pub(super) fn legend(view: &View) -> &'static str {
     let suspected = view.ring().any(|member| member.suspected_by.is_some());
-    if suspected { LEGEND_OF_SUSPECTED } else { LEGEND }
+    match (suspected, view.agreed().is_some()) {
+        (false, false) => LEGEND,
+        (true, false) => LEGEND_OF_SUSPECTED,
+        (false, true) => LEGEND_OF_LED,
+        (true, true) => LEGEND_OF_SUSPECTED_AND_LED,
+    }
 }
 
 /// One member's place on the screen.
@@ -37,6 +48,7 @@ struct Place<'view> {
     mark: &'static str,
     style: Style,
     selected: bool,
+    leads: bool,
 }
 
 /// Draws all members into the area. Where several share a cell, the most important is visible.
@@ -66,8 +78,9 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
     let length = |member: &MemberRecord| member.name.chars().count();
     let longest = view.ring().map(length).max().unwrap_or(0).saturating_sub(domain.len());
     let room = longest.min(usize::from(area.width / 4)).max(1);
-    // There are names on both sides of the ring, with a blank, brackets and a star.
-    let margin = u16::try_from(room + 4).unwrap_or(u16::MAX).min(area.width / 2);
+    // There are names on both sides of the ring, with a blank, brackets, a star and the leader's mark.
+    let beside = if view.agreed().is_some() { 5 } else { 4 };
+    let margin = u16::try_from(room + beside).unwrap_or(u16::MAX).min(area.width / 2);
     let (radius_x, radius_y) = (
         f64::from(area.width.saturating_sub(2 * margin + 1)) / 2.0,
         f64::from(area.height - 1) / 2.0,
@@ -89,6 +102,7 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
                 mark,
                 style: if selected { theme.selected() } else { style },
                 selected,
+                leads: view.leads(&member.name),
             }
         })
         .collect()
@@ -120,7 +134,8 @@ pub(super) fn mark(member: &MemberRecord, monitor: bool, theme: Theme) -> (&'sta
 /// A larger number for a member that matters more.
 fn importance(place: &Place) -> u8 {
     match (place.selected, place.mark) {
-        (true, _) => 6,
+        (true, _) => 7,
+        _ if place.leads => 6,
         _ if place.mark == "x" => 5,
         _ if place.mark == "?" => 4,
         _ if place.mark == "#" => 3,
@@ -134,9 +149,10 @@ fn importance(place: &Place) -> u8 {
 /// written, if necessary over other marks.
 fn write_name(place: &Place, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let own = if place.member.this_machine { "*" } else { "" };
+    let leads = if place.leads { "^" } else { "" };
     let name = match place.selected {
-        true => format!("[{}]{own}", place.label),
-        false => format!("{}{own}", place.label),
+        true => format!("[{}]{own}{leads}", place.label),
+        false => format!("{}{own}{leads}", place.label),
     };
     let Ok(width) = u16::try_from(name.chars().count()) else { return };
     let sides = if place.selected { &[place.right, !place.right][..] } else { &[place.right] };

@@ -83,9 +83,11 @@ pub(super) fn draw(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let name = shorten(&member.name, domain, width);
         let (mark, standing) = ring::mark(member, false, theme);
         let style = if place == Some(index) { theme.selected() } else { theme.row() };
+        let name = if view.leads(&member.name) { name + "^" } else { name };
+        let room = width + 1;
         Line::from(vec![
             Span::styled(mark, standing),
-            Span::styled(format!(" {name:width$} "), style),
+            Span::styled(format!(" {name:room$}"), style),
             Span::styled(format!("{:6}", member.status.as_str()), standing),
             Span::raw(format!("  {}", format::ago(member.since, now))),
         ])

@@ -4,7 +4,7 @@
 mod records;
 
 use memberd_control::message::{
-    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RingPart, StatusReport,
+    MemberRecord, MemberStatus, MissedRecord, NeighbourRecord, RingPart, StatusReport, ViewSummary,
 };
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -16,7 +16,7 @@ use super::theme::Theme;
 use super::view::{Action, View};
 use super::{Size, as_text, draw};
 use crate::changes::Update;
-use records::{event, member, suspected, tagged};
+use records::{event, member, suspected, tagged, view_events};
 
 fn report(uptime: u64, sent: u64) -> StatusReport {
     let neighbour = NeighbourRecord {
@@ -50,6 +50,7 @@ fn report(uptime: u64, sent: u64) -> StatusReport {
         searches: 0,
         tags: memberd_control::tags::Tags::new(),
         keys: Vec::new(),
+        view: None,
     }
 }
 
@@ -409,4 +410,71 @@ fn sizes_are_columns_and_rows() {
     for text in ["80", "x", "0x5", "80x1001", "axb"] {
         assert!(text.parse::<Size>().is_err(), "{text}");
     }
+}
+
+/// A screen of the eight members whose agreed view is this one.
+fn agreed(view: &ViewSummary) -> View {
+    let mut shown = View::new(None);
+    let Input::Snapshot(mut snapshot) = snapshot(1_000, 0) else { panic!("a snapshot") };
+    snapshot.report.view = Some(view.clone());
+    shown.take(Input::Snapshot(snapshot));
+    for event in view_events() {
+        shown.take(Input::Update(Update::View(Box::new(event))));
+    }
+    shown
+}
+
+#[test]
+fn the_leader_is_marked_and_the_view_is_named() {
+    let summary = ViewSummary {
+        number: 18,
+        term: 7,
+        leader: Some("vm3".to_owned()),
+        exclusive: true,
+        members: 7,
+        ..ViewSummary::default()
+    };
+    let mut view = agreed(&summary);
+    let text = as_text(&screen(&view, 80, 24, false));
+    for words in [
+        " # vm3^ ",
+        " o [vm1]* ",
+        " view 18 of term 7, led by vm3\n",
+        "\no alive  # watches the [selected]  x failed  - left  * this machine  ^ leader\n",
+        "\n01:20:34  view installed, number 18, term 7, led by vm3; removed vm4; 5 members\n",
+        "\n01:20:34  operation finished: delete vm4, by vm3, view 18\n",
+        "\n01:20:34  leader elected: vm1, term 8\n",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    press(&mut view, KeyCode::Char('m'));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains("o vm3^ alive ") && text.contains("o vm1  alive "), "{text}");
+}
+
+#[test]
+fn a_stale_view_says_so_and_has_no_leader() {
+    let stale = ViewSummary {
+        number: 18,
+        term: 7,
+        members: 7,
+        stale_ms: Some(42_000),
+        missing: vec!["vm3".to_owned()],
+        ..ViewSummary::default()
+    };
+    let text = as_text(&screen(&agreed(&stale), 80, 24, false));
+    assert!(text.contains(" view 18 of term 7, stale for 42 s\n"), "{text}");
+    assert!(!text.contains("vm3^"), "{text}");
+}
+
+/// All of its marks fit on the smallest screen.
+#[test]
+fn the_legends_are_no_wider_than_the_screen() {
+    let mut view = agreed(&ViewSummary::default());
+    let Input::Snapshot(mut snapshot) = snapshot(2_000, 0) else { panic!("a snapshot") };
+    snapshot.report.view = Some(ViewSummary::default());
+    snapshot.group.as_mut().unwrap().members[2] = suspected(3);
+    view.take(Input::Snapshot(snapshot));
+    let text = as_text(&screen(&view, 80, 24, false));
+    assert!(text.contains(" * this machine ^ leader\n"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use memberd_control::message::{MemberRecord, MemberStatus, StatusReport};
+use memberd_control::message::{MemberRecord, MemberStatus, StatusReport, ViewSummary};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::feed::{EVENTS_KEPT, Group, Input, Snapshot};
@@ -173,6 +173,16 @@ impl View {
     pub(super) fn selected(&self) -> Option<&MemberRecord> {
         let name = self.selected.as_ref()?;
         self.members.iter().find(|member| member.name == *name)
+    }
+
+    /// The agreed view, where there is one.
+    pub(super) fn agreed(&self) -> Option<&ViewSummary> {
+        self.report.as_ref()?.view.as_ref()
+    }
+
+    /// Whether this member leads.
+    pub(super) fn leads(&self, name: &str) -> bool {
+        self.agreed().is_some_and(|view| view.leader.as_deref() == Some(name))
     }
 
     /// The names of the members that watch this one. Of the alive on the ring these are its

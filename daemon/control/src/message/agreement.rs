@@ -161,6 +161,82 @@ pub struct PastViewRecord {
     pub council: Vec<String>,
 }
 
+/// The agreed view in short, as one daemon has it, without asking the council.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewSummary {
+    /// Its number; 0 before the first one.
+    pub number: u64,
+    /// Its term, which is the token.
+    pub term: u64,
+    /// The name of the leader, as far as it is known to lead still: none while the view is stale.
+    pub leader: Option<String>,
+    /// Whether the leader is exclusive, as far as this daemon knows.
+    pub exclusive: bool,
+    /// How many members it has.
+    pub members: u64,
+    /// How many changes no majority has confirmed yet.
+    pub pending: u64,
+    /// For how long no majority was reached, in milliseconds; none if one is.
+    pub stale_ms: Option<u64>,
+    /// The names of the council members that were not reached, while it is stale.
+    pub missing: Vec<String>,
+}
+
+/// The most names or operations in one [`ViewEventRecord`].
+pub const MAX_EVENT_NAMES: usize = 100;
+
+/// Something that happened to the agreed views. What is not of this kind of event is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewEventRecord {
+    /// When this daemon learned of it, in milliseconds since the Unix epoch.
+    pub time: u64,
+    /// What happened.
+    pub change: ViewChange,
+    /// The number of the view: for an operation, of the view that has it, or is to have it.
+    pub number: u64,
+    /// The term. Operations do not tell it.
+    pub term: Option<u64>,
+    /// The leader of the view, or the one that was elected.
+    pub leader: Option<String>,
+    /// The names of members that came, at most [`MAX_EVENT_NAMES`].
+    pub added: Vec<String>,
+    /// The names of members that went, at most as many.
+    pub removed: Vec<String>,
+    /// How many members the view has; zero if it is not about a view.
+    pub members: u64,
+    /// The operations, at most as many.
+    pub operations: Vec<PendingRecord>,
+    /// The name of the leader that proposed them.
+    pub by: Option<String>,
+    /// Why the leadership was lost.
+    pub reason: Option<String>,
+    /// The names of the council members that are not reached, at most as many.
+    pub missing: Vec<String>,
+    /// How long the view was stale, in milliseconds.
+    pub after_ms: Option<u64>,
+}
+
+/// What happened to the agreed views.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ViewChange {
+    /// A view was installed here.
+    #[default]
+    Installed,
+    /// It has a new leader.
+    Elected,
+    /// This machine leads no more.
+    Lost,
+    /// Operations wait for a majority.
+    Pending,
+    /// Operations are in a view.
+    Finished,
+    /// No majority of the council is reached.
+    Stale,
+    /// One is reached again.
+    Fresh,
+}
+
 /// What a recovery would do, or is about to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryPlan {

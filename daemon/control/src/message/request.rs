@@ -114,14 +114,20 @@ pub enum ChangeKinds {
     All,
     /// Forgotten members as well.
     WithForgotten,
+    /// What happens to the agreed views as well:
+    /// [`Reply::ViewEvent`](super::Reply::ViewEvent).
+    WithViews,
 }
 
 impl Follow {
     /// The same request for a daemon that has refused this one as
-    /// [`Usage`](super::RefusalKind::Usage), since it does not know forgotten members or changes of
-    /// tags. None when an older daemon has nothing like it.
+    /// [`Usage`](super::RefusalKind::Usage), since it does not know events of views, forgotten
+    /// members or changes of tags. None when an older daemon has nothing like it.
     pub fn for_older_daemon(self) -> Option<Follow> {
         let Follow { from, kinds, until } = self;
+        if kinds == ChangeKinds::WithViews {
+            return Some(Follow { kinds: ChangeKinds::WithForgotten, ..self });
+        }
         if kinds == ChangeKinds::WithForgotten {
             return Some(Follow { kinds: ChangeKinds::All, ..self });
         }
@@ -228,9 +234,8 @@ impl From<Follow> for Encoded {
             (ChangeKinds::Liveness, None) => Encoded::EventsFrom(from),
             (ChangeKinds::All, None) => Encoded::Changes(from),
             (ChangeKinds::All, Some(until)) => Encoded::ChangesUntil { from, until },
-            (ChangeKinds::Liveness, Some(_)) | (ChangeKinds::WithForgotten, _) => {
-                Encoded::Follow(follow)
-            }
+            (ChangeKinds::Liveness, Some(_))
+            | (ChangeKinds::WithForgotten | ChangeKinds::WithViews, _) => Encoded::Follow(follow),
         }
     }
 }

@@ -16,7 +16,8 @@ pub struct Clock {
     since: Duration,
     /// Parts per million too fast, or too slow if negative.
     drift: i32,
-    paused: bool,
+    /// Since when a hypervisor pauses it.
+    paused: Option<Duration>,
     /// What the wall clock shows beyond CLOCK_BOOTTIME, in milliseconds.
     wall: i64,
 }
@@ -25,12 +26,12 @@ impl Clock {
     /// The clock of a machine that booted this long before true time began.
     pub fn new(booted: Duration, drift: i32) -> Self {
         let wall = -i64::try_from(booted.as_millis()).unwrap();
-        Clock { shown: booted, since: Duration::ZERO, drift, paused: false, wall }
+        Clock { shown: booted, since: Duration::ZERO, drift, paused: None, wall }
     }
 
     /// CLOCK_BOOTTIME at a true time.
     pub fn boot(&self, now: Duration) -> Duration {
-        if self.paused {
+        if self.paused.is_some() {
             return self.shown;
         }
         let span = now - self.since;
@@ -68,20 +69,19 @@ impl Clock {
     /// A hypervisor stops the machine and its clocks.
     pub fn pause(&mut self, now: Duration) {
         self.rebase(now);
-        self.paused = true;
+        self.paused.get_or_insert(now);
     }
 
     /// The machine goes on, and its wall clock is set right.
     pub fn resume(&mut self, now: Duration) {
-        if self.paused {
-            let lost = now - self.since;
+        if let Some(paused) = self.paused.take() {
+            let lost = now - paused;
             self.since = now;
-            self.paused = false;
             self.wall += i64::try_from(lost.as_millis()).unwrap();
         }
     }
 
     pub fn is_paused(&self) -> bool {
-        self.paused
+        self.paused.is_some()
     }
 }

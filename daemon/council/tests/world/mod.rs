@@ -16,7 +16,7 @@
     reason = "a test's world is small, and a broken one should stop the run"
 )]
 
-mod clocks;
+pub mod clocks;
 pub mod disk;
 pub mod environment;
 pub mod faults;

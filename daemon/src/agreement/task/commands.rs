@@ -29,6 +29,7 @@ impl Agreement {
             Command::ChangeShare { change, reply } => self.change_share(change, reply, now),
             Command::HandOver { to, reply } => drop(reply.send(self.hand_over(to, now))),
             Command::Grant { span, reply } => drop(reply.send(self.grant(span, now))),
+            Command::Follow(reply) => drop(reply.send(self.changes.follow())),
             Command::Hold(reply) => {
                 // Whoever knows the number may release the hold.
                 let Ok(hold) = getrandom::u64() else { return };

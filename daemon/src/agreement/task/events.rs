@@ -15,6 +15,7 @@ const SET_ASIDE: &str = ".set-aside";
 
 impl Agreement {
     pub(super) fn handle_event(&mut self, event: Event, now: Now) {
+        self.changes.take(&event, self.parts.council.view(), now.wall);
         match event {
             Event::ViewInstalled { view, added, removed, confirmed_by, took } => {
                 self.installed += 1;
