@@ -47,8 +47,8 @@ tagged or forgotten has no status. That of tagged has the member's new tags. An 
 reports a gap: the changes before until are missing, and count is their number, if that is known.
 
 With agreed views their events are among the others. Such an object has time, event (view, leader \
-or stale), change (installed, pending or finished; elected or lost; stale or fresh), number (of the \
-view) and no member. Depending on the change it has term, leader, members (their number), added, \
+or stale), change (installed, pending or finished; elected or lost; stale or fresh), number (of \
+the view) and no member. Depending on the change it has term, leader, members (their number), added, \
 removed, operations (each with operation and name), by, reason, missing and after_ms.
 
 CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
@@ -57,10 +57,9 @@ MEMBERD_ADDRESS, MEMBERD_PORT, MEMBERD_INCARNATION and MEMBERD_TIME. A failure a
 MEMBERD_NOTICED_BY and MEMBERD_SILENT_MS. Each tag has a variable, such as MEMBERD_TAG_ROLE. An \
 event of the agreed views has MEMBERD_EVENT (view, leader or stale), MEMBERD_CHANGE, MEMBERD_TIME \
 and MEMBERD_VIEW. Depending on the change it has MEMBERD_TERM, MEMBERD_LEADER, MEMBERD_MEMBERS, \
-MEMBERD_ADDED, MEMBERD_REMOVED, MEMBERD_OPERATIONS, MEMBERD_BY, MEMBERD_REASON, MEMBERD_MISSING and \
-MEMBERD_AFTER_MS; and it has no member. The \
-object of --json is on standard input. With --exec, memberctl waits for a daemon that goes away \
-to come back.
+MEMBERD_ADDED, MEMBERD_REMOVED, MEMBERD_OPERATIONS, MEMBERD_BY, MEMBERD_REASON, MEMBERD_MISSING \
+and MEMBERD_AFTER_MS; and it has no member. The object of --json is on \
+standard input. With --exec, memberctl waits for a daemon that goes away to come back.
 
 Examples:
   memberctl events --since 1h               all of the last hour, then what happens

@@ -3,8 +3,9 @@
 //! The first becomes the command: it has the kernel kill it with memberctl (prctl(2),
 //! `PR_SET_PDEATHSIG`), looks at the clock once more after the fork, and then executes the command.
 //! The second is a guard. It kills the command's group when the lease ends or memberctl is gone, so
-//! a memberctl that was killed or stopped leaves no work behind. It is there before the command, and
-//! leads its group. If it ends before the command, another one takes its place in a group of its own.
+//! a memberctl that was killed or stopped leaves no work behind. It is there before the command,
+//! and leads its group. If it ends before the command, another one takes its place in a group of its
+//! own.
 
 use std::env::ArgsOs;
 use std::ffi::{OsStr, OsString};

@@ -48,7 +48,8 @@ pub(crate) fn tagged(number: usize, tags: &[(&str, &str)]) -> EventRecord {
     event
 }
 
-/// What happened to the agreed views in a second: member 4 was deleted, then the leader was cut off.
+/// What happened to the agreed views in a second: member 4 was deleted, then the leader was cut
+/// off.
 pub(crate) fn view_events() -> [ViewEventRecord; 7] {
     let event = |change| ViewEventRecord {
         time: 1_763_688_034_000,

@@ -1,6 +1,6 @@
 //! Runs drawn schedules of faults, each from its seed, and looks at every invariant after every
-//! event: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-council --test random`. It goes on after those
-//! with `MEMBERD_SIM_SEEDS=100000..200000`.
+//! event: `MEMBERD_SIM_SEEDS=100000 cargo test -p memberd-council --test random`. It goes on after
+//! those with `MEMBERD_SIM_SEEDS=100000..200000`.
 
 #![cfg(test)]
 

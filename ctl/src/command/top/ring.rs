@@ -78,7 +78,8 @@ fn places<'view>(view: &'view View, theme: Theme, area: Rect) -> Vec<Place<'view
     let length = |member: &MemberRecord| member.name.chars().count();
     let longest = view.ring().map(length).max().unwrap_or(0).saturating_sub(domain.len());
     let room = longest.min(usize::from(area.width / 4)).max(1);
-    // There are names on both sides of the ring, with a blank, brackets, a star and the leader's mark.
+    // There are names on both sides of the ring, with a blank, brackets, a star and the leader's
+    // mark.
     let beside = if view.agreed().is_some() { 5 } else { 4 };
     let margin = u16::try_from(room + beside).unwrap_or(u16::MAX).min(area.width / 2);
     let (radius_x, radius_y) = (

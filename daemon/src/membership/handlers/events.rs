@@ -79,7 +79,7 @@ pub(crate) async fn handle_from(
     let (Ok(Followed { past, coming }), Ok(views)) = (followed, views) else {
         return client.send(&ended(Ended)).await;
     };
-    let (past, missed_until) = merged(past, views.as_ref(), from, scope);
+    let (past, missed_until) = merged(&past, views.as_ref(), from, scope);
     if let Some(until) = missed_until {
         client.send(&missed(until, None)).await?;
     }
@@ -135,7 +135,7 @@ impl Entry {
 
 /// What is remembered of both, by time, and until when some of it is missing.
 fn merged(
-    past: Past,
+    past: &Past,
     views: Option<&agreement::Followed>,
     from: Begin,
     scope: Scope,
@@ -278,13 +278,13 @@ mod tests {
         let past =
             |missed: Option<u64>| Past { missed_until: missed.map(WallTime), ..Past::default() };
         let since = |moment| Begin::Since(WallTime(moment));
-        let (entries, missed) = merged(past(None), Some(&views), since(20), scope);
+        let (entries, missed) = merged(&past(None), Some(&views), since(20), scope);
         assert_eq!((times(&entries), missed), (vec![20, 30], None));
-        let (entries, missed) = merged(past(Some(5)), Some(&views), since(1), scope);
+        let (entries, missed) = merged(&past(Some(5)), Some(&views), since(1), scope);
         assert_eq!((times(&entries), missed), (vec![10, 20, 30], Some(WallTime(10))));
-        let (entries, missed) = merged(past(None), Some(&views), Begin::Last(2), scope);
+        let (entries, missed) = merged(&past(None), Some(&views), Begin::Last(2), scope);
         assert_eq!((times(&entries), missed), (vec![20, 30], None));
-        let (entries, missed) = merged(past(Some(5)), None, since(1), scope);
+        let (entries, missed) = merged(&past(Some(5)), None, since(1), scope);
         assert_eq!((entries.len(), missed), (0, Some(WallTime(5))));
     }
 }
