@@ -48,8 +48,8 @@ reports a gap: the changes before until are missing, and count is their number, 
 
 With agreed views their events are among the others. Such an object has time, event (view, leader \
 or stale), change (installed, pending or finished; elected or lost; stale or fresh), number (of \
-the view) and no member. Depending on the change it has term, leader, members (their number), added, \
-removed, operations (each with operation and name), by, reason, missing and after_ms.
+the view) and no member. Depending on the change it has term, leader, members (their number), \
+added, removed, operations (each with operation and name), by, reason, missing and after_ms.
 
 CMD is run by /bin/sh, once for each change, one at a time. Its environment has MEMBERD_EVENT \
 (joined, failed, left, tagged or forgotten; gap if changes were missed), MEMBERD_NAME, MEMBERD_ID, \

@@ -4,8 +4,8 @@
 //! `PR_SET_PDEATHSIG`), looks at the clock once more after the fork, and then executes the command.
 //! The second is a guard. It kills the command's group when the lease ends or memberctl is gone, so
 //! a memberctl that was killed or stopped leaves no work behind. It is there before the command,
-//! and leads its group. If it ends before the command, another one takes its place in a group of its
-//! own.
+//! and leads its group. If it ends before the command, another one takes its place in a group of
+//! its own.
 
 use std::env::ArgsOs;
 use std::ffi::{OsStr, OsString};

@@ -129,7 +129,7 @@ impl World {
             loss: 0.0,
             slow: 0.0,
             settings: KeeperSettings { mutant, log_bytes, ..KeeperSettings::default() },
-            wanted: if seed % ONE_WIDE_OF == 0 { ShareKeepers::MOST } else { 3 },
+            wanted: if seed.is_multiple_of(ONE_WIDE_OF) { ShareKeepers::MOST } else { 3 },
             events: 0,
             traced: std::env::var("MEMBERD_SIM_SEED").is_ok(),
             away: BTreeSet::new(),
