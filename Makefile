@@ -5,7 +5,7 @@ CARGO_REGISTRY = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 
 # Release builds do not reveal the directory that they were built in. Their relocations are packed,
 # which saves a third of a mebibyte of memory.
-demo bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers soak deb: export RUSTFLAGS = \
+demo bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers bench-streams soak deb: export RUSTFLAGS = \
 	--remap-path-prefix=$(CURDIR)=/memberd \
 	--remap-path-prefix=$(CARGO_REGISTRY)=/crates \
 	-Clink-arg=-Wl,-z,pack-relative-relocs
@@ -106,6 +106,17 @@ bench-grep: ## Measure searches beside GNU grep and ripgrep. Some minutes.
 	cargo build --release --locked --bins
 	cargo run --release --locked -p memberd-tests --example bench_grep -- $(GREP)
 
+# Writes a section of tests/BENCHMARKS.md and its plot. It needs the packages default-jre-headless,
+# mawk and python3-pip of Debian, 1 GB in ~/.cache/memberd for packages of PyPI, and 1 GB below
+# TMPDIR. The first run compiles angle-grinder, for some minutes. Options go into STREAMS:
+#   make bench-streams STREAMS="--rounds 1 --megabytes 10 --marks 20 --directory /tmp/streams"
+#   make bench-streams STREAMS="--rows errors,latency --systems memberd,spark-4.3"    these alone
+#   make bench-streams STREAMS=--help
+bench-streams: ## Measure questions and durable jobs beside Spark, mawk, DuckDB. An hour.
+	tests/examples/bench_streams/fetch
+	cargo build --release --locked --bins
+	cargo run --release --locked -p memberd-tests --example bench_streams -- $(STREAMS)
+
 # Two targets run at a time, each for SECONDS.
 # The peak of the searched daemon's resident memory. Options go into MEMORY:
 #   make bench-memory MEMORY="--greps 64 --baseline DIRECTORY"    beside another memberd
@@ -173,5 +184,5 @@ hosts: deb ## Test the package on eight booted hosts in network namespaces. Root
 transcript: export TRANSCRIPT = $(CURDIR)/packaging/INSTALL.md
 transcript: hosts ## Run the hosts and write their first session to packaging/INSTALL.md.
 
-.PHONY: demo help test lint deny bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers bench-grep fuzz soak \
+.PHONY: demo help test lint deny bench bench-agreement bench-copies bench-files bench-memory bench-netns bench-peers bench-grep bench-streams fuzz soak \
 	clients deb package package-again reproducible hosts transcript

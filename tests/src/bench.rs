@@ -9,6 +9,7 @@ pub mod machine;
 pub mod options;
 pub mod results;
 pub mod run;
+pub mod table;
 
 pub use options::{Row, RunOptions};
 pub use results::{Column, Results, Run, Subject};

@@ -31,9 +31,14 @@ pub fn memberd_worker() -> PathBuf {
     built("memberd-worker")
 }
 
+/// The directory of other programs, if the environment names one.
+pub fn given() -> Option<PathBuf> {
+    std::env::var_os(PROGRAMS).map(PathBuf::from)
+}
+
 fn built(name: &str) -> PathBuf {
-    if let Some(directory) = std::env::var_os(PROGRAMS) {
-        return Path::new(&directory).join(name);
+    if let Some(directory) = given() {
+        return directory.join(name);
     }
     let test = std::env::current_exe().expect("this test has an executable");
     // target/debug/deps/loopback-0123456789abcdef

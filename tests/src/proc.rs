@@ -1,8 +1,10 @@
 //! Reads what the kernel knows of a process: proc(5).
 
+use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The most memory it ever had resident, in KiB (`VmHWM`).
 ///
@@ -52,6 +54,16 @@ pub fn cpu_ticks(pid: Pid) -> u64 {
         .take(2)
         .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
         .sum()
+}
+
+/// The processor time that a process has used since it started, in all its threads, exactly
+/// (clock_getcpuclockid(3)).
+///
+/// # Panics
+/// When the process is gone.
+pub fn processor_time(pid: Pid) -> Duration {
+    let clock = clock_getcpuclockid(pid).expect("the process is there");
+    clock.now().expect("the process is there").into()
 }
 
 /// The processor time of a process since it started, over the threads that it has now.

@@ -2,9 +2,9 @@
 //! Debian. It owns no state.
 
 use crate::faces::http::Http;
-use crate::machine::peers;
 use crate::nodes::{Nodes, Program, Role};
 use crate::system::{Pace, machines};
+use memberd_tests::bench::machine::peers;
 use memberd_tests::binaries;
 use memberd_tests::namespaces::within;
 use memberd_tests::process;

@@ -4,8 +4,6 @@ use crate::options::Options;
 use crate::system::System;
 use crate::{hdfs, seaweed};
 use memberd_tests::bench::{Run, machine};
-use std::env;
-use std::path::{Path, PathBuf};
 
 /// The files that are needed, and the Debian packages that contain them.
 const NEEDED: [(&str, &str, &[System]); 5] = [
@@ -18,16 +16,6 @@ const NEEDED: [(&str, &str, &[System]); 5] = [
 
 const HDFS: &[System] = &[System::Hdfs, System::HdfsSyncing];
 const SEAWEED: &[System] = &[System::Seaweed, System::SeaweedSyncing];
-
-/// Where the other systems' programs are, as `bench_files/fetch` puts them there.
-///
-/// # Panics
-/// When the user has no home.
-pub(crate) fn peers() -> PathBuf {
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    cache.or_else(home).expect("XDG_CACHE_HOME or HOME").join("memberd").join("peers")
-}
 
 /// Checks that the chosen systems can be measured. The error says what to do.
 pub(crate) fn missing_tools(options: &Options) -> Result<(), String> {

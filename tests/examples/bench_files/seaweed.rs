@@ -2,9 +2,9 @@
 
 use crate::faces::http::Http;
 use crate::hdfs::COPIES;
-use crate::machine::peers;
 use crate::nodes::{Nodes, Program, Role};
 use crate::system::machines;
+use memberd_tests::bench::machine::peers;
 use memberd_tests::namespaces::within;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -8,8 +8,8 @@ use crate::rows::quick;
 use crate::system::System;
 use memberd_tests::bench::Run;
 use memberd_tests::bench::aims::table as table_of_aims;
+use memberd_tests::bench::table::{Shown, by_columns};
 use memberd_tests::section::Section;
-use std::fmt::Write as _;
 
 /// The marks around the section.
 pub(crate) const SECTION: Section = Section("<!-- written by make bench-files -->\n");
@@ -73,30 +73,6 @@ fn table(
     has: impl Fn(Row) -> bool,
     text: &mut String,
 ) {
-    let mut things: Vec<(Row, &str)> = Vec::new();
-    for record in results.records.iter().filter(|record| has(record.of.row)) {
-        let thing = (record.of.row, record.what.as_str());
-        if columns.contains(&record.of.column) && !things.contains(&thing) {
-            things.push(thing);
-        }
-    }
-    things.sort_by_key(|(row, _)| *row);
-    if things.is_empty() {
-        return;
-    }
-    let is_told = |column: &&String| {
-        things.iter().any(|(row, what)| results.find(*row, what, column).is_some())
-    };
-    let columns: Vec<&String> = columns.iter().filter(is_told).collect();
-    let names: Vec<&str> = columns.iter().map(|column| column.as_str()).collect();
-    let _ = write!(text, "\n{head}:\n\n| | {} |\n", names.join(" | "));
-    let _ = writeln!(text, "|{}", "---|".repeat(columns.len() + 1));
-    for (row, what) in things {
-        let _ = write!(text, "| {what} |");
-        for column in &columns {
-            let cell = results.find(row, what, column).map(cell).unwrap_or_default();
-            let _ = write!(text, " {cell} |");
-        }
-        text.push('\n');
-    }
+    let shown = Shown { head, columns, title: |_, what| what.to_owned(), cell };
+    *text += &by_columns(results, shown, has);
 }

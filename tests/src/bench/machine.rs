@@ -7,6 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+/// Where the programs of others are that a script fetched: `memberd/peers` in the user's cache.
+///
+/// # Panics
+/// When the user has no home.
+pub fn peers() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    cache.or_else(home).expect("XDG_CACHE_HOME or HOME").join("memberd").join("peers")
+}
+
 /// Checks that the process may make network namespaces.
 ///
 /// # Errors
