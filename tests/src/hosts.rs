@@ -77,8 +77,10 @@ impl Hosts {
         cgroup::sweep();
         let bases = bases(releases);
         let prefix = format!("{}{}", cgroup::PREFIX, std::process::id());
+        // A digit of its random end must not look like one of the process.
+        let named = format!("{prefix}-");
         let directory =
-            tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
+            tempfile::Builder::new().prefix(&named).tempdir().expect("a temporary directory");
         let key = directory.path().join("key");
         outside::run(
             Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key),
