@@ -27,6 +27,9 @@ use crate::{format, members, program};
 /// How long a change may take to reach every list. The promise is 6 s, and 15 s of SWIM.
 const CHANGE_LIMIT: Duration = Duration::from_secs(20);
 
+/// The pause between two looks at what members say.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// How long the fleet runs before the crash.
 const SETTLING: Duration = Duration::from_secs(1);
 
@@ -300,21 +303,21 @@ impl Stage {
             // On a busy machine a member may have been declared failed, and be rejoining.
             while !matches!(members::fetch(&member.daemon(), false), Ok(list) if list.len() == size)
             {
-                if begun.elapsed() > CHANGE_LIMIT {
-                    let problem = format!(
-                        "{} does not list all after {}",
-                        member.name,
-                        elapsed(CHANGE_LIMIT)
-                    );
-                    return Err(Failure::new(
-                        Exit::Failed,
-                        format!("{problem}: run the demo again on a less busy machine"),
-                    ));
-                }
-                self.interrupt.pause(Duration::from_millis(2))?;
+                self.look_again(begun, LOOK, &format!("{} does not list all", member.name))?;
             }
         }
         Ok(())
+    }
+
+    /// Pauses before another look, unless [`CHANGE_LIMIT`] is over since `begun`.
+    fn look_again(&self, begun: Instant, pause: Duration, problem: &str) -> Result<(), Failure> {
+        if begun.elapsed() > CHANGE_LIMIT {
+            let limit = elapsed(CHANGE_LIMIT);
+            let hint = "run the demo again on a less busy machine";
+            let message = format!("{problem} after {limit}: {hint}");
+            return Err(Failure::new(Exit::Failed, message));
+        }
+        self.interrupt.pause(pause)
     }
 
     fn daemon(&self, index: usize) -> Result<Daemon, Failure> {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use memberd_control::message::{LeaderRecord, LeaderRequest, Reply, Request, ViewRequest};
 
 use super::fleet::Member;
-use super::{CHANGE_LIMIT, SETTLING, Stage, elapsed};
+use super::{LOOK, SETTLING, Stage, elapsed};
 use crate::command::{leader, view};
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output::Style;
 
 /// A council of so many members has a majority without one of them.
@@ -16,9 +16,6 @@ const LEAST: usize = 3;
 
 /// How long a member may take to say what it knows.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-
-/// The pause between two looks.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// How soon another leader is promised to be named, and to be exclusive.
 const PROMISE: (&str, &str) = ("2 s", "3.2 s");
@@ -81,7 +78,7 @@ impl Stage {
             });
             match first {
                 Some(leader) if all => return Ok(leader),
-                _ => self.wait_for(begun, "the members do not agree on one leader")?,
+                _ => self.look_again(begun, LOOK, "the members do not agree on one leader")?,
             }
         }
     }
@@ -103,7 +100,7 @@ impl Stage {
                     named.push((member.name.clone(), leader, killed.elapsed()));
                 }
             }
-            self.wait_for(killed, "not every member names another leader")?;
+            self.look_again(killed, LOOK, "not every member names another leader")?;
         }
         for (member, leader, after) in &named {
             let after = elapsed(*after);
@@ -127,7 +124,7 @@ impl Stage {
             if let Some(member) = self.others(index).find(leads) {
                 return Ok((member.name.clone(), killed.elapsed()));
             }
-            self.wait_for(killed, "no other member is exclusive")?;
+            self.look_again(killed, LOOK, "no other member is exclusive")?;
         }
     }
 
@@ -139,16 +136,6 @@ impl Stage {
     fn index(&self, name: &str) -> Result<usize, Failure> {
         let mut members = self.fleet.members.iter();
         members.position(|member| member.name == name).ok_or_else(unexpected_reply)
-    }
-
-    /// Waits a moment, unless the limit has passed since `begun`.
-    fn wait_for(&self, begun: Instant, problem: &str) -> Result<(), Failure> {
-        if begun.elapsed() > CHANGE_LIMIT {
-            let limit = elapsed(CHANGE_LIMIT);
-            let hint = "run the demo again on a less busy machine";
-            return Err(Failure::new(Exit::Failed, format!("{problem} after {limit}: {hint}")));
-        }
-        self.interrupt.pause(LOOK)
     }
 }
 
