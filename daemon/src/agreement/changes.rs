@@ -3,7 +3,7 @@
 
 use super::convert::pending_record;
 use memberd_control::message::{MAX_EVENT_NAMES, ViewChange, ViewEventRecord};
-use memberd_council::{Event, Name, Operation, View};
+use memberd_council::{Event, Name, Operation, View, ViewNumber, Voter};
 use memberd_membership::{Identity, WallTime, millis};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -66,62 +66,56 @@ impl ViewChanges {
 
 /// What a client is told of an event, without its time; none of what answers a question.
 fn record(event: &Event, view: &View) -> Option<ViewEventRecord> {
-    let of_view = |change| ViewEventRecord {
-        change,
-        number: view.number.0,
-        term: Some(view.term.0),
-        ..ViewEventRecord::default()
-    };
     Some(match event {
         Event::ViewInstalled { view, added, removed, .. } => ViewEventRecord {
-            change: ViewChange::Installed,
-            number: view.number.0,
-            term: Some(view.term.0),
             leader: view.leader.as_ref().map(|leader| leader.name.to_string()),
             added: member_names(added),
             removed: member_names(removed),
             members: u64::try_from(view.members.len()).unwrap_or(u64::MAX),
-            ..ViewEventRecord::default()
+            ..of_view(view, ViewChange::Installed)
         },
         Event::LeaderElected { leader, term, .. } => ViewEventRecord {
             term: Some(term.0),
             leader: Some(leader.name.to_string()),
-            ..of_view(ViewChange::Elected)
+            ..of_view(view, ViewChange::Elected)
         },
         Event::LeadershipLost { term, reason } => ViewEventRecord {
             term: Some(term.0),
             reason: Some(reason.as_str().to_owned()),
-            ..of_view(ViewChange::Lost)
+            ..of_view(view, ViewChange::Lost)
         },
         Event::OperationPending { number, operations, by } => {
-            let by = by.name.to_string();
-            of_operations(ViewChange::Pending, number.0, operations, by)
+            of_operations(ViewChange::Pending, *number, operations, by)
         }
         Event::OperationFinished { number, operations, by } => {
-            let by = by.name.to_string();
-            of_operations(ViewChange::Finished, number.0, operations, by)
+            of_operations(ViewChange::Finished, *number, operations, by)
         }
         Event::ViewStale { missing } => {
-            ViewEventRecord { missing: names(missing), ..of_view(ViewChange::Stale) }
+            ViewEventRecord { missing: names(missing), ..of_view(view, ViewChange::Stale) }
         }
         Event::ViewFresh { after } => {
-            ViewEventRecord { after_ms: Some(millis(*after)), ..of_view(ViewChange::Fresh) }
+            ViewEventRecord { after_ms: Some(millis(*after)), ..of_view(view, ViewChange::Fresh) }
         }
         _ => return None,
     })
 }
 
+fn of_view(view: &View, change: ViewChange) -> ViewEventRecord {
+    let (number, term) = (view.number.0, Some(view.term.0));
+    ViewEventRecord { change, number, term, ..ViewEventRecord::default() }
+}
+
 fn of_operations(
     change: ViewChange,
-    number: u64,
+    number: ViewNumber,
     operations: &[Operation],
-    by: String,
+    by: &Voter,
 ) -> ViewEventRecord {
     ViewEventRecord {
         change,
-        number,
+        number: number.0,
         operations: operations.iter().take(MAX_EVENT_NAMES).map(pending_record).collect(),
-        by: Some(by),
+        by: Some(by.name.to_string()),
         ..ViewEventRecord::default()
     }
 }
@@ -137,7 +131,7 @@ fn names(names: &[Name]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_council::{LossReason, Term, ViewNumber, Voter, VoterId};
+    use memberd_council::{LossReason, Term, VoterId};
 
     fn voter(name: &str) -> Voter {
         Voter { name: Name::new(name).unwrap(), id: VoterId(7) }
