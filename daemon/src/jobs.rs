@@ -20,6 +20,8 @@ mod spec;
 pub mod store;
 mod sums;
 mod task;
+#[cfg(test)]
+mod testing;
 
 pub use service::{JobsService, Resources};
 

@@ -195,7 +195,8 @@ fn source(member: &Name, state: SourceState, told: &Told) -> StreamSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_jobs::{Assignment, Epoch, From, Incarnation, JobSpec, MemberId, OnFailed};
+    use crate::jobs::testing::shop;
+    use memberd_jobs::{Assignment, Epoch, Incarnation, MemberId};
 
     fn name(name: &str) -> Name {
         Name::new(name).unwrap()
@@ -207,22 +208,7 @@ mod tests {
 
     /// Two parts and a sink on `a`, and the files of `a` and `b`.
     fn job() -> Job {
-        let mut job = Job::new(JobSpec {
-            name: "shop".to_owned(),
-            query: "| logfmt | count every 10s".to_owned(),
-            partitions: 2,
-            every_ms: 10_000,
-            lateness_ms: 0,
-            retain_ms: 0,
-            commit_ms: 1_000,
-            on_failed: OnFailed::Exclude,
-            copies: 5,
-            files: vec!["/x".to_owned()],
-            from: From::Now,
-            tags: Vec::new(),
-            sink: "/streams/shop.tsv".to_owned(),
-            limits: memberd_jobs::JobLimits::default(),
-        });
+        let mut job = Job::new(shop());
         let owner = MemberId { name: name("a"), incarnation: Incarnation(1) };
         for (number, stage) in (1..).zip(job.all_stages().collect::<Vec<_>>()) {
             let assignment = Assignment { owner: owner.clone(), epoch: epoch(number) };

@@ -56,27 +56,13 @@ fn warnings(told: &Told) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memberd_jobs::{Epoch, From, Job, JobId, JobSpec, Lag, OnFailed, Partition, Table};
+    use crate::jobs::testing::shop;
+    use memberd_jobs::{Epoch, Job, JobId, Lag, Partition, Table};
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
     fn told(stopped: Option<&str>) -> Told {
-        let mut job = Job::new(JobSpec {
-            name: "shop".to_owned(),
-            query: "| logfmt | count every 10s".to_owned(),
-            partitions: 8,
-            every_ms: 10_000,
-            lateness_ms: 0,
-            retain_ms: 0,
-            commit_ms: 1_000,
-            on_failed: OnFailed::Exclude,
-            copies: 5,
-            files: vec!["/x".to_owned()],
-            from: From::Now,
-            tags: Vec::new(),
-            sink: "/streams/shop.tsv".to_owned(),
-            limits: memberd_jobs::JobLimits::default(),
-        });
+        let mut job = Job::new(shop());
         job.stopped = stopped.map(str::to_owned);
         let part = |number: u16| PartitionStatus {
             partition: Partition(number),

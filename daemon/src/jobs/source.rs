@@ -187,8 +187,9 @@ impl LocalReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::testing::shop;
     use crate::search::limits::Limits;
-    use memberd_jobs::{JobId, OnFailed, Partition};
+    use memberd_jobs::{JobId, Partition};
     use memberd_search::ExposedFiles;
     use memberd_worker::{Settings, bind, serve};
     use std::path::Path;
@@ -203,20 +204,12 @@ mod tests {
         let sources = Sources::new(Name::new("vm1").unwrap(), Arc::new(searcher), own);
         let tag = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         sources.reader(Arc::new(JobSpec {
-            name: "shop".to_owned(),
             query: "lost | logfmt | count by k every 10s".to_owned(),
             partitions: 4,
-            every_ms: 10_000,
-            lateness_ms: 0,
-            retain_ms: 0,
-            commit_ms: 1_000,
-            on_failed: OnFailed::Exclude,
-            copies: 5,
             files: vec![glob],
             from: memberd_jobs::From::Beginning,
             tags: tags.iter().map(tag).collect(),
-            sink: "/streams/shop.tsv".to_owned(),
-            limits: memberd_jobs::JobLimits::default(),
+            ..shop()
         }))
     }
 

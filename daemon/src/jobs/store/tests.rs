@@ -344,21 +344,5 @@ async fn leftovers_of_former_leaders_go() {
 }
 
 fn job() -> memberd_jobs::Job {
-    let spec = memberd_jobs::JobSpec {
-        name: "shop".to_owned(),
-        query: String::new(),
-        partitions: 1,
-        every_ms: 10_000,
-        lateness_ms: 5_000,
-        retain_ms: 60_000,
-        commit_ms: 1_000,
-        on_failed: memberd_jobs::OnFailed::Exclude,
-        copies: 5,
-        files: vec!["/var/log/shop.log".to_owned()],
-        from: memberd_jobs::From::Now,
-        tags: Vec::new(),
-        sink: "/streams/shop.tsv".to_owned(),
-        limits: memberd_jobs::JobLimits::default(),
-    };
-    memberd_jobs::Job::new(spec)
+    memberd_jobs::Job::new(crate::jobs::testing::shop())
 }
