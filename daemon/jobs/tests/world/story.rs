@@ -86,12 +86,7 @@ pub fn story(seed: u64, mutant: Option<Mutant>) -> (World, u64) {
 pub fn with_limits(seed: u64, mutant: Option<Mutant>) -> World {
     let mut setup = Setup::draw(seed).with(mutant);
     "limited".clone_into(&mut setup.spec.query);
-    setup.cancel_us = None;
-    let mut world = World::new(setup);
-    world.draw_faults(15 * SECOND_US);
-    world.run(15 * SECOND_US);
-    world.settle();
-    world
+    until_it_stops(setup)
 }
 
 /// A drawn run of a job that lists the first rows of windows.
@@ -109,8 +104,12 @@ pub fn with_little_memory(seed: u64) -> World {
     "top".clone_into(&mut setup.spec.query);
     setup.settings.lists_bytes = 800;
     setup.spec.retain_ms = 40_000;
-    setup.cancel_us = None;
-    let mut world = World::new(setup);
+    until_it_stops(setup)
+}
+
+/// A run of a job that stops by itself, and that nobody cancels.
+fn until_it_stops(setup: Setup) -> World {
+    let mut world = World::new(Setup { cancel_us: None, ..setup });
     world.draw_faults(15 * SECOND_US);
     world.run(15 * SECOND_US);
     world.settle();
