@@ -13,12 +13,12 @@ demo bench bench-agreement bench-copies bench-files bench-memory bench-netns ben
 # The detector of the demo: ring or swim.
 DETECTOR ?= ring
 
-demo: ## Start seven real daemons on this machine, crash one, and leave the rest to you.
+demo: ## Start seven real daemons on this machine, crash one and then the leader, and leave the rest.
 	cargo build --release --locked --bins
 	target/release/memberctl demo --detector $(DETECTOR)
 
 help: ## List every target with its purpose.
-	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Root is needed for the fleets in network namespaces and on booted hosts. Without it the tests skip
 # them and say so.
