@@ -2,9 +2,10 @@
 //! and what a fleet without them has of it: nothing.
 
 use memberd_control::message::{RefusalKind, Request, ViewRequest};
+use memberd_tests::agreement::NAMED;
 use memberd_tests::control::{ControlError, reply};
 use memberd_tests::disk::{self, Disk};
-use memberd_tests::wait::{SOON, holds, wait_exactly};
+use memberd_tests::wait::{SOON, holds};
 use memberd_tests::{Daemon, Fleet, wait_until};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
@@ -16,20 +17,8 @@ use std::time::{Duration, Instant};
 /// The lease of the settings, and a bit for clocks that are read one after the other.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// The promised bound: all name the next leader this long after a crash. Never stretched.
-const NAMED: Duration = Duration::from_secs(2);
-
 fn agreement_file(daemon: &Daemon) -> PathBuf {
     daemon.settings.state_dir.join("agreement.cbor")
-}
-
-/// The numbers of the daemons that are exclusive now.
-fn exclusive(fleet: &Fleet) -> Vec<usize> {
-    let is_exclusive = |number: &usize| {
-        let leader = fleet[*number].control().leader();
-        leader.is_ok_and(|leader| leader.here && leader.exclusive)
-    };
-    fleet.running_numbers().into_iter().filter(is_exclusive).collect()
 }
 
 #[test]
@@ -38,7 +27,7 @@ fn five_daemons_agree_on_one_view_and_one_leader() {
     let view = fleet.wait_until_agreed();
     assert_eq!(view.members, ["vm1", "vm2", "vm3", "vm4", "vm5"]);
     let (leader, term) = fleet.led_by();
-    assert_eq!(exclusive(&fleet), [leader]);
+    assert_eq!(fleet.exclusive(), [leader]);
     for number in fleet.running_numbers() {
         let token = fleet[number].control().check_leader().unwrap();
         assert_eq!(token, (number == leader).then_some(term));
@@ -73,7 +62,7 @@ fn a_killed_leader_is_replaced_once_its_lease_is_over() {
     assert_eq!(told, Some(term));
     let killed = fleet[leader].kill();
     let next = wait_until("another one is exclusive", SOON, || {
-        let found = exclusive(&fleet);
+        let found = fleet.exclusive();
         holds(found.len() <= 1, || format!("{found:?} are exclusive"))?;
         found.first().copied().ok_or("nobody is".to_owned())
     });
@@ -97,13 +86,7 @@ fn a_killed_leader_is_replaced_before_the_ring_knows() {
     for _ in 0..3 {
         let (leader, term) = fleet.led_by();
         let killed = fleet[leader].kill();
-        wait_exactly("all name the next leader", NAMED, || {
-            fleet.running().try_for_each(|daemon| {
-                let view = daemon.control().view().map_err(|error| error.to_string())?.record;
-                let named = view.term > term && view.leader.is_some();
-                holds(named, || format!("{} has {view:?}", daemon.name()))
-            })
-        });
+        fleet.wait_until_named(term);
         times.push(killed.elapsed());
         fleet.restart(&[leader]);
         fleet.wait_until_agreed();
@@ -125,7 +108,7 @@ fn a_minority_says_stale_and_makes_no_view() {
     for number in left {
         wait_until("it says that its view is stale", SOON, || {
             let view = fleet[number].control().confirmed_view().map_err(|e| e.to_string())?;
-            holds(view.record.stale && exclusive(&fleet).is_empty(), || format!("{view:?}"))
+            holds(view.record.stale && fleet.exclusive().is_empty(), || format!("{view:?}"))
         });
     }
     let frozen = fleet[leader].control().view().unwrap().record;
@@ -169,7 +152,7 @@ fn hand_over(fleet: &Fleet) -> Option<Duration> {
         return None;
     }
     wait_until("it is exclusive", SOON, || {
-        holds(exclusive(fleet) == [next], || format!("{:?}", exclusive(fleet)))
+        holds(fleet.exclusive() == [next], || format!("{:?}", fleet.exclusive()))
     });
     fleet.wait_until_agreed();
     Some(took)

@@ -298,15 +298,10 @@ fn events_and_top_show_what_the_fleet_agrees_on() {
 fn led_without(fleet: &Fleet, gone: usize) -> (usize, u64) {
     let gone = format!("vm{gone}");
     wait_until("another one leads, and the view is without it", SOON, || {
-        for number in fleet.running_numbers() {
-            let control = fleet[number].control();
-            let leader = control.leader().map_err(|error| error.to_string())?;
-            let view = control.view().map_err(|error| error.to_string())?;
-            if leader.here && leader.exclusive && !view.members.contains(&gone) {
-                return Ok((number, leader.term));
-            }
-        }
-        Err("nobody leads such a view".to_owned())
+        let leader = fleet.exclusive().first().copied().ok_or("nobody leads")?;
+        let view = fleet[leader].control().view().map_err(|error| error.to_string())?;
+        holds(!view.members.contains(&gone), || format!("{view:?}"))?;
+        Ok((leader, view.record.term))
     })
 }
 

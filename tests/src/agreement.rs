@@ -1,13 +1,16 @@
 //! The agreed views of a fleet, looked at through the control sockets.
 
 use crate::control::{Control, ControlError, reply};
-use crate::wait::{SOON, holds, wait_until};
+use crate::wait::{SOON, holds, wait_exactly, wait_until};
 use crate::{Daemon, Fleet};
 use memberd_control::message::{
     Checked, LeaderRecord, LeaderRequest, Reply, Request, ViewMember, ViewRecord, ViewRequest,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// The promise: all name the next leader this long after a crash. Never stretched.
+pub const NAMED: Duration = Duration::from_secs(2);
 
 /// How long an answer may take. A hand-over waits for it.
 const PATIENCE: Duration = SOON;
@@ -159,5 +162,28 @@ impl Fleet {
         let name = leader.leader.expect("somebody leads");
         let number = self.daemons().iter().position(|daemon| daemon.name() == name);
         (number.expect("it is one of the fleet") + 1, leader.term)
+    }
+
+    /// The numbers of the daemons that are exclusive now.
+    pub fn exclusive(&self) -> Vec<usize> {
+        let is_exclusive = |number: &usize| {
+            let leader = self[*number].control().leader();
+            leader.is_ok_and(|leader| leader.here && leader.exclusive)
+        };
+        self.running_numbers().into_iter().filter(is_exclusive).collect()
+    }
+
+    /// Waits until all running daemons name the leader of a later term.
+    ///
+    /// # Panics
+    /// When they do not within [`NAMED`].
+    pub fn wait_until_named(&self, term: u64) {
+        wait_exactly("all name the next leader", NAMED, || {
+            self.running().try_for_each(|daemon| {
+                let view = daemon.control().view().map_err(|error| error.to_string())?.record;
+                let named = view.term > term && view.leader.is_some();
+                holds(named, || format!("{} has {view:?}", daemon.name()))
+            })
+        });
     }
 }

@@ -1,11 +1,8 @@
 //! Leaders that are killed, and how soon there is another.
 
-use crate::wait::{SOON, holds, wait_exactly};
-use crate::{Daemon, Fleet, Network, wait_until};
+use crate::wait::{SOON, holds};
+use crate::{Fleet, Network, wait_until};
 use std::time::Duration;
-
-/// The promise: the survivors name the next leader this soon.
-pub const NAMED: Duration = Duration::from_secs(2);
 
 /// The promise on a machine that is not busy: the next leader is exclusive this soon.
 pub const EXCLUSIVE: Duration = Duration::from_millis(3_200);
@@ -29,7 +26,7 @@ pub struct Followed {
 /// Kills so many leaders of a new fleet, one after another.
 ///
 /// # Panics
-/// When one has no successor in [`NAMED`], or none that is exclusive.
+/// When one has no successor in [`NAMED`](crate::agreement::NAMED), or none that is exclusive.
 pub fn kill(network: Network, kills: usize) -> Vec<Followed> {
     let mut fleet = Fleet::within(network, MEMBERS);
     for daemon in fleet.daemons_mut() {
@@ -43,19 +40,10 @@ pub fn kill(network: Network, kills: usize) -> Vec<Followed> {
 fn kill_one(fleet: &mut Fleet) -> Followed {
     let (leader, term) = fleet.led_by();
     let killed = fleet[leader].kill();
-    wait_exactly("all name the next leader", NAMED, || {
-        fleet.running().try_for_each(|daemon| {
-            let view = daemon.control().view().map_err(|error| error.to_string())?.record;
-            let named = view.term > term && view.leader.is_some();
-            holds(named, || format!("{} has {view:?}", daemon.name()))
-        })
-    });
+    fleet.wait_until_named(term);
     let named = killed.elapsed();
     wait_until("another one is exclusive", SOON, || {
-        let leads = |daemon: &Daemon| {
-            daemon.control().leader().is_ok_and(|leader| leader.here && leader.exclusive)
-        };
-        holds(fleet.running().any(leads), || "nobody is".to_owned())
+        holds(!fleet.exclusive().is_empty(), || "nobody is".to_owned())
     });
     let exclusive = killed.elapsed();
     fleet.restart(&[leader]);
