@@ -13,7 +13,7 @@ demo bench bench-agreement bench-copies bench-files bench-memory bench-netns ben
 # The detector of the demo: ring or swim.
 DETECTOR ?= ring
 
-demo: ## Start seven real daemons on this machine, crash one and then the leader, and leave the rest.
+demo: ## Start seven real daemons on this machine, crash three one by one, and leave the rest.
 	cargo build --release --locked --bins
 	target/release/memberctl demo --detector $(DETECTOR)
 

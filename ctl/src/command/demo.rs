@@ -1,9 +1,10 @@
 //! `memberctl demo [--quick] [--detector swim]`: starts a fleet on this machine, crashes a member,
-//! and measures how long the others take to notice. Then it crashes the leader of the agreed views.
-//! All figures are measured while it runs.
+//! and measures how long the others take to notice. Then it crashes the leader of the agreed views,
+//! and a member that works for a job. All figures are measured while it runs.
 
 mod fleet;
 mod interrupt;
+mod job;
 mod leader;
 mod logs;
 mod suspicion;
@@ -29,6 +30,9 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The pause between two looks at what members say.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// A council of so many members has a majority without one of them.
+const COUNCIL: usize = 3;
 
 /// How long the fleet runs before the crash.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -97,6 +101,7 @@ impl Demo {
         }
         stage.crash_and_return()?;
         stage.lose_leader()?;
+        stage.count_on()?;
         stage.close()
     }
 
@@ -281,6 +286,7 @@ impl Stage {
             (1, "events"),
             (1, "view"),
             (0, "leader"),
+            (0, "stream status requests"),
             (2, "leave"),
             (2, "join"),
             (0, "grep -n timed.out"),
@@ -303,16 +309,22 @@ impl Stage {
             // On a busy machine a member may have been declared failed, and be rejoining.
             while !matches!(members::fetch(&member.daemon(), false), Ok(list) if list.len() == size)
             {
-                self.look_again(begun, LOOK, &format!("{} does not list all", member.name))?;
+                let problem = format!("{} does not list all", member.name);
+                self.look_again((begun, CHANGE_LIMIT), LOOK, &problem)?;
             }
         }
         Ok(())
     }
 
-    /// Pauses before another look, unless [`CHANGE_LIMIT`] is over since `begun`.
-    fn look_again(&self, begun: Instant, pause: Duration, problem: &str) -> Result<(), Failure> {
-        if begun.elapsed() > CHANGE_LIMIT {
-            let limit = elapsed(CHANGE_LIMIT);
+    /// Pauses before another look, unless the limit is over since the moment with it.
+    fn look_again(
+        &self,
+        (begun, limit): (Instant, Duration),
+        pause: Duration,
+        problem: &str,
+    ) -> Result<(), Failure> {
+        if begun.elapsed() > limit {
+            let limit = elapsed(limit);
             let hint = "run the demo again on a less busy machine";
             let message = format!("{problem} after {limit}: {hint}");
             return Err(Failure::new(Exit::Failed, message));

@@ -10,13 +10,17 @@ mod json;
 mod list;
 mod rows;
 mod sink;
+mod sink_file;
 mod start;
 mod status;
 mod watch;
 
 use clap::Subcommand;
 
+pub(super) use self::ask::status;
 pub(super) use self::help::DETAILS;
+pub(super) use self::sink_file::SinkFile;
+pub(super) use self::start::Start;
 use crate::connection::Daemon;
 use crate::exit::Failure;
 
@@ -24,7 +28,7 @@ use crate::exit::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Stream {
     /// Start a job that its file describes
-    Start(start::Start),
+    Start(Start),
     /// List the jobs
     List(list::List),
     /// Show all about a job: how far it is, who has which part

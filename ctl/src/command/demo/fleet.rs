@@ -2,7 +2,7 @@
 //! daemons and removes their files.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,8 @@ pub(super) struct Member {
     reservation: Option<Reservation>,
     process: Option<Process>,
     worker: Option<Process>,
+    /// Whether it has crashed before. Views wait for a member that crashes again and again.
+    pub(super) has_crashed: bool,
 }
 
 /// A reserved address and port: no other program can take them before the daemon does.
@@ -117,9 +119,15 @@ impl Fleet {
         let name = format!("vm{number}");
         let directory = self.directory.join(&name);
         fs::create_dir(&directory)?;
-        fs::write(directory.join("shop.log"), logs::log(number.into(), format::now()))?;
-        let (reservation, process, worker) = (Some(reservation), None, None);
-        let member = Member { name, directory, reservation, process, worker };
+        fs::write(directory.join(logs::FILE), logs::log(number.into(), format::now()))?;
+        let member = Member {
+            name,
+            directory,
+            reservation: Some(reservation),
+            process: None,
+            worker: None,
+            has_crashed: false,
+        };
         let settings = member.settings(number, self.port, self.detector);
         fs::write(member.file("memberd.toml"), settings + &agreement(self.size))?;
         Ok(member)
@@ -148,6 +156,7 @@ impl Member {
 
     /// Kills it with SIGKILL, as a crash would.
     pub(super) fn crash(&mut self) -> Result<(), Failure> {
+        self.has_crashed = true;
         for mut process in self.process.take().into_iter().chain(self.worker.take()) {
             let killed = process.kill().and_then(|()| process.wait());
             killed.map_err(|error| {
@@ -174,6 +183,15 @@ impl Member {
         })
     }
 
+    /// Appends a line to the log of its shop, with the time of now.
+    pub(super) fn log(&self, text: &str) -> Result<(), Failure> {
+        let line = format!("{} {text}\n", format::timestamp(format::now()));
+        let opened = File::options().append(true).open(self.file(logs::FILE));
+        opened.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot write the log of {}: {error}", self.name))
+        })
+    }
+
     /// Whether its log has these words.
     pub(super) fn has_said(&self, words: &str) -> bool {
         fs::read_to_string(self.file("memberd.log")).is_ok_and(|log| log.contains(words))
@@ -194,13 +212,14 @@ impl Member {
              [paths]\nstate_dir = {}\nlog_dir = {}\n\n\
              [logs]\nfiles = [{}]\n\n\
              [control]\nsocket = {}\n\n\
-             [streams]\nworker = {}\n",
+             [files]\nenabled = true\n\n\
+             [streams]\nworker = {}\njobs = true\n",
             self.name,
             address(number),
             address(1),
             quoted("state"),
             quoted("log"),
-            quoted("shop.log"),
+            quoted(logs::FILE),
             quoted("control.sock"),
             quoted("worker.sock"),
         )

@@ -5,14 +5,11 @@ use std::time::{Duration, Instant};
 use memberd_control::message::{LeaderRecord, LeaderRequest, Reply, Request, ViewRequest};
 
 use super::fleet::Member;
-use super::{LOOK, SETTLING, Stage, elapsed};
+use super::{CHANGE_LIMIT, COUNCIL, LOOK, SETTLING, Stage, elapsed};
 use crate::command::{leader, view};
 use crate::connection::{Connection, Daemon, ReplyTimeout, unexpected_reply};
 use crate::exit::Failure;
 use crate::output::Style;
-
-/// A council of so many members has a majority without one of them.
-const LEAST: usize = 3;
 
 /// How long a member may take to say what it knows.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -24,7 +21,7 @@ impl Stage {
     /// Kills the leader, shows when each of the others named the next one, and when that was
     /// exclusive, and starts the killed one again.
     pub(super) fn lose_leader(&mut self) -> Result<(), Failure> {
-        if self.fleet.members.len() < LEAST {
+        if self.fleet.members.len() < COUNCIL {
             return Ok(());
         }
         let before = self.agree()?;
@@ -78,7 +75,11 @@ impl Stage {
             });
             match first {
                 Some(leader) if all => return Ok(leader),
-                _ => self.look_again(begun, LOOK, "the members do not agree on one leader")?,
+                _ => self.look_again(
+                    (begun, CHANGE_LIMIT),
+                    LOOK,
+                    "the members do not agree on one leader",
+                )?,
             }
         }
     }
@@ -100,7 +101,7 @@ impl Stage {
                     named.push((member.name.clone(), leader, killed.elapsed()));
                 }
             }
-            self.look_again(killed, LOOK, "not every member names another leader")?;
+            self.look_again((killed, CHANGE_LIMIT), LOOK, "not every member names another leader")?;
         }
         for (member, leader, after) in &named {
             let after = elapsed(*after);
@@ -124,7 +125,7 @@ impl Stage {
             if let Some(member) = self.others(index).find(leads) {
                 return Ok((member.name.clone(), killed.elapsed()));
             }
-            self.look_again(killed, LOOK, "no other member is exclusive")?;
+            self.look_again((killed, CHANGE_LIMIT), LOOK, "no other member is exclusive")?;
         }
     }
 
@@ -133,7 +134,8 @@ impl Stage {
         others.filter(move |(other, _)| *other != index).map(|(_, member)| member)
     }
 
-    fn index(&self, name: &str) -> Result<usize, Failure> {
+    /// Where the member with this name is.
+    pub(super) fn index(&self, name: &str) -> Result<usize, Failure> {
         let mut members = self.fleet.members.iter();
         members.position(|member| member.name == name).ok_or_else(unexpected_reply)
     }

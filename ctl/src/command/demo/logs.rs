@@ -10,6 +10,9 @@ const LINES: u64 = 4000;
 /// The average time between two lines, in milliseconds.
 const PACE_MS: u64 = 350;
 
+/// The name of the file.
+pub(super) const FILE: &str = "shop.log";
+
 /// The text of the one line that only some members have.
 pub(super) const RARE: &str = "deadlock detected";
 

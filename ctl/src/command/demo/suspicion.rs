@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::fleet::Member;
-use super::{Stage, elapsed};
+use super::{CHANGE_LIMIT, Stage, elapsed};
 use crate::command::list;
 use crate::connection::unexpected_reply;
 use crate::exit::{Exit, Failure};
@@ -62,7 +62,7 @@ impl Stage {
             if let Some((_, member)) = said {
                 return Ok(member.name.clone());
             }
-            self.look_again(begun, LOOK, &format!("no log says {words:?}"))?;
+            self.look_again((begun, CHANGE_LIMIT), LOOK, &format!("no log says {words:?}"))?;
         }
     }
 }

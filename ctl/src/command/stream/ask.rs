@@ -33,7 +33,7 @@ pub(super) fn order(daemon: &Daemon, request: StreamRequest) -> Result<(), Failu
 }
 
 /// All about a job.
-pub(super) fn status(daemon: &Daemon, name: &str) -> Result<StreamStatus, Failure> {
+pub(in crate::command) fn status(daemon: &Daemon, name: &str) -> Result<StreamStatus, Failure> {
     match ask(daemon, StreamRequest::Status { name: name.to_owned() })? {
         StreamReply::Status(status) => Ok(*status),
         _ => Err(unexpected_reply()),

@@ -33,8 +33,13 @@ pub(crate) struct Start {
 }
 
 impl Start {
+    /// The job of this file, for people.
+    pub(in crate::command) fn plain(file: PathBuf) -> Start {
+        Start { file, json: false }
+    }
+
     /// Starts it.
-    pub(super) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
+    pub(in crate::command) fn run(&self, daemon: &Daemon) -> Result<(), Failure> {
         let spec = Box::new(check::good(&self.file)?.spec);
         let StreamReply::Started(job) = ask::ask(daemon, StreamRequest::Start(spec))? else {
             return Err(unexpected_reply());

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memberd_control::message::{FileRead, FileReply, FileRequest};
 use memberd_control::streams::StreamState;
 
 use super::ask;
 use super::rows::Shape;
-use super::sink::{Line, Row, SinkReader};
-use crate::command::file::ask as file;
-use crate::connection::{Daemon, unexpected_reply};
+use super::sink::Row;
+use super::sink_file::SinkFile;
+use crate::connection::Daemon;
 use crate::exit::{Exit, Failure, print_message};
 use crate::format;
 use crate::interrupted;
@@ -23,9 +22,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// After how long without a row the job is asked whether it runs.
 const QUIET: Duration = Duration::from_secs(10);
-
-/// The most bytes of one request. More come with the next.
-const READ_BYTES: u64 = 8 << 20;
 
 /// Prints the rows.
 #[derive(Debug, clap::Args)]
@@ -69,8 +65,7 @@ impl Watch {
         let status = ask::status(daemon, &self.name)?;
         let mut watching = Watching {
             daemon,
-            path: status.job.sink,
-            reader: SinkReader::new(self.from),
+            sink: SinkFile::new(status.job.sink, self.from),
             printer: Printer::new(self.json, &status.job.query)?,
             next: Arc::clone(&next),
             is_over: false,
@@ -115,8 +110,7 @@ fn tell_next(name: &str, next: &Mutex<u64>) {
 /// A sink that is read as it grows.
 struct Watching<'d> {
     daemon: &'d Daemon,
-    path: String,
-    reader: SinkReader,
+    sink: SinkFile,
     printer: Printer,
     /// The number of the first row that was not printed. It is locked while a row is printed.
     next: Arc<Mutex<u64>>,
@@ -128,12 +122,12 @@ impl Watching<'_> {
     fn until_ended(&mut self, name: &str) -> Result<(), Failure> {
         let mut quiet_since = Instant::now();
         loop {
-            let before = self.reader.offset();
+            let before = self.sink.offset();
             if let Some(line) = self.read()? {
                 self.is_over = true;
                 return end(name, &String::from_utf8_lossy(&line));
             }
-            if self.reader.offset() != before {
+            if self.sink.offset() != before {
                 quiet_since = Instant::now();
                 continue;
             }
@@ -145,37 +139,16 @@ impl Watching<'_> {
         }
     }
 
-    /// Reads what has been written since, and prints it. Returns the line that ends the sink, if it
-    /// is there.
+    /// Prints what has been written since. Returns the line that ends the sink, if it is there.
     fn read(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let (path, offset) = (self.path.clone(), self.reader.offset());
-        let request = FileRequest::Read(FileRead { path, offset, limit: Some(READ_BYTES) });
-        let mut connection = file::ask(self.daemon, request)?;
-        // Whether it is the newest does not matter: a part that is old is a prefix as well.
-        let Some(FileReply::Length { .. }) = file::answer_while_read(&mut connection)? else {
-            return Err(unexpected_reply());
-        };
-        while let Some(answer) = file::answer_while_read(&mut connection)? {
-            let FileReply::Bytes(bytes) = answer else { return Err(unexpected_reply()) };
-            self.reader.push(&bytes);
-            loop {
-                let line = self.reader.line();
-                match line.map_err(|error| Failure::new(Exit::Failed, error.to_string()))? {
-                    Some(Line::Row(row)) => self.print(&row)?,
-                    Some(Line::End(line)) => return Ok(Some(line)),
-                    None => break,
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn print(&mut self, row: &Row) -> Result<(), Failure> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        self.printer.print(row)?;
-        self.printer.output.flush()?;
-        *next = self.reader.next();
-        Ok(())
+        let Watching { daemon, sink, printer, next, .. } = self;
+        sink.read(daemon, |row| {
+            let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+            printer.print(row)?;
+            printer.output.flush()?;
+            *next = row.number.saturating_add(1);
+            Ok(())
+        })
     }
 
     /// Ends if no row can come any more.
