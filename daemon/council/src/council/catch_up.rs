@@ -8,7 +8,7 @@ use memberd_membership::Name;
 use std::time::Duration;
 
 /// Before the first view, one member is asked in each such span. After news, the second question
-/// comes after it, and then the span doubles.
+/// comes after it, and without a leader the first; then the span doubles.
 const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the list may differ from the view before somebody is asked. It doubles.
 const LONG_INTERVAL: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ enum Reason {
     NoView,
     /// There is a newer view, by what was heard.
     News,
+    /// A majority of the voters is there and nobody leads: this view, or theirs, is an old one.
+    NoLeader,
     /// The list differs from the view, or the view is stale.
     Differs,
 }
@@ -75,6 +77,7 @@ impl CatchUp {
         let (interval, wait) = match reason {
             Reason::NoView => (SHORT_INTERVAL, Duration::ZERO),
             Reason::News => (SHORT_INTERVAL, spread),
+            Reason::NoLeader => (SHORT_INTERVAL, SHORT_INTERVAL + spread),
             Reason::Differs => (LONG_INTERVAL, LONG_INTERVAL + spread),
         };
         self.reason = Some(reason);
@@ -138,11 +141,20 @@ impl Council {
             Some(Reason::NoView)
         } else if self.is_leading_well() {
             None
+        } else if self.misses_leader() {
+            Some(Reason::NoLeader)
         } else if self.stale_since.is_some() || !self.has_seat() && self.changes.any() {
             Some(Reason::Differs)
         } else {
             None
         }
+    }
+
+    /// Whether the list has a majority of the voters as up, and the leader as gone or begun again.
+    /// They elect one in less than a second, unless they lack this view. Then the question tells
+    /// them that there is one: see `on_fetch`.
+    fn misses_leader(&self) -> bool {
+        self.few_since.is_none() && (self.is_leaderless() || self.has_leader_returned())
     }
 
     pub(super) fn catch_up_due(&self) -> Option<BootTime> {

@@ -142,6 +142,51 @@ fn who_knows_only_a_council_that_is_gone_asks_others() {
     assert_eq!(fleet.agreed().members.len(), 4);
 }
 
+/// The question shows that there is a newer view, and who has it.
+#[test]
+fn who_is_asked_by_one_with_a_newer_view_fetches_it() {
+    let mut fleet = Fleet::new(12, 3);
+    fleet.run(MS * 4_000);
+    let [behind, gone, ahead] = fleet.observers()[..] else { panic!("three observers") };
+    fleet.cut = (0..12).map(|index| (behind, index)).collect();
+    fleet.crash(gone);
+    fleet.run(MS * 1_000);
+    fleet.cut.clear();
+    let newest = fleet.at(ahead).id;
+    assert!(fleet.at(behind).id.number < newest.number);
+    let body = Body::Fetch { number: newest.number };
+    let message = fleet.at(ahead).message(body);
+    fleet.give(behind, |council, now| council.handle_message(now, message));
+    assert_eq!(fleet.at(behind).id, newest, "without any time");
+}
+
+/// They are there and elect nobody: they may lack a view that this member has. One with a seat asks
+/// as well, since it may be unable to stand.
+#[test]
+fn voters_without_a_leader_are_asked_after_a_second() {
+    let mut fleet = Fleet::new(12, 3);
+    fleet.run(MS * 4_000);
+    let (observer, leader) = (fleet.observers()[0], name(0));
+    fleet.cut = (0..12).flat_map(|one| (0..one).map(move |other| (one, other))).collect();
+    let began = fleet.now.boot;
+    fleet.sent.clear();
+    fleet.crash(0);
+    fleet.run(MS * 10_000);
+    for by in [observer, 5] {
+        let asked = fleet.fetches(Some(by)).into_iter().map(|at| at.since(began).as_secs());
+        assert_eq!(asked.collect::<Vec<u64>>(), [1, 2, 4, 8], "vm{by}");
+        let asks = |(_, from, _, body): &&(BootTime, usize, Name, Body)| {
+            *from == by && matches!(body, Body::Fetch { .. })
+        };
+        let mut to: Vec<&Name> = fleet.sent.iter().filter(asks).map(|(_, _, to, _)| to).collect();
+        let seats = fleet.at(by).other_seats();
+        assert!(to.iter().all(|name| seats.contains(name) && **name != leader), "{to:?}");
+        to.sort();
+        to.dedup();
+        assert_eq!(to.len(), 4, "one voter after the other");
+    }
+}
+
 /// It began again so soon that no list had it as failed, and has forgotten that it led.
 #[test]
 fn a_leader_that_returned_in_silence_is_replaced_after_a_lease() {
