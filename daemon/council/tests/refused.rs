@@ -15,6 +15,9 @@ use world::{SECOND, World, ms};
 /// repeated each 50 ms for 400 ms.
 const ASKS: u64 = 4 * 9;
 
+/// How often it asks the leader for a newer view within two leases.
+const FETCHES: u64 = 3;
+
 fn term(world: &World) -> u64 {
     world.invariants.newest().unwrap().term.0
 }
@@ -36,7 +39,7 @@ fn a_refusal_between_two_unseats_nobody() {
         // Then it waits for two leases, as ever when it hears nothing.
         world.run_for(3 * SECOND);
         let asked_later = world.machines[voter].sent - sent - asked;
-        assert_eq!(asked_later, 0, "seed {seed}");
+        assert!(asked_later <= FETCHES, "seed {seed}: {asked_later} messages");
         world.run_for(6 * SECOND);
         world.expect_sound();
         assert_eq!((world.leader(), term(&world)), (Some(leader), before), "seed {seed}");

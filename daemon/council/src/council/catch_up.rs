@@ -8,7 +8,7 @@ use memberd_membership::Name;
 use std::time::Duration;
 
 /// Before the first view, one member is asked in each such span. After news, the second question
-/// comes after it, and then the span doubles.
+/// comes after it, and without a leader the first; then the span doubles.
 const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the list may differ from the view before somebody is asked. It doubles.
 const LONG_INTERVAL: Duration = Duration::from_secs(2);
@@ -29,6 +29,10 @@ enum Reason {
     NoView,
     /// There is a newer view, by what was heard.
     News,
+    /// A majority of the voters is there and nobody leads: this view, or theirs, is an old one.
+    NoLeader,
+    /// The leader is there, and has not renewed its lease for a while.
+    Unheard,
     /// The list differs from the view, or the view is stale.
     Differs,
 }
@@ -75,6 +79,8 @@ impl CatchUp {
         let (interval, wait) = match reason {
             Reason::NoView => (SHORT_INTERVAL, Duration::ZERO),
             Reason::News => (SHORT_INTERVAL, spread),
+            Reason::NoLeader => (SHORT_INTERVAL, SHORT_INTERVAL + spread),
+            Reason::Unheard => (SHORT_INTERVAL, Duration::ZERO),
             Reason::Differs => (LONG_INTERVAL, LONG_INTERVAL + spread),
         };
         self.reason = Some(reason);
@@ -138,6 +144,10 @@ impl Council {
             Some(Reason::NoView)
         } else if self.is_leading_well() {
             None
+        } else if self.misses_leader() {
+            Some(Reason::NoLeader)
+        } else if self.unheard_at().is_some_and(|at| at <= self.now.boot) {
+            Some(Reason::Unheard)
         } else if self.stale_since.is_some() || !self.has_seat() && self.changes.any() {
             Some(Reason::Differs)
         } else {
@@ -145,8 +155,27 @@ impl Council {
         }
     }
 
+    /// Whether the list has a majority of the voters as up, and the leader as gone or begun again.
+    /// They elect one in less than a second, unless they lack this view. Then the question tells
+    /// them that there is one: see `on_fetch`.
+    fn misses_leader(&self) -> bool {
+        self.few_since.is_none() && (self.is_leaderless() || self.has_leader_returned())
+    }
+
+    /// When a voter that hears no renewal asks the leader. It may not know that it is one: if it
+    /// lost its election, and another one finished what it had proposed. Until the view is stale.
+    fn unheard_at(&self) -> Option<BootTime> {
+        let fresh = self.stale_since.is_none() && self.few_since.is_none();
+        let hears = self.has_seat() && self.lead.is_none() && self.id.number > ViewNumber(0);
+        let at = self.election.heard_leader + self.settings.lease / 2;
+        (hears && fresh && !self.standings.is_empty()).then_some(at)
+    }
+
     pub(super) fn catch_up_due(&self) -> Option<BootTime> {
-        self.reason_to_ask().map(|_| self.catch_up.next_at)
+        match self.reason_to_ask() {
+            Some(_) => Some(self.catch_up.next_at),
+            None => self.unheard_at(),
+        }
     }
 
     pub(super) fn tick_catch_up(&mut self) {
@@ -173,7 +202,8 @@ impl Council {
         if !founding {
             self.catch_up.interval = (self.catch_up.interval * 2).min(MAX_INTERVAL);
         }
-        if let Some(name) = self.next_to_ask() {
+        let leader = self.view().leader.as_ref().filter(|_| reason == Reason::Unheard);
+        if let Some(name) = leader.map(|one| one.name.clone()).or_else(|| self.next_to_ask()) {
             self.send(&name, Body::Fetch { number: self.id.number });
         }
     }

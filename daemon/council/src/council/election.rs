@@ -85,7 +85,7 @@ impl Election {
 
 impl Council {
     /// Whether nobody leads by what is known here.
-    fn is_leaderless(&self) -> bool {
+    pub(super) fn is_leaderless(&self) -> bool {
         let view = self.view();
         if view.number == ViewNumber(0) {
             // The founding needs all.
@@ -135,7 +135,7 @@ impl Council {
 
     /// Whether the list has the leader in another incarnation than the view. Then it may have begun
     /// again, and not know that it led. It renews its lease if it has only been away.
-    fn has_leader_returned(&self) -> bool {
+    pub(super) fn has_leader_returned(&self) -> bool {
         let view = self.view();
         let Some(name) = view.leader.as_ref().map(|leader| &leader.name) else { return false };
         let standing = self.standings.get(name).map(|one| one.identity.incarnation);

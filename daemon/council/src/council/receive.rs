@@ -116,8 +116,13 @@ impl Council {
         self.largest_term = self.largest_term.max(term);
     }
 
+    /// A member lacks views after this one. If it has a newer one than is here, it may be the only
+    /// one that does.
     fn on_fetch(&mut self, sender: &Voter, number: ViewNumber) {
-        if self.id.number <= number {
+        if self.id.number < number {
+            return self.send(&sender.name, Body::Fetch { number: self.id.number });
+        }
+        if self.id.number == number {
             return;
         }
         let next = self.id.number == number.next();

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 mod asking;
 mod bounds;
+mod elections;
 mod freezing;
+mod lists;
 mod shares;
 
 const MS: Duration = Duration::from_millis(1);

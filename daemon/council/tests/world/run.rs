@@ -201,6 +201,8 @@ impl World {
             self.leading.remove(&i);
         }
         self.look_at_view(i);
+        let checked = self.leads_by_its_view(i);
+        self.judge(checked);
         for out in self.cut_short(i, outs) {
             self.put_out(i, out);
         }
@@ -226,6 +228,16 @@ impl World {
         let checked = self.keeps_seats(&view);
         self.judge(checked);
         self.after_view(i, &view);
+    }
+
+    /// Whoever leads is named by its own view, in its own term. To have won an election is not enough.
+    fn leads_by_its_view(&self, i: usize) -> Result<(), Violation> {
+        let Some(council) = &self.machines[i].process else { return Ok(()) };
+        let (Some(term), view) = (council.leads(), council.view()) else { return Ok(()) };
+        if view.term == term && view.leader.as_ref() == Some(council.own()) {
+            return Ok(());
+        }
+        broken(2, format!("vm{i} leads in term {term:?}, and its view is {view:?}"))
     }
 
     /// Failures alone never shrink a council below three seats.

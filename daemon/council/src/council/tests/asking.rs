@@ -142,6 +142,94 @@ fn who_knows_only_a_council_that_is_gone_asks_others() {
     assert_eq!(fleet.agreed().members.len(), 4);
 }
 
+/// The question shows that there is a newer view, and who has it.
+#[test]
+fn who_is_asked_by_one_with_a_newer_view_fetches_it() {
+    let mut fleet = Fleet::new(12, 3);
+    fleet.run(MS * 4_000);
+    let [behind, gone, ahead] = fleet.observers()[..] else { panic!("three observers") };
+    fleet.cut = (0..12).map(|index| (behind, index)).collect();
+    fleet.crash(gone);
+    fleet.run(MS * 1_000);
+    fleet.cut.clear();
+    let newest = fleet.at(ahead).id;
+    assert!(fleet.at(behind).id.number < newest.number);
+    let body = Body::Fetch { number: newest.number };
+    let message = fleet.at(ahead).message(body);
+    fleet.give(behind, |council, now| council.handle_message(now, message));
+    assert_eq!(fleet.at(behind).id, newest, "without any time");
+}
+
+/// They are there and elect nobody: they may lack a view that this member has. One with a seat asks
+/// as well, since it may be unable to stand.
+#[test]
+fn voters_without_a_leader_are_asked_after_a_second() {
+    let mut fleet = Fleet::new(12, 3);
+    fleet.run(MS * 4_000);
+    let (observer, leader) = (fleet.observers()[0], name(0));
+    fleet.cut = (0..12).flat_map(|one| (0..one).map(move |other| (one, other))).collect();
+    let began = fleet.now.boot;
+    fleet.sent.clear();
+    fleet.crash(0);
+    fleet.run(MS * 10_000);
+    for by in [observer, 5] {
+        let asked = fleet.fetches(Some(by)).into_iter().map(|at| at.since(began).as_secs());
+        assert_eq!(asked.collect::<Vec<u64>>(), [1, 2, 4, 8], "vm{by}");
+        let asks = |(_, from, _, body): &&(BootTime, usize, Name, Body)| {
+            *from == by && matches!(body, Body::Fetch { .. })
+        };
+        let mut to: Vec<&Name> = fleet.sent.iter().filter(asks).map(|(_, _, to, _)| to).collect();
+        let seats = fleet.at(by).other_seats();
+        assert!(to.iter().all(|name| seats.contains(name) && **name != leader), "{to:?}");
+        to.sort();
+        to.dedup();
+        assert_eq!(to.len(), 4, "one voter after the other");
+    }
+}
+
+/// The leader may lack the view that names it. Later, as ever, all others are asked.
+#[test]
+fn a_leader_that_renews_nothing_is_asked_after_half_a_lease() {
+    let mut fleet = Fleet::new(5, 5);
+    fleet.run(MS * 2_000);
+    fleet.sent.clear();
+    fleet.run(MS * 10_000);
+    assert_eq!(fleet.fetches(None), []);
+    fleet.cut = vec![(0, 3)];
+    let heard = fleet.at(3).election.heard_leader;
+    fleet.run(MS * 6_000);
+    let asked = fleet.sent.iter().filter_map(|(at, from, to, body)| match body {
+        Body::Fetch { .. } if *from == 3 => Some((at.since(heard).as_millis(), to.clone())),
+        _ => None,
+    });
+    assert_eq!(asked.take(3).collect::<Vec<_>>(), [1_500, 2_500, 4_500].map(|at| (at, name(0))));
+    assert!(fleet.fetches(None).len() == fleet.fetches(Some(3)).len());
+}
+
+/// It lost its election, and another one finished what it had proposed, told others, and failed.
+#[test]
+fn a_leader_that_lacks_the_view_that_names_it_is_told() {
+    let mut fleet = Fleet::new(5, 5);
+    fleet.run(MS * 2_000);
+    let view = View::clone(fleet.agreed());
+    let (term, voter) = (Term(view.term.0 + 1), fleet.at(1).own().clone());
+    let leader = crate::Operation::Leader { term, voter: voter.clone() };
+    let news = News::Operations(Arc::new(view.propose(vec![leader]).unwrap()));
+    let message = fleet.at(0).message(Body::NewView(news));
+    fleet.councils[0] = None;
+    fleet.cut = (2..5).map(|index| (1, index)).collect();
+    for index in 2..5 {
+        fleet.give(index, |council, now| council.handle_message(now, message.clone()));
+        fleet.show_list(index, &[false, true, true, true, true]);
+    }
+    fleet.cut.clear();
+    fleet.run(MS * 1_400);
+    assert_eq!((fleet.at(1).id, fleet.at(2).view().leader.as_ref()), (view.id(), Some(&voter)));
+    fleet.run(MS * 200);
+    assert!(fleet.at(1).leads().is_some_and(|own| own > term));
+    assert_eq!(fleet.agreed().leader, Some(voter));
+}
+
 /// It began again so soon that no list had it as failed, and has forgotten that it led.
 #[test]
 fn a_leader_that_returned_in_silence_is_replaced_after_a_lease() {
