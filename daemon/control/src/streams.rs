@@ -303,6 +303,9 @@ pub struct StreamStatus {
     pub watermark: Option<i64>,
     /// The name of the member that holds the watermark back, if one does.
     pub held_back_by: Option<String>,
+    /// Why that member does: one line.
+    #[serde(default)]
+    pub held_back_why: Option<String>,
     /// Lines that came too late even for a revision.
     pub late: u64,
     /// Lines that the query could not read.
