@@ -2,6 +2,7 @@
 //! counts once, and every reader of the rows sees each of them once.
 
 mod members;
+mod trouble;
 
 use memberd_control::message::{Reply, Request};
 use memberd_control::streams::{StreamFrom, StreamReply, StreamRequest, StreamSpec, StreamStatus};
@@ -248,7 +249,8 @@ fn a_job_counts_each_line_of_a_fleet_once() {
     let files: serde_json::Value = serde_json::from_str(&files).unwrap();
     let keepers = files["shares"][0]["keepers"].as_array().map(Vec::len);
     assert_eq!(keepers, Some(5), "as many members have the names as the contents: {files}");
-    let cancelled = counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    let cancel = StreamRequest::Cancel { name: "shop".to_owned(), force: false };
+    let cancelled = counting.ask(2, cancel);
     assert_eq!(cancelled, StreamReply::Done);
     wait_until("the sink has its last line", SOON, || {
         let text = counting.sink(4)?;
@@ -313,7 +315,7 @@ fn the_first_rows_of_windows_are_right_while_daemons_are_killed() {
             format!("{} of {} windows; wrong: {wrong:?}", lists.len(), expected.len())
         })
     });
-    counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned(), force: false });
     wait_until("the sink has its last line", SOON, || {
         let text = counting.sink(4)?;
         let last = format!("\n# cancelled {}\n", text.lines().count() - 1);

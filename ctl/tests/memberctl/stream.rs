@@ -263,13 +263,18 @@ fn cancel_and_forget_name_what_they_mean() {
     for (line, request, said) in [
         (
             &["cancel", "errors"][..],
-            StreamRequest::Cancel { name: text("errors") },
+            StreamRequest::Cancel { name: text("errors"), force: false },
             "cancelled errors\n",
         ),
         (
             &["cancel", "--json", "errors"],
-            StreamRequest::Cancel { name: text("errors") },
+            StreamRequest::Cancel { name: text("errors"), force: false },
             "{\"schema\":1,\"name\":\"errors\",\"done\":true}\n",
+        ),
+        (
+            &["cancel", "--force", "errors"],
+            StreamRequest::Cancel { name: text("errors"), force: true },
+            "cancelled errors\n",
         ),
         (
             &["forget", "vm4"],

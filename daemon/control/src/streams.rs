@@ -60,6 +60,9 @@ pub enum StreamRequest {
     Cancel {
         /// Its name.
         name: String,
+        /// Do not wait for its members: rows and the last line may be missing in the sink.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
     },
     /// The disk of a member will not come back: its files have ended.
     Forget {

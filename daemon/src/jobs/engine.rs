@@ -351,7 +351,7 @@ impl Engine {
             self.ended.clear();
             return self.changes.end();
         };
-        self.changes.settle(now, leader);
+        self.changes.settle(leader);
         if let Some(table) = leader.table() {
             let has_ended = |id: &JobId| table.jobs.get(id).is_some_and(|job| job.is_finished);
             self.ended.retain(|id, _| has_ended(id));

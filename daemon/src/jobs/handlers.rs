@@ -75,8 +75,11 @@ pub(super) async fn change(request: StreamRequest, jobs: &Handle) -> Result<Stre
             let started = started.map(|job| describe::summary(changed.job, job));
             Ok(StreamReply::Started(started.ok_or("the job has been cancelled")?))
         }
-        StreamRequest::Cancel { name } => {
-            jobs.change(Change::Cancel(name)).await?;
+        StreamRequest::Cancel { name, force } => {
+            jobs.change(Change::Cancel(name.clone())).await?;
+            if force {
+                jobs.change(Change::Abandon(name)).await?;
+            }
             Ok(StreamReply::Done)
         }
         StreamRequest::Forget { name, member } => {

@@ -319,8 +319,9 @@ fn a_change_is_answered_by_the_table() {
     fleet.store.is_silent = true;
     assert_eq!(fleet.change(0, Change::Cancel("shop".to_owned())), Ok(hanging));
     (0..6_500).for_each(|_| fleet.step());
-    assert!(!fleet.engines[0].table().jobs[&hanging.job].is_finished);
     assert_eq!(fleet.change(0, Change::Cancel("shop".to_owned())), Ok(hanging));
+    assert!(!fleet.engines[0].table().jobs[&hanging.job].is_finished, "however often");
+    assert_eq!(fleet.change(0, Change::Abandon("shop".to_owned())), Ok(hanging));
     assert!(fleet.engines[0].table().jobs[&hanging.job].is_finished);
     fleet.store.is_silent = false;
     (0..KEEP_MS / 10 + 100).for_each(|_| fleet.step());
