@@ -20,6 +20,7 @@ mod spec;
 pub mod store;
 mod sums;
 mod task;
+mod without;
 
 pub use service::{JobsService, Resources};
 

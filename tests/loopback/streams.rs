@@ -100,6 +100,15 @@ impl Counting {
         }
     }
 
+    /// The members whose files count, as the last member knows it.
+    fn wait_until_sources(&self, members: &[&str]) {
+        wait_until("the members take part", RIGHT, || {
+            let status = self.status(self.fleet.daemons().len())?;
+            let sources: Vec<&str> = status.sources.iter().map(|it| it.member.as_str()).collect();
+            holds(sources == members, || format!("{sources:?}"))
+        });
+    }
+
     /// The logs of all.
     fn glob(&self) -> String {
         let directory = self.fleet[1].directory().parent().unwrap();

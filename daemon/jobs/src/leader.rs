@@ -13,9 +13,9 @@ use crate::output::{Note, Output};
 use crate::record::{RecordError, encode, entries};
 use crate::settings::Settings;
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
-use crate::table::{Job, Table};
+use crate::table::{Job, JobSpec, Table};
 use commands::Starting;
-use memberd_membership::Name;
+use memberd_membership::{Name, VersionedTags};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -28,6 +28,24 @@ pub struct MemberState {
     pub member: MemberId,
     /// Whether it is up. A mistake costs time and nothing else.
     pub is_alive: bool,
+    /// False once it has said that it has no jobs: it owns nothing, and no window waits for it.
+    pub has_jobs: bool,
+    /// Its tags. Version 0: they are not known.
+    pub tags: VersionedTags,
+}
+
+impl MemberState {
+    /// Whether its files count for a job. None: nobody knows yet.
+    fn takes_part(&self, spec: &JobSpec) -> Option<bool> {
+        let has = |(key, value): &(String, String)| {
+            self.tags.get(key).is_some_and(|tag| tag.as_str() == value)
+        };
+        match self.has_jobs {
+            false => Some(false),
+            true if spec.tags.is_empty() => Some(true),
+            true => (self.tags.version() > 0).then(|| spec.tags.iter().all(has)),
+        }
+    }
 }
 
 /// The most characters of why a job stops.

@@ -11,8 +11,8 @@ use super::group::Group;
 use super::sums::sums_of;
 use changes::Changes;
 use memberd_jobs::{
-    AskId, FoldAsk, Folded, JobFile, JobId, JobSpec, Leader, Look, MemberId, MemberState, Message,
-    Name, Note, Now, Output, Settings, StoreAnswer, StoreAsk, StreamSums, Table, Worker,
+    AskId, FoldAsk, Folded, Job, JobFile, JobId, JobSpec, Leader, Look, MemberId, MemberState,
+    Message, Name, Note, Now, Output, Settings, StoreAnswer, StoreAsk, StreamSums, Table, Worker,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -373,7 +373,9 @@ impl Engine {
     fn follow_table(&mut self, now: Now) {
         let Some(worker) = &self.worker else { return };
         let table = Arc::clone(worker.table());
-        let runs = |job: &JobId| table.jobs.get(job).is_some_and(|job| !job.is_ending());
+        let own = &self.own;
+        let reads = |job: &Job| !job.is_ending() && job.sources.contains_key(own);
+        let runs = |job: &JobId| table.jobs.get(job).is_some_and(reads);
         self.looks.retain(|job, _| runs(job));
         for (id, job) in table.jobs.iter().filter(|(id, _)| runs(id)) {
             self.looks

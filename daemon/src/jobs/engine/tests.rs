@@ -7,6 +7,7 @@ use memberd_jobs::{
     At, CommandError, Condition, FileKey, From, Incarnation, MemberState, OnFailed, SeenFile,
     StoreOperation as Operation,
 };
+use memberd_membership::VersionedTags;
 use memberd_streams::{Fold, LineTime, Plan, Query};
 
 const BEGIN_MS: i64 = 1_764_500_000_000;
@@ -126,7 +127,12 @@ impl Fleet {
         let settings = Arc::new(Settings::default());
         let engines = (0..count).map(|number| Engine::new(name(number), Arc::clone(&settings)));
         let member = |number| MemberId { name: name(number), incarnation: Incarnation(1) };
-        let state = |number| MemberState { member: member(number), is_alive: true };
+        let state = |number| MemberState {
+            member: member(number),
+            is_alive: true,
+            has_jobs: true,
+            tags: VersionedTags::default(),
+        };
         Fleet {
             engines: engines.collect(),
             logs: vec![String::new(); count],
