@@ -18,6 +18,8 @@ mod source;
 mod source_files;
 mod spec;
 pub mod store;
+#[cfg(test)]
+mod strangers;
 mod sums;
 mod task;
 mod without;

@@ -2,6 +2,7 @@
 //! counts once, and every reader of the rows sees each of them once.
 
 mod members;
+mod strangers;
 mod trouble;
 
 use memberd_control::message::{Reply, Request};
