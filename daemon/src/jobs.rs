@@ -48,6 +48,8 @@ enum Command {
     Change(Change, oneshot::Sender<Result<Changed, ChangeError>>),
     /// There is a job table.
     TableThere,
+    /// There was one, and it is not there any more.
+    TableMissed,
     /// How far a job is here.
     Status(JobId, oneshot::Sender<Here>),
     /// What is known now.

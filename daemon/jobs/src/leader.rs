@@ -58,6 +58,8 @@ pub struct Leader {
     term: u32,
     log: Log,
     table: Arc<Table>,
+    /// The newest table that was seen before: no other one may look older than it.
+    known: (u64, Epoch),
     /// What is on its way into the file.
     writing: Option<Table>,
     /// The epochs of this term that were given, even if nobody ever saw them.
@@ -91,6 +93,7 @@ impl Leader {
             term,
             log: Log::new(JobFile::Table, token),
             table: Arc::default(),
+            known: (0, Epoch::default()),
             writing: None,
             given: 0,
             members: BTreeMap::new(),
@@ -105,6 +108,12 @@ impl Leader {
             asks: 0,
             is_full: false,
         }
+    }
+
+    /// Takes the newest table that this member has seen. Whatever the file has comes after it for
+    /// all members, even if people have removed all jobs with their files.
+    pub fn know(&mut self, table: &Table) {
+        self.known = (table.version, table.newest);
     }
 
     /// Its term.
@@ -216,6 +225,7 @@ impl Leader {
             Heard::Nothing | Heard::Deposed => {}
             Heard::Opened(bytes) => match read_table(&bytes) {
                 Ok(table) => {
+                    let table = self.after_known(table);
                     self.table = Arc::new(table);
                     self.tell(&Message::Table(Arc::clone(&self.table)), out);
                 }
@@ -236,6 +246,18 @@ impl Leader {
             // No leader makes it: it would take a table that is lost for one without jobs.
             Heard::Lost => out.push_back(Output::Note(Note::TableLost)),
         }
+    }
+
+    /// A table that was made anew has room for versions that nobody here has heard of.
+    fn after_known(&self, table: Table) -> Table {
+        const ROOM: u32 = 1_000;
+        let (version, newest) = self.known;
+        if table.version >= version {
+            return table;
+        }
+        let epoch = Epoch { number: newest.number.saturating_add(ROOM), ..newest };
+        let (version, newest) = (version + u64::from(ROOM), table.newest.max(epoch));
+        Table { version, newest, ..table }
     }
 
     fn tell(&self, message: &Message, out: &mut VecDeque<Output>) {
@@ -272,6 +294,12 @@ impl Leader {
         table.newest = Epoch { term: self.term, number: self.given };
         table.newest
     }
+}
+
+/// The content of the file of a table.
+#[must_use]
+pub fn table_bytes(table: &Table) -> Vec<u8> {
+    encode(table)
 }
 
 /// Reads the table of a file's content. An empty file has no jobs.

@@ -121,10 +121,11 @@ impl Changes {
         }
     }
 
-    /// This member leads no more. The next leader may or may not see what was begun.
-    pub(super) fn end(&mut self) {
+    /// This member leads no more, or has lost the table. The next leader may or may not see what
+    /// was begun.
+    pub(super) fn end(&mut self, error: &ChangeError) {
         for (_, reply) in self.waiting.drain(..) {
-            answer(reply, Err(ChangeError::NotLeader));
+            answer(reply, Err(error.clone()));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Engines of three members with a file system in memory: a job, its rows, and its leaders.
 
+mod lost;
+
 use super::*;
 use crate::jobs::group::Lead;
 use crate::jobs::sums::{LIMITS, by_partition};
@@ -95,6 +97,8 @@ struct Fleet {
     engines: Vec<Engine>,
     logs: Vec<String>,
     store: Store,
+    /// Whether there was a table once.
+    was_there: bool,
     boot_ms: u64,
     group: Group,
 }
@@ -137,6 +141,7 @@ impl Fleet {
             engines: engines.collect(),
             logs: vec![String::new(); count],
             store: Store::default(),
+            was_there: false,
             boot_ms: 5_000,
             group: Group { own: None, members: (0..count).map(state).collect(), lead: None },
         }
@@ -215,7 +220,14 @@ impl Fleet {
             Work::FindTable => {
                 if self.store.files.contains_key(&JobFile::Table) {
                     self.engines[at].handle_table_there(now);
+                } else if self.was_there {
+                    self.engines[at].handle_table_lost(now);
                 }
+            }
+            Work::RestoreTable(table) => {
+                let bytes = memberd_jobs::table_bytes(&table.unwrap());
+                self.store.files.insert(JobFile::Table, Kept { bytes, ..Kept::default() });
+                self.engines[at].handle_table_there(now);
             }
             Work::Remove(job) => self.engines[at].handle_removed(now, job),
             Work::TableRead(..) | Work::Note(_) => {}

@@ -1,4 +1,4 @@
-//! Tests of a leader: who takes part in a job.
+//! Tests of a leader: who takes part in a job, and a table that was made anew.
 
 use super::*;
 use memberd_membership::{TagKey, TagValue, Tags};
@@ -42,4 +42,22 @@ fn members_with_the_tags_of_a_job_take_part() {
     assert_eq!(give(2, "web"), [name(2)]);
     assert_eq!(give(0, "web"), [name(2)], "what is not known changes nothing");
     assert_eq!(give(3, "db"), []);
+}
+
+/// People removed all jobs with their files. The next table is not older than what members have.
+#[test]
+fn a_table_that_was_made_anew_is_newer() {
+    let mut pair = Pair::new();
+    let known = read_table(&pair.bytes).unwrap();
+    pair.leader = Leader::new(Arc::new(Settings::default()), 3, Now::default());
+    pair.leader.know(&known);
+    pair.bytes.clear();
+    pair.told.clear();
+    pair.give(Leader::handle_timeout);
+    pair.give(|leader, now, out| leader.handle_members(now, &members(&[0, 1], &[]), out));
+    pair.give(|leader, now, out| leader.command(now, Command::Start(spec()), out).unwrap());
+    let table = read_table(&pair.bytes).unwrap();
+    assert!(table.version > known.version && table.newest > known.newest);
+    let jobs = [&known, &table].map(|table| *table.jobs.keys().next().unwrap());
+    assert!(jobs[0] < jobs[1], "no epoch is given twice: {jobs:?}");
 }
