@@ -63,14 +63,19 @@ impl Source {
     /// Makes deltas of what needs no sums.
     pub(super) fn queue_without_sums(&mut self, now: Now, speaks: bool) {
         let Some(looked_ms) = self.looked_ms else { return };
-        let quiet = of_quiet(looked_ms, self.job.spec.lateness_ms);
+        let lateness_ms = self.job.spec.lateness_ms;
+        let quiet = of_quiet(looked_ms, lateness_ms);
         for route in self.routes.iter_mut().filter(|route| route.is_heard) {
             for (key, file) in &self.files {
                 let Some(start) = file.start else { continue };
                 let is_quiet = file.quiet_since_ms + self.settings.quiet_ms <= now.boot_ms;
                 let watermark = if is_quiet { quiet } else { i64::MIN };
                 let delta = match route.places.get(key) {
-                    None => announce(route, *key, start),
+                    None => {
+                        // All in it was written since, or is late.
+                        let since = file.since_ms.map(|since_ms| of_quiet(since_ms, lateness_ms));
+                        announce(route, *key, (start, since.unwrap_or(i64::MIN)))
+                    }
                     Some(place) if place.is_finished => continue,
                     Some(place) => without_sums(route, *key, file, *place, (watermark, speaks)),
                 };
@@ -134,9 +139,9 @@ impl Source {
 }
 
 /// A file that the partition does not know.
-fn announce(route: &mut Route, key: FileKey, start: u64) -> Option<Delta> {
+fn announce(route: &mut Route, key: FileKey, (start, watermark): (u64, i64)) -> Option<Delta> {
     route.places.insert(key, Place { start, durable: None, sent: start, is_finished: false });
-    Some(empty(key, start, start, i64::MIN))
+    Some(empty(key, start, start, watermark))
 }
 
 /// What there is to say of a file that needs no sums.

@@ -176,3 +176,23 @@ fn sums_count_however_late_they_come() {
     pair.source.handle_folded(pair.now, first.number, &[Some(folded)], &mut pair.out);
     assert!(!has_sent(&pair), "once");
 }
+
+/// Logs may rotate faster than they are counted: a new one is as far as the look before it.
+#[test]
+fn a_new_file_holds_no_window_of_before() {
+    let mut pair = Pair::new();
+    pair.cursors(CursorsKind::All, None, &[(3, 0)]);
+    pair.cursors(CursorsKind::All, Some(FileKey(3)), &[]);
+    let before = Look { began_ms: pair.now.wall_ms, files: Vec::new() };
+    pair.source.handle_look(pair.now, &before, &mut pair.out);
+    pair.now.wall_ms += 1_000;
+    pair.look(0);
+    let frames = pair.out.iter().filter_map(|output| match output {
+        Output::Send(_, Message::Frame(frame)) => Some(frame),
+        _ => None,
+    });
+    let mut deltas = frames.flat_map(|frame| &frame.deltas).filter(|delta| delta.file == FILE);
+    let announced = deltas.next().unwrap();
+    let lateness_ms = pair.source.job.spec.lateness_ms;
+    assert_eq!(announced.watermark, before.began_ms - lateness_ms);
+}
