@@ -1,5 +1,7 @@
 //! Tests of an owner: what it takes, when it acknowledges, and what it does without room.
 
+mod dropped;
+
 use super::*;
 use crate::ids::{FileKey, MemberId};
 use crate::message::{Cursors, Delta, Frame, Part};
@@ -123,7 +125,18 @@ impl Pair {
         self.frame_of(FileKey(9), range, sums);
     }
 
-    fn frame_of(&mut self, file: FileKey, (from, to): (u64, u64), sums: &[u8]) {
+    fn frame_of(&mut self, file: FileKey, range: (u64, u64), sums: &[u8]) {
+        self.send(file, range, sums, |_| {});
+    }
+
+    /// A frame with one delta, and with what `change` makes of it.
+    fn send(
+        &mut self,
+        file: FileKey,
+        (from, to): (u64, u64),
+        sums: &[u8],
+        change: impl FnOnce(&mut Frame),
+    ) {
         let part = Part { window: 0, lines: 1, sums: sums.to_vec() };
         let delta = Delta {
             file,
@@ -137,7 +150,10 @@ impl Pair {
             parts: vec![part],
         };
         let (job, partition, epoch) = (JobId(1), Partition(0), EPOCH);
-        let frame = Frame { job, partition, epoch, presence: Some(0), deltas: vec![delta] };
+        let (presence, deltas) = (Some(0), vec![delta]);
+        let (dropped_at, gone) = (Some(0), Vec::new());
+        let mut frame = Frame { job, partition, epoch, presence, deltas, dropped_at, gone };
+        change(&mut frame);
         self.owner.handle_frame(self.now, &vm1(), frame, &mut self.out);
         self.keep_ask();
     }

@@ -206,7 +206,7 @@ impl Fleet {
                 let key = FileKey(at as u128 + 1);
                 let (first, lost_below, is_finished) = (0, 0, false);
                 let seen = SeenFile { key, first, lost_below, end, is_finished };
-                let look = Look { began_ms: now.wall_ms, files: vec![seen] };
+                let look = Look { began_ms: now.wall_ms, files: vec![seen], former: Vec::new() };
                 self.engines[at].handle_look(now, job, &look);
             }
             Work::Fold(ask, spec) => {
