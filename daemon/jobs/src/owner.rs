@@ -114,16 +114,19 @@ impl<S: Sums> Owner<S> {
     /// How far it is.
     pub(crate) fn status(&self) -> PartitionStatus {
         let state = &self.state;
-        let is_known = (i64::MIN + 1..i64::MAX).contains(&state.watermark);
         let is_open = self.is_open();
-        let holds = self.watermark().1.filter(|_| is_open && !state.is_last);
+        let (now, holds) = self.watermark();
+        let holds = holds.filter(|_| is_open && !state.is_last);
+        // Without a window that it would close, nobody writes down how far it is.
+        let watermark = if is_open && !self.closes(now) { now } else { state.watermark };
+        let is_known = (i64::MIN + 1..i64::MAX).contains(&watermark);
         PartitionStatus {
             partition: self.partition,
             epoch: self.epoch,
             is_open,
             has_ended: state.is_last,
             is_full: self.is_full,
-            watermark: is_known.then_some(state.watermark),
+            watermark: is_known.then_some(watermark),
             held_back_by: holds.cloned(),
             late: state.late,
             uncounted: state.uncounted,

@@ -73,7 +73,7 @@ impl<S: Sums> Owner<S> {
     }
 
     /// Whether a window would close.
-    fn closes(&self, watermark: i64) -> bool {
+    pub(super) fn closes(&self, watermark: i64) -> bool {
         let times = self.times();
         self.state
             .windows

@@ -359,3 +359,20 @@ fn a_member_without_room_lets_deltas_wait() {
     pair.frame((10, 20), b"ef");
     assert!(pair.owner.room() == 12 && !pair.owner.status().is_full);
 }
+
+/// A part that never had a key is as far as its sources, and no window waits for anybody.
+#[test]
+fn without_windows_a_part_is_as_far_as_its_sources() {
+    let mut pair = Pair::new(1_000);
+    assert_eq!(pair.owner.status().watermark, None, "nobody has spoken");
+    let speak = |frame: &mut Frame| (frame.deltas, frame.presence) = (Vec::new(), Some(700));
+    pair.send(FileKey(9), (0, 0), b"", speak);
+    assert_eq!(pair.owner.status().watermark, Some(700));
+    // This window of 0 to 100 ms is not closed before that is written down.
+    pair.send(FileKey(9), (0, 10), b"a", |frame| frame.deltas[0].watermark = 800);
+    let watermark = pair.owner.status().watermark;
+    assert_eq!(watermark, None);
+    pair.tick(50);
+    pair.answer();
+    assert_eq!(pair.owner.status().watermark, Some(700));
+}
