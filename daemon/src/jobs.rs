@@ -18,10 +18,13 @@ mod source;
 mod source_files;
 mod spec;
 pub mod store;
+#[cfg(test)]
+mod strangers;
 mod sums;
 mod task;
 #[cfg(test)]
 mod testing;
+mod without;
 
 pub use service::{JobsService, Resources};
 
@@ -47,6 +50,8 @@ enum Command {
     Change(Change, oneshot::Sender<Result<Changed, ChangeError>>),
     /// There is a job table.
     TableThere,
+    /// There was one, and it is not there any more.
+    TableMissed,
     /// How far a job is here.
     Status(JobId, oneshot::Sender<Here>),
     /// What is known now.

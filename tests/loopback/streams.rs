@@ -1,8 +1,12 @@
 //! Durable jobs: fleets of real daemons whose logs are counted while daemons are killed. Each line
 //! counts once, and every reader of the rows sees each of them once.
 
+mod members;
+mod strangers;
+mod trouble;
+
 use memberd_control::message::{Reply, Request};
-use memberd_control::streams::{StreamFrom, StreamReply, StreamRequest, StreamSpec};
+use memberd_control::streams::{StreamFrom, StreamReply, StreamRequest, StreamSpec, StreamStatus};
 use memberd_streams::time_text;
 use memberd_tests::control::reply;
 use memberd_tests::wait::{SOON, holds};
@@ -57,7 +61,15 @@ fn stamp(now: Duration) -> (String, String) {
 impl Counting {
     /// A fleet without a job.
     fn form(n: u8) -> Counting {
-        let mut fleet = Fleet::store_files(n, &["repair_after = \"0s\""], prepare);
+        Counting::form_with(n, |_| {})
+    }
+
+    /// A fleet without a job, whose daemons are as `change` makes them.
+    fn form_with(n: u8, mut change: impl FnMut(&mut Daemon)) -> Counting {
+        let mut fleet = Fleet::store_files(n, &["repair_after = \"0s\""], |daemon| {
+            prepare(daemon);
+            change(daemon);
+        });
         fleet.let_all_introduce();
         Counting { fleet, written: Counts::new() }
     }
@@ -70,11 +82,32 @@ impl Counting {
     /// A fleet with a job that has this query.
     fn start_with(n: u8, query: &str) -> Counting {
         let counting = Counting::form(n);
-        let spec = StreamSpec { query: query.to_owned(), ..counting.spec() };
-        let started = counting.ask(1, StreamRequest::Start(Box::new(spec)));
+        counting.begin(StreamSpec { query: query.to_owned(), ..counting.spec() });
+        counting
+    }
+
+    /// Starts a job.
+    fn begin(&self, spec: StreamSpec) {
+        let started = self.ask(1, StreamRequest::Start(Box::new(spec)));
         let StreamReply::Started(summary) = started else { panic!("{started:?}") };
         assert_eq!((summary.name.as_str(), summary.partitions), ("shop", 8));
-        counting
+    }
+
+    /// How far the job is, as a member says it.
+    fn status(&self, number: usize) -> Result<StreamStatus, String> {
+        match self.ask(number, StreamRequest::Status { name: "shop".to_owned() }) {
+            StreamReply::Status(status) => Ok(*status),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    /// The members whose files count, as the last member knows it.
+    fn wait_until_sources(&self, members: &[&str]) {
+        wait_until("the members take part", RIGHT, || {
+            let status = self.status(self.fleet.daemons().len())?;
+            let sources: Vec<&str> = status.sources.iter().map(|it| it.member.as_str()).collect();
+            holds(sources == members, || format!("{sources:?}"))
+        });
     }
 
     /// The logs of all.
@@ -217,8 +250,7 @@ fn a_job_counts_each_line_of_a_fleet_once() {
     (0..40).for_each(|round| counting.write(round));
     counting.wait_until_right();
     let status = wait_until("all parts are open", SOON, || {
-        let status = counting.ask(3, StreamRequest::Status { name: "shop".to_owned() });
-        let StreamReply::Status(status) = status else { panic!("{status:?}") };
+        let status = counting.status(3)?;
         holds(status.partitions.iter().all(|part| part.is_open), || format!("{status:?}"))?;
         Ok(status)
     });
@@ -227,7 +259,8 @@ fn a_job_counts_each_line_of_a_fleet_once() {
     let files: serde_json::Value = serde_json::from_str(&files).unwrap();
     let keepers = files["shares"][0]["keepers"].as_array().map(Vec::len);
     assert_eq!(keepers, Some(5), "as many members have the names as the contents: {files}");
-    let cancelled = counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    let cancel = StreamRequest::Cancel { name: "shop".to_owned(), force: false };
+    let cancelled = counting.ask(2, cancel);
     assert_eq!(cancelled, StreamReply::Done);
     wait_until("the sink has its last line", SOON, || {
         let text = counting.sink(4)?;
@@ -276,8 +309,7 @@ fn the_first_rows_of_windows_are_right_while_daemons_are_killed() {
         holds(!lists.is_empty(), || "none".to_owned())
     });
     (1..20).for_each(|round| counting.write(round));
-    let status = counting.ask(1, StreamRequest::Status { name: "shop".to_owned() });
-    let StreamReply::Status(status) = status else { panic!("{status:?}") };
+    let status = counting.status(1).unwrap();
     let sink: usize = status.sink_owner.expect("a sink")[2..].parse().unwrap();
     let killed: Vec<usize> = (0..3).map(|step| (sink - 1 + step) % 5 + 1).collect();
     counting.fleet.crash(&killed);
@@ -293,7 +325,7 @@ fn the_first_rows_of_windows_are_right_while_daemons_are_killed() {
             format!("{} of {} windows; wrong: {wrong:?}", lists.len(), expected.len())
         })
     });
-    counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned() });
+    counting.ask(2, StreamRequest::Cancel { name: "shop".to_owned(), force: false });
     wait_until("the sink has its last line", SOON, || {
         let text = counting.sink(4)?;
         let last = format!("\n# cancelled {}\n", text.lines().count() - 1);

@@ -63,6 +63,7 @@ fn status() -> StreamStatus {
         lag_ms: 2_500,
         watermark: Some(1_795_224_030_000),
         held_back_by: Some("vm1".to_owned()),
+        held_back_why: Some("2500 bytes".to_owned()),
         late: 2,
         unparsed: 3,
         gaps: 1,
@@ -215,7 +216,7 @@ fn status_shows_how_far_a_job_is() {
          \x20 query       | nginx | count by member every 10s\n\
          \x20 sink        /streams/errors.tsv, 1,234 rows, written by vm3\n\
          \x20 lag         2.5 kB, 2.50 s\n\
-         \x20 watermark   2026-11-21T01:20:30Z, held back by vm1\n\
+         \x20 watermark   2026-11-21T01:20:30Z, held back by vm1: 2500 bytes\n\
          \x20 lines       2 late, 3 unparsed; 1 gap\n\
          \x20 epoch       9 of term 0\n\
          PART  OWNER  STATE    WATERMARK                 LATE  UNPARSED  GAPS  SUMS\n\
@@ -239,7 +240,8 @@ fn the_object_of_status_has_fixed_names() {
          \"epoch\":9,\"is_open\":true,\"watermark\":1795224030500,\"late\":1,\"unparsed\":0,\
          \"gaps\":0,\"bytes\":2500},{\"partition\":1,\"owner\":null,\"epoch\":9,\"is_open\":false,\
          \"watermark\":null,\"late\":1,\"unparsed\":0,\"gaps\":0,\"bytes\":2500}],\"lag_bytes\":\
-         2500,\"lag_ms\":2500,\"watermark\":1795224030000,\"held_back_by\":\"vm1\",\"late\":2,\
+         2500,\"lag_ms\":2500,\"watermark\":1795224030000,\"held_back_by\":\"vm1\",\
+         \"held_back_why\":\"2500 bytes\",\"late\":2,\
          \"unparsed\":3,\"gaps\":1,\"sources\":[{\"member\":\"vm1\",\"state\":\"live\",\
          \"lag_bytes\":2500,\"lag_ms\":2500},{\"member\":\"vm4\",\"state\":\"failed\",\"lag_bytes\"\
          :null,\"lag_ms\":null}],\"unanswered\":[\"vm4\"]}\n",
@@ -261,13 +263,18 @@ fn cancel_and_forget_name_what_they_mean() {
     for (line, request, said) in [
         (
             &["cancel", "errors"][..],
-            StreamRequest::Cancel { name: text("errors") },
+            StreamRequest::Cancel { name: text("errors"), force: false },
             "cancelled errors\n",
         ),
         (
             &["cancel", "--json", "errors"],
-            StreamRequest::Cancel { name: text("errors") },
+            StreamRequest::Cancel { name: text("errors"), force: false },
             "{\"schema\":1,\"name\":\"errors\",\"done\":true}\n",
+        ),
+        (
+            &["cancel", "--force", "errors"],
+            StreamRequest::Cancel { name: text("errors"), force: true },
+            "cancelled errors\n",
         ),
         (
             &["forget", "vm4"],

@@ -60,6 +60,9 @@ pub enum StreamRequest {
     Cancel {
         /// Its name.
         name: String,
+        /// Do not wait for its members: rows and the last line may be missing in the sink.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
     },
     /// The disk of a member will not come back: its files have ended.
     Forget {
@@ -303,6 +306,9 @@ pub struct StreamStatus {
     pub watermark: Option<i64>,
     /// The name of the member that holds the watermark back, if one does.
     pub held_back_by: Option<String>,
+    /// Why that member does: one line.
+    #[serde(default)]
+    pub held_back_why: Option<String>,
     /// Lines that came too late even for a revision.
     pub late: u64,
     /// Lines that the query could not read.

@@ -56,7 +56,14 @@ fn requests_about_jobs_have_the_bytes_that_others_know() {
         ),
         (StreamRequest::List, b"\x64List"),
         (StreamRequest::Status { name: name.clone() }, b"\xa1\x66Status\xa1\x64name\x61e"),
-        (StreamRequest::Cancel { name: name.clone() }, b"\xa1\x66Cancel\xa1\x64name\x61e"),
+        (
+            StreamRequest::Cancel { name: name.clone(), force: false },
+            b"\xa1\x66Cancel\xa1\x64name\x61e",
+        ),
+        (
+            StreamRequest::Cancel { name: name.clone(), force: true },
+            b"\xa1\x66Cancel\xa2\x64name\x61e\x65force\xf5",
+        ),
         (
             StreamRequest::Forget { name: Some(name), member },
             b"\xa1\x66Forget\xa2\x64name\x61e\x66member\x63vm4",

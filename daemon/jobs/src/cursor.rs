@@ -1,6 +1,7 @@
 //! The rule on which exactness rests: what begins at the cursor counts, and nothing else does.
 //! Plain values.
 
+use crate::state::WindowTimes;
 use serde::{Deserialize, Serialize};
 
 /// How far a partition has counted a file.
@@ -15,6 +16,33 @@ pub struct Cursor {
     pub watermark: i64,
     /// Nothing follows any more, so the file holds no window back.
     pub is_finished: bool,
+    /// When the last window begins in which lines of it were counted, in milliseconds since 1970.
+    /// An older memberd did not write it: then it is the largest of all, and the cursor stays.
+    #[serde(default = "unknown_window")]
+    pub last_window: i64,
+    /// Its member has no such file any more.
+    #[serde(default)]
+    pub is_gone: bool,
+}
+
+fn unknown_window() -> i64 {
+    i64::MAX
+}
+
+impl Cursor {
+    /// Of a file of which nothing is counted yet.
+    #[must_use]
+    pub fn new(start: u64) -> Cursor {
+        let (watermark, last_window) = (i64::MIN, i64::MIN);
+        Cursor { start, at: start, watermark, is_finished: false, last_window, is_gone: false }
+    }
+
+    /// Whether no window that can still change has lines of the file. If they were counted once
+    /// more, they would be late, and in no row.
+    #[must_use]
+    pub fn is_over(&self, times: WindowTimes, watermark: i64) -> bool {
+        self.is_finished && times.is_given_up(self.last_window, watermark)
+    }
 }
 
 /// What an owner does with a range `from..to`.

@@ -13,9 +13,9 @@ use crate::output::{Note, Output};
 use crate::record::{RecordError, encode, entries};
 use crate::settings::Settings;
 use crate::store::{AskId, JobFile, StoreAnswer, StoreAsk};
-use crate::table::{Job, Table};
+use crate::table::{Job, JobSpec, Table};
 use commands::Starting;
-use memberd_membership::Name;
+use memberd_membership::{Name, VersionedTags};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -28,6 +28,24 @@ pub struct MemberState {
     pub member: MemberId,
     /// Whether it is up. A mistake costs time and nothing else.
     pub is_alive: bool,
+    /// False once it has said that it has no jobs: it owns nothing, and no window waits for it.
+    pub has_jobs: bool,
+    /// Its tags. Version 0: they are not known.
+    pub tags: VersionedTags,
+}
+
+impl MemberState {
+    /// Whether its files count for a job. None: nobody knows yet.
+    fn takes_part(&self, spec: &JobSpec) -> Option<bool> {
+        let has = |(key, value): &(String, String)| {
+            self.tags.get(key).is_some_and(|tag| tag.as_str() == value)
+        };
+        match self.has_jobs {
+            false => Some(false),
+            true if spec.tags.is_empty() => Some(true),
+            true => (self.tags.version() > 0).then(|| spec.tags.iter().all(has)),
+        }
+    }
 }
 
 /// The most characters of why a job stops.
@@ -40,6 +58,8 @@ pub struct Leader {
     term: u32,
     log: Log,
     table: Arc<Table>,
+    /// The newest table that was seen before: no other one may look older than it.
+    known: (u64, Epoch),
     /// What is on its way into the file.
     writing: Option<Table>,
     /// The epochs of this term that were given, even if nobody ever saw them.
@@ -73,6 +93,7 @@ impl Leader {
             term,
             log: Log::new(JobFile::Table, token),
             table: Arc::default(),
+            known: (0, Epoch::default()),
             writing: None,
             given: 0,
             members: BTreeMap::new(),
@@ -87,6 +108,12 @@ impl Leader {
             asks: 0,
             is_full: false,
         }
+    }
+
+    /// Takes the newest table that this member has seen. Whatever the file has comes after it for
+    /// all members, even if people have removed all jobs with their files.
+    pub fn know(&mut self, table: &Table) {
+        self.known = (table.version, table.newest);
     }
 
     /// Its term.
@@ -198,6 +225,7 @@ impl Leader {
             Heard::Nothing | Heard::Deposed => {}
             Heard::Opened(bytes) => match read_table(&bytes) {
                 Ok(table) => {
+                    let table = self.after_known(table);
                     self.table = Arc::new(table);
                     self.tell(&Message::Table(Arc::clone(&self.table)), out);
                 }
@@ -218,6 +246,18 @@ impl Leader {
             // No leader makes it: it would take a table that is lost for one without jobs.
             Heard::Lost => out.push_back(Output::Note(Note::TableLost)),
         }
+    }
+
+    /// A table that was made anew has room for versions that nobody here has heard of.
+    fn after_known(&self, table: Table) -> Table {
+        const ROOM: u32 = 1_000;
+        let (version, newest) = self.known;
+        if table.version >= version {
+            return table;
+        }
+        let epoch = Epoch { number: newest.number.saturating_add(ROOM), ..newest };
+        let (version, newest) = (version + u64::from(ROOM), table.newest.max(epoch));
+        Table { version, newest, ..table }
     }
 
     fn tell(&self, message: &Message, out: &mut VecDeque<Output>) {
@@ -254,6 +294,12 @@ impl Leader {
         table.newest = Epoch { term: self.term, number: self.given };
         table.newest
     }
+}
+
+/// The content of the file of a table.
+#[must_use]
+pub fn table_bytes(table: &Table) -> Vec<u8> {
+    encode(table)
 }
 
 /// Reads the table of a file's content. An empty file has no jobs.

@@ -32,7 +32,7 @@ mod worker;
 
 pub use cursor::{Cursor, Verdict, judge};
 pub use ids::{Epoch, FileId, FileKey, JobId, MemberId, Now, Partition, Stage};
-pub use leader::{Command, CommandError, Leader, MemberState, read_table};
+pub use leader::{Command, CommandError, Leader, MemberState, read_table, table_bytes};
 pub use list::{list_bytes, list_rows, ordered};
 pub use memberd_membership::{Incarnation, Name};
 pub use message::{

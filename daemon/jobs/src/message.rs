@@ -118,6 +118,14 @@ pub struct Frame {
     /// Ranges of files, in order: at most [`MAX_DELTAS`].
     #[serde(deserialize_with = "forms::at_most::<_, _, MAX_DELTAS>")]
     pub deltas: Vec<Delta>,
+    /// Which cursors the source knows to be dropped: see [`Cursors::dropped_at`]. None from an older
+    /// memberd, which says of no file that it is gone.
+    #[serde(default)]
+    pub dropped_at: Option<u64>,
+    /// Files that were counted to their ends in all partitions, and that this member has no more:
+    /// at most [`MAX_TOLD`].
+    #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_TOLD>")]
+    pub gone: Vec<FileKey>,
 }
 
 /// Of file F bytes `from..to`, these groups grew by that.
@@ -198,6 +206,10 @@ pub struct Cursors {
     /// Whether more files follow, for which the source says hello again.
     #[serde(default)]
     pub has_more: bool,
+    /// The newest durable record that has dropped cursors. Who does not know it may speak of a file
+    /// that was dropped, so no file is new to the owner before.
+    #[serde(default)]
+    pub dropped_at: u64,
     /// Them: at most [`MAX_TOLD`].
     #[serde(deserialize_with = "forms::at_most::<_, _, MAX_TOLD>")]
     pub files: Vec<ToldCursor>,
@@ -216,6 +228,9 @@ pub struct ToldCursor {
     pub next: Option<u64>,
     /// Whether it is durable that nothing follows.
     pub is_finished: bool,
+    /// Whether it is durable that its member has it no more.
+    #[serde(default)]
+    pub is_gone: bool,
 }
 
 /// Rows of a partition.

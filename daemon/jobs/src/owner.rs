@@ -37,6 +37,8 @@ pub(crate) struct Owner<S: Sums> {
     state: State<S::Table>,
     /// What the log has of cursors.
     durable: BTreeMap<FileId, Cursor>,
+    /// The newest record in the log that has dropped cursors.
+    durable_dropped_at: u64,
     /// The rows below this number are in the log.
     durable_rows: u64,
     /// What comes into the next record.
@@ -77,6 +79,7 @@ impl<S: Sums> Owner<S> {
             log: Log::new(file, epoch.token()),
             state: State::default(),
             durable: BTreeMap::new(),
+            durable_dropped_at: 0,
             durable_rows: 0,
             pending: Pending::default(),
             writing: None,
@@ -111,16 +114,19 @@ impl<S: Sums> Owner<S> {
     /// How far it is.
     pub(crate) fn status(&self) -> PartitionStatus {
         let state = &self.state;
-        let is_known = (i64::MIN + 1..i64::MAX).contains(&state.watermark);
         let is_open = self.is_open();
-        let holds = self.watermark().1.filter(|_| is_open && !state.is_last);
+        let (now, holds) = self.watermark();
+        let holds = holds.filter(|_| is_open && !state.is_last);
+        // Without a window that it would close, nobody writes down how far it is.
+        let watermark = if is_open && !self.closes(now) { now } else { state.watermark };
+        let is_known = (i64::MIN + 1..i64::MAX).contains(&watermark);
         PartitionStatus {
             partition: self.partition,
             epoch: self.epoch,
             is_open,
             has_ended: state.is_last,
             is_full: self.is_full,
-            watermark: is_known.then_some(state.watermark),
+            watermark: is_known.then_some(watermark),
             held_back_by: holds.cloned(),
             late: state.late,
             uncounted: state.uncounted,
@@ -237,6 +243,7 @@ impl<S: Sums> Owner<S> {
             }
         }
         self.durable = self.state.cursors.clone();
+        self.durable_dropped_at = self.state.dropped_at;
         self.durable_rows = self.state.next_row();
         self.log_bytes = bytes.len() as u64;
         self.image_bytes = 0;
@@ -255,6 +262,11 @@ impl<S: Sums> Owner<S> {
         for (file, cursor) in record.cursors {
             by_member.entry(file.member.clone()).or_default().push(file.clone());
             self.durable.insert(file, cursor);
+        }
+        for file in record.dropped {
+            self.durable_dropped_at = record.sequence;
+            self.durable.remove(&file);
+            by_member.entry(file.member.clone()).or_default().push(file);
         }
         self.durable_rows += record.rows.len() as u64;
         for (name, files) in by_member {

@@ -162,6 +162,10 @@ pub struct Record {
     /// Whether no record follows: the job was cancelled.
     #[serde(default)]
     pub is_last: bool,
+    /// The cursors that are dropped: their files are gone, and no window that can change has lines
+    /// of them.
+    #[serde(default)]
+    pub dropped: Vec<FileId>,
 }
 
 /// A window in an [`Image`].
@@ -206,6 +210,9 @@ pub struct Image {
     /// Gaps, since the beginning.
     #[serde(default)]
     pub gaps: u64,
+    /// The newest record that has dropped cursors.
+    #[serde(default)]
+    pub dropped_at: u64,
 }
 
 /// An entry of a partition's log. An image is the first, if it is there.
@@ -332,7 +339,7 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read_and_nothing_else() {
         let file = FileId { member: Name::new("vm1").unwrap(), key: FileKey(7) };
-        let cursor = Cursor { start: 0, at: 9, watermark: -1, is_finished: false };
+        let cursor = Cursor { at: 9, watermark: -1, ..Cursor::new(0) };
         let partition = Partition(2);
         let gap =
             Gap { partition, file: file.clone(), from: 1, to: None, reason: GapReason::Deleted };
@@ -340,6 +347,7 @@ mod tests {
             sequence: 3,
             cursors: vec![(file, cursor)],
             rows: vec![Row::Gap(gap)],
+            dropped: vec![FileId { member: Name::new("vm2").unwrap(), key: FileKey(8) }],
             ..Record::default()
         });
         let log = [encode(&record), encode(&Entry::Image(Image::default()))].concat();

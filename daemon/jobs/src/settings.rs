@@ -32,6 +32,10 @@ pub enum Mutant {
     HastyList,
     /// The sink takes no list that comes for a window that it has written.
     StaleList,
+    /// Cursors are dropped although windows that can change have lines of their files.
+    HastyDrop,
+    /// No cursor is ever dropped.
+    NeverDrop,
     /// Two leaders may write the table.
     TableUnfenced,
 }

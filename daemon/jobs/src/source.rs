@@ -24,6 +24,9 @@ pub struct Look {
     pub began_ms: i64,
     /// The files. One that was there before and is not any more is gone.
     pub files: Vec<SeenFile>,
+    /// What files were before they were written anew. They are not there any more, but partitions
+    /// have to know them: by that the host knows which one a file is after it has begun anew.
+    pub former: Vec<FileKey>,
 }
 
 /// A file, as a look saw it.
@@ -120,6 +123,8 @@ pub(crate) struct Source {
     job: Arc<Job>,
     routes: Vec<Route>,
     files: BTreeMap<FileKey, File>,
+    /// What they were before: these are not gone.
+    former: BTreeSet<FileKey>,
     /// When the newest look began, on the wall and since boot.
     looked_ms: Option<i64>,
     /// Whether every partition has told its cursors once. Nothing is read before, since one of
@@ -141,6 +146,7 @@ impl Source {
             job: Arc::clone(&job),
             routes,
             files: BTreeMap::new(),
+            former: BTreeSet::new(),
             looked_ms: None,
             all_heard: false,
             folding: None,
@@ -183,6 +189,7 @@ impl Source {
             let new = || File::new(*seen, before, now.boot_ms);
             self.files.entry(seen.key).or_insert_with(new).look(seen, look.began_ms, now.boot_ms);
         }
+        self.former = look.former.iter().copied().collect();
         let there: BTreeSet<FileKey> = look.files.iter().map(|file| file.key).collect();
         for (key, file) in &mut self.files {
             if !there.contains(key) {
@@ -235,13 +242,18 @@ impl Source {
         if !is_owner || (is_all && !is_next) || (!is_all && !route.is_heard) {
             return;
         }
+        // It was under way for long, and may speak of a file that was dropped since.
+        if cursors.dropped_at < route.dropped_at {
+            return;
+        }
+        route.dropped_at = cursors.dropped_at;
         match cursors.kind {
             CursorsKind::All => route.heard(cursors),
             CursorsKind::Full => route.waits_until_ms = now.boot_ms + self.settings.retry_ms,
             CursorsKind::Acknowledged | CursorsKind::Rewind => {}
         }
         for told in &cursors.files {
-            route.told(now.boot_ms, told, cursors.kind);
+            route.told(now.boot_ms, told, cursors);
         }
         for told in &cursors.files {
             let released = self.released(told.file);

@@ -59,6 +59,8 @@ pub struct State<T> {
     pub is_last: bool,
     /// Gaps, since the beginning.
     pub gaps: u64,
+    /// The newest record that has dropped cursors.
+    pub dropped_at: u64,
 }
 
 impl<T> Default for State<T> {
@@ -77,6 +79,7 @@ impl<T> Default for State<T> {
             row_bytes: 0,
             is_last: false,
             gaps: 0,
+            dropped_at: 0,
         }
     }
 }
@@ -153,6 +156,10 @@ impl<T> State<T> {
         self.sequence = record.sequence;
         self.epoch = record.epoch;
         self.cursors.extend(record.cursors.iter().cloned());
+        for file in &record.dropped {
+            self.cursors.remove(file);
+            self.dropped_at = record.sequence;
+        }
         let presences = record.presences.iter();
         self.presences.extend(presences.map(|(name, at)| (name.clone(), *at)));
         self.late += record.late;
@@ -207,6 +214,7 @@ impl<T> State<T> {
             rows: self.rows.iter().cloned().collect(),
             is_last: self.is_last,
             gaps: self.gaps,
+            dropped_at: self.dropped_at,
         }
     }
 
@@ -233,6 +241,7 @@ impl<T> State<T> {
             rows: image.rows.into(),
             is_last: image.is_last,
             gaps: image.gaps,
+            dropped_at: image.dropped_at,
         })
     }
 }

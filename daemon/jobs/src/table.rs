@@ -91,7 +91,7 @@ pub struct JobSpec {
     #[serde(default)]
     pub from: From,
     /// Members with all these tags take part with their files: at most [`MAX_PATTERNS`]. None: all
-    /// members. The host of another member looks, and sees no files.
+    /// members.
     #[serde(default, deserialize_with = "forms::at_most::<_, _, MAX_PATTERNS>")]
     pub tags: Vec<(String, String)>,
     /// The path of the sink in the replicated file system.
@@ -203,7 +203,7 @@ pub struct Job {
     /// Whether it has ended: the sink has all that it will ever have, and logs may be deleted.
     #[serde(default)]
     pub is_finished: bool,
-    /// The members whose files count.
+    /// The members whose files count. Who is not here reads nothing, and no window waits for it.
     #[serde(with = "forms::by_name")]
     pub sources: BTreeMap<Name, SourceState>,
     /// Who has what. All stages are there once somebody could have them.

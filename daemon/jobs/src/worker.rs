@@ -227,9 +227,7 @@ impl<S: Sums> Worker<S> {
                     self.outputs.push_back(Output::Note(Note::CannotRun(*id)));
                     continue;
                 };
-                let source = || Source::new(Arc::clone(&self.settings), *id, Arc::clone(&job));
-                let here = Here::new(sums, (!job.is_ending()).then(source));
-                self.jobs.insert(*id, here);
+                self.jobs.insert(*id, Here::new(sums));
             }
             if let Some(here) = self.jobs.get_mut(id) {
                 here.obey(now, (&self.settings, &self.own, *id), &job, &mut self.outputs);

@@ -3,7 +3,7 @@
 
 use crate::membership::{self, Looks};
 use memberd_files::Hints;
-use memberd_membership::{Entry, Incarnation, MemberState, Name};
+use memberd_membership::{Entry, Incarnation, MemberState, Name, VersionedTags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,8 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// Its zone, if it names one.
     pub(crate) zone: Option<String>,
+    /// All its tags.
+    pub(crate) tags: VersionedTags,
     /// Which life of it.
     pub(crate) incarnation: Incarnation,
     /// Whether it is up.
@@ -90,7 +92,8 @@ fn peer(entry: &Entry) -> (Name, Peer) {
     };
     let zone = entry.zone().map(|zone| zone.as_str().to_owned());
     let (address, incarnation) = (entry.identity.address, entry.identity.incarnation);
-    (entry.identity.name.clone(), Peer { address, zone, incarnation, standing })
+    let tags = entry.tags.clone();
+    (entry.identity.name.clone(), Peer { address, zone, tags, incarnation, standing })
 }
 
 /// What the list says of members that are not to be chosen, and who of them left by plan.
@@ -115,7 +118,8 @@ pub(super) fn restarted<'p>(before: &'p Peers, now: &'p Peers) -> impl Iterator<
 
 #[cfg(test)]
 pub(crate) fn peer_at(address: SocketAddr, standing: Standing) -> Peer {
-    Peer { address, zone: None, incarnation: Incarnation(1), standing }
+    let tags = VersionedTags::default();
+    Peer { address, zone: None, tags, incarnation: Incarnation(1), standing }
 }
 
 #[cfg(test)]

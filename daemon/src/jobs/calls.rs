@@ -3,14 +3,16 @@
 
 use super::describe::Here;
 use super::handlers::change;
+use super::without::says_none;
 use super::{Change, ChangeError, Changed, Command, Handle};
 use crate::membership::Ended;
 use crate::peer::JOB_CALLS;
 use memberd_control::streams::{StreamReply, StreamRequest};
 use memberd_jobs::{JobId, Name};
-use memberd_transport::Source;
+use memberd_transport::{Caller, Source};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -51,6 +53,20 @@ pub(super) enum Answer {
     Stream(StreamReply),
     /// How far the job is there.
     Status(Here),
+}
+
+/// Asks a member a question that all with jobs can answer: how far is no job?
+///
+/// # Errors
+/// When it does not answer, or has no jobs.
+pub(super) async fn call_any(
+    caller: &Caller,
+    to: SocketAddr,
+    limit: Duration,
+) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&Call::Status(JobId(0)), &mut bytes).map_err(io::Error::other)?;
+    caller.call(to, JOB_CALLS, &bytes, ANSWER_CAP, limit).await
 }
 
 impl Handle {
@@ -107,7 +123,10 @@ impl Handle {
         let mut bytes = Vec::new();
         ciborium::into_writer(&call, &mut bytes).map_err(|error| error.to_string())?;
         let answer = self.caller.call(to, JOB_CALLS, &bytes, ANSWER_CAP, limit).await;
-        let answer = answer.map_err(|error| format!("{member} does not answer: {error}"))?;
+        let answer = answer.map_err(|error| match says_none(&error) {
+            true => format!("{member} has no durable jobs: streams.jobs is false there"),
+            false => format!("{member} does not answer: {error}"),
+        })?;
         let read = ciborium::de::from_reader_with_recursion_limit(answer.as_slice(), DEPTH_CAP);
         read.map_err(|error| format!("the answer of {member} cannot be read: {error}"))
     }

@@ -95,8 +95,8 @@ pub(super) async fn status(name: &str, jobs: &Handle) -> Result<StreamReply, Str
     Ok(StreamReply::Status(Box::new(describe(*id, job, &told))))
 }
 
-/// What members say of a job. None: one says nothing.
-type Told = BTreeMap<Name, Option<Here>>;
+/// What members say of a job, or why one says nothing.
+type Told = BTreeMap<Name, Result<Here, String>>;
 
 async fn ask_all(job: JobId, members: BTreeSet<Name>, jobs: &Handle) -> Told {
     let mut asked = JoinSet::new();
@@ -104,8 +104,9 @@ async fn ask_all(job: JobId, members: BTreeSet<Name>, jobs: &Handle) -> Told {
         let jobs = jobs.clone();
         asked.spawn(async move {
             let here = match jobs.call(&member, Call::Status(job)).await {
-                Ok(Answer::Status(here)) => Some(here),
-                Ok(Answer::Stream(_)) | Err(_) => None,
+                Ok(Answer::Status(here)) => Ok(here),
+                Ok(Answer::Stream(_)) => Err(format!("{member} answers another question")),
+                Err(why) => Err(why),
             };
             (member, here)
         });
@@ -114,7 +115,7 @@ async fn ask_all(job: JobId, members: BTreeSet<Name>, jobs: &Handle) -> Told {
 }
 
 fn describe(id: JobId, job: &Job, told: &Told) -> StreamStatus {
-    let heres = || told.values().flatten();
+    let heres = || told.values().filter_map(|here| here.as_ref().ok());
     let parts: Vec<HerePart> =
         (0..job.spec.partitions).map(|number| part_of(job, number, told)).collect();
     let mut summary = summary(id, job);
@@ -124,9 +125,10 @@ fn describe(id: JobId, job: &Job, told: &Told) -> StreamStatus {
     // The least of all, and none as long as one is not known.
     let holder = |part: &HerePart| (part.part.watermark, part.held_back_by.clone());
     let (watermark, held_back_by) = parts.iter().map(holder).min().unwrap_or_default();
+    let held_back_why = held_back_by.as_ref().map(|member| why(job, member, told));
     let partitions: Vec<StreamPartition> = parts.into_iter().map(|part| part.part).collect();
     let sources = job.sources.iter().take(MAX_STREAM_SOURCES);
-    let silent = told.iter().filter(|(_, here)| here.is_none()).map(|(name, _)| name.to_string());
+    let silent = told.iter().filter(|(_, here)| here.is_err()).map(|(name, _)| name.to_string());
     StreamStatus {
         job: summary,
         epoch: job.stages.values().map(|one| one.epoch.token()).max().unwrap_or(0),
@@ -136,12 +138,35 @@ fn describe(id: JobId, job: &Job, told: &Told) -> StreamStatus {
         lag_ms: heres().filter_map(|here| here.lag).map(|(_, ms)| ms).max().unwrap_or(0),
         watermark,
         held_back_by,
+        held_back_why,
         late: partitions.iter().map(|part| part.late).sum(),
         unparsed: partitions.iter().map(|part| part.unparsed).sum(),
         gaps: partitions.iter().map(|part| part.gaps).sum(),
         sources: sources.map(|(member, state)| source(member, *state, told)).collect(),
         partitions,
         unanswered: silent.take(MAX_STREAM_SOURCES).collect(),
+    }
+}
+
+/// Why windows wait for a member.
+fn why(job: &Job, member: &str, told: &Told) -> String {
+    let is_it = |name: &&Name| name.as_str() == member;
+    let state = job.sources.iter().find(|(name, _)| is_it(name)).map(|(_, state)| *state);
+    let here = told.iter().find(|(name, _)| is_it(name)).map(|(_, here)| here);
+    match (state, here) {
+        (Some(SourceState::Failed), _) => {
+            "it has failed or left, and on_failed = \"wait\"; see memberctl stream forget"
+                .to_owned()
+        }
+        (_, Some(Err(why))) => why.clone(),
+        (_, Some(Ok(Here { lag: None, .. }))) => {
+            "it has not looked at its files, or parts have not answered it".to_owned()
+        }
+        (_, Some(Ok(Here { lag: Some((bytes, _)), .. }))) if *bytes > 0 => {
+            format!("{bytes} bytes of its logs are not counted")
+        }
+        (_, Some(Ok(_))) => "its newest lines, or its clock, are no further".to_owned(),
+        (_, None) => "nothing is known of it".to_owned(),
     }
 }
 
@@ -168,7 +193,7 @@ fn part_of(job: &Job, number: u16, told: &Told) -> HerePart {
         return empty;
     };
     let (owner, epoch) = (&assignment.owner.name, assignment.epoch.token());
-    let here = told.get(owner).and_then(Option::as_ref);
+    let here = told.get(owner).and_then(|here| here.as_ref().ok());
     let mut parts = here.iter().flat_map(|here| &here.parts);
     let number = empty.part.partition;
     let said = parts.find(|said| said.part.partition == number && said.part.epoch == epoch);
@@ -178,7 +203,8 @@ fn part_of(job: &Job, number: u16, told: &Told) -> HerePart {
 }
 
 fn source(member: &Name, state: SourceState, told: &Told) -> StreamSource {
-    let lag = told.get(member).and_then(Option::as_ref).and_then(|here| here.lag);
+    let here = told.get(member).and_then(|here| here.as_ref().ok());
+    let lag = here.and_then(|here| here.lag);
     let state = match state {
         SourceState::Live => "live",
         SourceState::Failed => "failed",
@@ -237,12 +263,13 @@ mod tests {
 
     #[test]
     fn a_job_is_as_its_members_say() {
-        let told = Told::from([(name("a"), Some(here([1, 2]))), (name("b"), None)]);
+        let told = Told::from([(name("a"), Ok(here([1, 2]))), (name("b"), Err("no".to_owned()))]);
         let status = describe(JobId(9), &job(), &told);
         assert_eq!(status.job.state, StreamState::Running);
         assert_eq!((status.watermark, status.held_back_by), (Some(5_000), Some("b".to_owned())));
         assert_eq!((status.late, status.rows, status.lag_bytes, status.lag_ms), (6, 7, 100, 20));
         assert_eq!(status.unanswered, ["b"]);
+        assert!(status.held_back_why.unwrap().starts_with("it has failed or left"));
         let sources: Vec<_> = status.sources.iter().map(|it| (&*it.state, it.lag_ms)).collect();
         assert_eq!(sources, [("live", Some(20)), ("failed", None)]);
     }
@@ -251,14 +278,35 @@ mod tests {
     fn a_job_without_room_waits_and_says_where() {
         let mut full = here([1, 2]);
         full.parts[1].is_full = true;
-        let status = describe(JobId(9), &job(), &Told::from([(name("a"), Some(full))]));
+        let status = describe(JobId(9), &job(), &Told::from([(name("a"), Ok(full))]));
         assert_eq!(status.job.state, StreamState::Waiting);
         assert!(status.job.reason.unwrap().contains("the sums on a have no room"));
     }
 
+    /// Who holds windows back, and why.
+    #[test]
+    fn a_member_that_says_nothing_is_named_with_the_reason() {
+        let mut job = job();
+        job.sources.insert(name("b"), SourceState::Live);
+        let why_of = |here| {
+            let told = Told::from([(name("a"), Ok(self::here([1, 2]))), (name("b"), here)]);
+            let status = describe(JobId(9), &job, &told);
+            assert_eq!(status.held_back_by.as_deref(), Some("b"));
+            status.held_back_why.unwrap()
+        };
+        assert_eq!(
+            why_of(Err("streams.jobs is false there".to_owned())),
+            "streams.jobs is false there"
+        );
+        let lag = |lag| Ok(Here { lag, ..Here::default() });
+        assert_eq!(why_of(lag(Some((70, 3)))), "70 bytes of its logs are not counted");
+        assert!(why_of(lag(None)).starts_with("it has not looked at its files"));
+        assert!(why_of(lag(Some((0, 0)))).starts_with("its newest lines"));
+    }
+
     #[test]
     fn what_an_owner_of_before_says_does_not_count() {
-        let told = Told::from([(name("a"), Some(here([1, 1])))]);
+        let told = Told::from([(name("a"), Ok(here([1, 1])))]);
         let status = describe(JobId(9), &job(), &told);
         assert_eq!((status.job.state, status.watermark), (StreamState::Starting, None));
         assert_eq!((status.partitions[1].is_open, status.late), (false, 3));

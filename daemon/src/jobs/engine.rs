@@ -2,6 +2,7 @@
 //! [`Leader`] while this member leads, and the changes of the table that people wait for.
 
 mod changes;
+mod lost;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +11,10 @@ pub(super) use changes::{Change, ChangeError, Changed};
 use super::group::Group;
 use super::sums::sums_of;
 use changes::Changes;
+use lost::Lost;
 use memberd_jobs::{
-    AskId, FoldAsk, Folded, JobFile, JobId, JobSpec, Leader, Look, MemberId, MemberState, Message,
-    Name, Note, Now, Output, Settings, StoreAnswer, StoreAsk, StreamSums, Table, Worker,
+    AskId, FoldAsk, Folded, Job, JobFile, JobId, JobSpec, Leader, Look, MemberId, MemberState,
+    Message, Name, Note, Now, Output, Settings, StoreAnswer, StoreAsk, StreamSums, Table, Worker,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub(super) enum Work {
     Store(StoreAsk),
     /// Find out whether there is a job table.
     FindTable,
+    /// Make the table that is lost, with these jobs. None: no member knows any.
+    RestoreTable(Option<Arc<Table>>),
     /// The leader of this term has read the table: files of jobs that it has not may go.
     TableRead(Arc<Table>, u32),
     /// Look at the files of a job on this machine.
@@ -75,6 +79,8 @@ pub(super) struct Engine {
     lead: Option<Name>,
     /// None before there is a table.
     leader: Option<Leader>,
+    /// The table that is lost, while members say what they know of it.
+    lost: Option<Lost>,
     /// When to look for a table, in milliseconds since boot.
     find_at_ms: u64,
     has_read_table: bool,
@@ -100,6 +106,7 @@ impl Engine {
             term: None,
             lead: None,
             leader: None,
+            lost: None,
             find_at_ms: u64::MAX,
             has_read_table: false,
             changes: Changes::default(),
@@ -121,7 +128,8 @@ impl Engine {
         let leader = self.leader.as_ref().map_or(u64::MAX, Leader::due_ms);
         let looks = self.looks.values().map(|looks| looks.due_ms).min().unwrap_or(u64::MAX);
         let ended = self.ended.values().copied().min().unwrap_or(u64::MAX);
-        worker.min(leader).min(looks).min(ended).min(self.find_at_ms)
+        let lost = self.lost.as_ref().map_or(u64::MAX, |lost| lost.due_ms);
+        worker.min(leader).min(looks).min(ended).min(lost).min(self.find_at_ms)
     }
 
     /// Which worker there is: an answer to what another one asked says nothing.
@@ -171,6 +179,7 @@ impl Engine {
         if let Some(leader) = &mut self.leader {
             leader.handle_timeout(now, &mut self.outputs);
         }
+        self.restore_if_due(now);
         if self.find_at_ms <= now.boot_ms {
             self.find_at_ms = now.boot_ms + FIND_MS;
             self.work.push_back(Work::FindTable);
@@ -212,20 +221,26 @@ impl Engine {
         match lead {
             Some(lead) if self.term == Some(lead.term) => {}
             Some(lead) if lead.is_sure => {
-                (self.term, self.leader) = (Some(lead.term), None);
+                (self.term, self.leader, self.lost) = (Some(lead.term), None, None);
                 self.find_at_ms = now.boot_ms;
             }
             // What a former process of this machine was is not what this one is.
-            Some(_) | None => (self.term, self.leader, self.find_at_ms) = (None, None, u64::MAX),
+            Some(_) | None => {
+                (self.term, self.leader, self.lost) = (None, None, None);
+                self.find_at_ms = u64::MAX;
+            }
         }
     }
 
     /// There is a job table. Before that, a leader would take it for a table that is lost.
     pub(super) fn handle_table_there(&mut self, now: Now) {
         let Some(term) = self.term.filter(|_| self.leader.is_none()) else { return };
-        self.find_at_ms = u64::MAX;
+        (self.find_at_ms, self.lost) = (u64::MAX, None);
         self.has_read_table = false;
         let mut leader = Leader::new(Arc::clone(&self.settings), term, now);
+        if let Some(worker) = &self.worker {
+            leader.know(worker.table());
+        }
         leader.handle_members(now, &self.members, &mut self.outputs);
         self.leader = Some(leader);
         self.drain(now);
@@ -233,6 +248,9 @@ impl Engine {
 
     /// Takes what another member said.
     pub(super) fn handle_message(&mut self, now: Now, from: &Name, message: Message) {
+        if self.hears_of_lost(from, &message) {
+            return;
+        }
         // A leader that is not known here yet says it again.
         let is_leaders = matches!(message, Message::Table(_) | Message::Beat { .. });
         if is_leaders && self.lead.as_ref() != Some(from) {
@@ -341,6 +359,9 @@ impl Engine {
                     }
                 }
                 Output::Note(note) => {
+                    if note == Note::TableLost {
+                        (self.leader, self.find_at_ms) = (None, now.boot_ms);
+                    }
                     self.changes.note(&note);
                     self.work.push_back(Work::Note(note));
                 }
@@ -349,9 +370,11 @@ impl Engine {
         self.follow_table(now);
         let Some(leader) = &self.leader else {
             self.ended.clear();
-            return self.changes.end();
+            let leads = self.term.is_some();
+            let error = if leads { ChangeError::NoTable } else { ChangeError::NotLeader };
+            return self.changes.end(&error);
         };
-        self.changes.settle(now, leader);
+        self.changes.settle(leader);
         if let Some(table) = leader.table() {
             let has_ended = |id: &JobId| table.jobs.get(id).is_some_and(|job| job.is_finished);
             self.ended.retain(|id, _| has_ended(id));
@@ -373,7 +396,9 @@ impl Engine {
     fn follow_table(&mut self, now: Now) {
         let Some(worker) = &self.worker else { return };
         let table = Arc::clone(worker.table());
-        let runs = |job: &JobId| table.jobs.get(job).is_some_and(|job| !job.is_ending());
+        let own = &self.own;
+        let reads = |job: &Job| !job.is_ending() && job.sources.contains_key(own);
+        let runs = |job: &JobId| table.jobs.get(job).is_some_and(reads);
         self.looks.retain(|job, _| runs(job));
         for (id, job) in table.jobs.iter().filter(|(id, _)| runs(id)) {
             self.looks

@@ -1,8 +1,10 @@
 //! Follows who is in the agreed view, who of them is up, and who leads. It owns no state.
 
+use super::without::Without;
 use crate::agreement::{Handle, Shown};
 use crate::files::members::{Peers, Standing};
 use memberd_jobs::{MemberId, MemberState, Name};
+use memberd_transport::Caller;
 use tokio::sync::watch;
 
 /// Who leads the jobs: the elected leader.
@@ -35,10 +37,14 @@ pub(super) async fn follow(
     agreement: Handle,
     mut peers: watch::Receiver<Peers>,
     groups: watch::Sender<Group>,
+    caller: Caller,
 ) {
     let mut shown = agreement.shown().clone();
+    let mut without = Without::default();
     loop {
-        let group = group(&own, &shown.borrow_and_update(), &peers.borrow_and_update());
+        let listed = Peers::clone(&peers.borrow_and_update());
+        let group = group(&own, &shown.borrow_and_update(), &listed, &without);
+        without.ask(&own, &group, &listed, &caller);
         groups.send_if_modified(|old| {
             let differs = *old != group;
             if differs {
@@ -50,19 +56,25 @@ pub(super) async fn follow(
             changed = shown.changed() => if changed.is_err() { return },
             changed = peers.changed() => if changed.is_err() { return },
             () = groups.closed() => return,
+            () = without.changed() => {}
         }
     }
 }
 
 /// A member is up if the list says so of the stay that the view has.
-fn group(own: &Name, shown: &Shown, peers: &Peers) -> Group {
+fn group(own: &Name, shown: &Shown, peers: &Peers, without: &Without) -> Group {
     let id = |name: &Name, incarnation| MemberId { name: name.clone(), incarnation };
     let members = shown.view.members.iter().map(|member| {
         let listed = peers.get(&member.name);
         let is_alive = listed.is_some_and(|peer| {
             peer.standing == Standing::Up && peer.incarnation == member.incarnation
         });
-        MemberState { member: id(&member.name, member.incarnation), is_alive }
+        MemberState {
+            member: id(&member.name, member.incarnation),
+            is_alive,
+            has_jobs: !without.has_none(&member.name, member.incarnation),
+            tags: listed.map(|peer| peer.tags.clone()).unwrap_or_default(),
+        }
     });
     let is_exclusive =
         shown.leader.as_ref().is_some_and(|leader| leader.name == *own) && shown.exclusive;
@@ -114,7 +126,7 @@ mod tests {
             (name("b"), peer_at(address, Standing::Failed)),
             (name("c"), peer_at(address, Standing::Up)),
         ]));
-        let group = group(&name("a"), &shown("a", true), &peers);
+        let group = group(&name("a"), &shown("a", true), &peers, &Without::default());
         let alive: Vec<bool> = group.members.iter().map(|member| member.is_alive).collect();
         assert_eq!(alive, [true, false, false], "c began anew, and the view has the old one");
         assert_eq!(group.own, Some(MemberId { name: name("a"), incarnation: Incarnation(1) }));
@@ -124,7 +136,8 @@ mod tests {
     #[test]
     fn only_who_holds_its_lease_is_sure_to_lead() {
         let lead = |own: &str, leader: &str, exclusive| {
-            let group = group(&name(own), &shown(leader, exclusive), &Arc::default());
+            let shown = shown(leader, exclusive);
+            let group = group(&name(own), &shown, &Arc::default(), &Without::default());
             assert_eq!(group.own, None);
             group.lead.unwrap()
         };

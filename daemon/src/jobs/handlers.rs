@@ -3,6 +3,7 @@
 use super::calls::Call;
 use super::describe;
 use super::spec;
+use super::store::TableError;
 use super::task::now;
 use super::{Change, Command, Handle};
 use crate::blocking::run_low_priority;
@@ -65,7 +66,7 @@ pub(super) async fn change(request: StreamRequest, jobs: &Handle) -> Result<Stre
                 asked.from = StreamFrom::At(now().wall_ms);
             }
             let spec = spec::job_spec(&asked)?;
-            jobs.store.ensure_table().await.map_err(|error| error.to_string())?;
+            ensure_table(jobs).await?;
             jobs.store.check_sink(&spec.sink).await.map_err(|error| error.to_string())?;
             let there = jobs.commands.send(Command::TableThere).await;
             there.map_err(|_| Ended.to_string())?;
@@ -75,8 +76,11 @@ pub(super) async fn change(request: StreamRequest, jobs: &Handle) -> Result<Stre
             let started = started.map(|job| describe::summary(changed.job, job));
             Ok(StreamReply::Started(started.ok_or("the job has been cancelled")?))
         }
-        StreamRequest::Cancel { name } => {
-            jobs.change(Change::Cancel(name)).await?;
+        StreamRequest::Cancel { name, force } => {
+            jobs.change(Change::Cancel(name.clone())).await?;
+            if force {
+                jobs.change(Change::Abandon(name)).await?;
+            }
             Ok(StreamReply::Done)
         }
         StreamRequest::Forget { name, member } => {
@@ -90,6 +94,16 @@ pub(super) async fn change(request: StreamRequest, jobs: &Handle) -> Result<Stre
             Err("this is no change of the job table".to_owned())
         }
     }
+}
+
+/// Makes the table, if there never was one. One that is lost is made anew by the leader.
+async fn ensure_table(jobs: &Handle) -> Result<(), String> {
+    let Err(error) = jobs.store.ensure_table().await else { return Ok(()) };
+    if matches!(error, TableError::Lost) {
+        let missed = jobs.commands.send(Command::TableMissed).await;
+        missed.map_err(|_| Ended.to_string())?;
+    }
+    Err(error.to_string())
 }
 
 /// The jobs that a request names: one, or all in which a member takes part.

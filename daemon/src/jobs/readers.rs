@@ -157,7 +157,7 @@ mod tests {
     impl Reader for Counting {
         fn look(&mut self, _: &BTreeMap<FileKey, u64>) -> Look {
             self.0 += 1;
-            Look { began_ms: self.0, files: Vec::new() }
+            Look { began_ms: self.0, ..Look::default() }
         }
 
         fn fold(&mut self, ask: &FoldAsk) -> Vec<Option<Folded>> {

@@ -86,11 +86,13 @@ impl JobsService {
         let (groups, group) = watch::channel(Group::default());
         tokio::spawn(members::follow(membership, peers_sender));
         let name = config.name.clone();
-        tokio::spawn(group::follow(name.clone(), agreement.clone(), peers.clone(), groups));
+        let follow =
+            group::follow(name.clone(), agreement.clone(), peers.clone(), groups, caller.clone());
+        tokio::spawn(follow);
         let (commands, received) = mpsc::channel(COMMANDS);
         let (incoming, messages) = Incoming::new(peers.clone());
         let engine = Engine::new(name.clone(), Arc::new(Settings::default()));
-        let sources = Sources::new(name.clone(), searcher, config.tags.clone());
+        let sources = Sources::new(name.clone(), searcher);
         let store = JobStore::new(files);
         let handle = Handle {
             own: name.clone(),

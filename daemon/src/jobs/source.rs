@@ -7,7 +7,6 @@ use super::sums::{LIMITS, by_partition, sums_of};
 use crate::search::LocalSearcher;
 use memberd_control::grep::GrepPattern;
 use memberd_jobs::{FileKey, FoldAsk, FoldRange, Folded, JobSpec, Look, Name, StreamSums};
-use memberd_membership::Tags;
 use memberd_streams::Query;
 use memberd_worker::{OpenRange, Question, RangeSums, fold_ranges};
 use std::collections::BTreeMap;
@@ -25,16 +24,14 @@ pub(super) struct Sources {
     name: Name,
     /// What it offers, and where its worker is.
     searcher: Arc<LocalSearcher>,
-    /// Its tags when the daemon started.
-    tags: Arc<Tags>,
     /// Whose ranges the worker sums now.
     turns: Turns,
 }
 
 impl Sources {
     /// Those of the machine of this name.
-    pub(super) fn new(name: Name, searcher: Arc<LocalSearcher>, tags: Tags) -> Sources {
-        Sources { name, searcher, tags: Arc::new(tags), turns: Turns::default() }
+    pub(super) fn new(name: Name, searcher: Arc<LocalSearcher>) -> Sources {
+        Sources { name, searcher, turns: Turns::default() }
     }
 
     /// Whether lines can be found by the pattern of this query. It blocks.
@@ -47,11 +44,7 @@ impl Sources {
 
     /// Reads the files of one job.
     pub(super) fn reader(&self, spec: Arc<JobSpec>) -> LocalReader {
-        let fits = |(key, value): &(String, String)| {
-            self.tags.iter().any(|(own, is)| (own.as_str(), is.as_str()) == (key, value))
-        };
-        let takes_part = spec.tags.iter().all(fits);
-        let files = takes_part.then(|| SourceFiles::new(Arc::clone(&self.searcher), &spec));
+        let files = SourceFiles::new(Arc::clone(&self.searcher), &spec);
         let sums = sums_of(&spec);
         LocalReader {
             sources: self.clone(),
@@ -92,18 +85,14 @@ pub(super) struct LocalReader {
     spec: Arc<JobSpec>,
     question: Question,
     sums: Option<StreamSums>,
-    /// None: this machine does not take part, and says so by having no files.
-    files: Option<SourceFiles>,
+    files: SourceFiles,
     /// Whether it was told that the worker does not count.
     is_failing: bool,
 }
 
 impl Reader for LocalReader {
     fn look(&mut self, released: &BTreeMap<FileKey, u64>) -> Look {
-        match &mut self.files {
-            Some(files) => files.look(released),
-            None => Look { began_ms: super::task::now().wall_ms, files: Vec::new() },
-        }
+        self.files.look(released)
     }
 
     fn fold(&mut self, ask: &FoldAsk) -> Vec<Option<Folded>> {
@@ -131,14 +120,13 @@ impl Reader for LocalReader {
 }
 
 impl LocalReader {
-    fn open(&mut self, range: &FoldRange) -> Option<OpenRange> {
-        self.files.as_mut()?.open(range.file, range.from, range.to)
+    fn open(&self, range: &FoldRange) -> Option<OpenRange> {
+        self.files.open(range.file, range.from, range.to)
     }
 
     /// Whether what was read is what was asked for: a file may be truncated at any time.
     fn is_still(&self, range: &FoldRange, opened: &OpenRange, sums: &RangeSums) -> bool {
-        let files = self.files.as_ref();
-        files.is_some_and(|files| files.is_still(range.file, &opened.file, sums.to))
+        self.files.is_still(range.file, &opened.file, sums.to)
     }
 
     /// The sums of each range, or None.
@@ -195,20 +183,17 @@ mod tests {
     use std::path::Path;
     use tempfile::TempDir;
 
-    fn reader(directory: &Path, tags: &[(&str, &str)]) -> LocalReader {
+    fn reader(directory: &Path) -> LocalReader {
         let glob = directory.join("*.log").display().to_string();
         let offer = ExposedFiles::new(&[&glob]).unwrap();
         let searcher = LocalSearcher::new("vm1".to_owned(), offer, Limits::default());
         searcher.set_worker(Some(directory.join("socket")));
-        let own = Tags::default();
-        let sources = Sources::new(Name::new("vm1").unwrap(), Arc::new(searcher), own);
-        let tag = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let sources = Sources::new(Name::new("vm1").unwrap(), Arc::new(searcher));
         sources.reader(Arc::new(JobSpec {
             query: "lost | logfmt | count by k every 10s".to_owned(),
             partitions: 4,
             files: vec![glob],
             from: memberd_jobs::From::Beginning,
-            tags: tags.iter().map(tag).collect(),
             ..shop()
         }))
     }
@@ -228,7 +213,7 @@ mod tests {
         let line = |key: &str| format!("2026-11-30T12:00:01Z lost k={key}\n");
         let text = [line("a"), line("b"), line("a"), line("c").replace("lost", "found")].concat();
         std::fs::write(directory.path().join("x.log"), &text).unwrap();
-        let mut reader = reader(directory.path(), &[]);
+        let mut reader = reader(directory.path());
         assert_eq!(fold(&mut reader), [None], "nobody counts");
         assert!(reader.is_failing);
         let listener = bind(&directory.path().join("socket")).unwrap();
@@ -249,7 +234,7 @@ mod tests {
         for number in 0..=MAX_RANGES {
             std::fs::write(directory.path().join(format!("{number}.log")), text).unwrap();
         }
-        let mut reader = reader(directory.path(), &[]);
+        let mut reader = reader(directory.path());
         let files = reader.look(&BTreeMap::new()).files;
         let range = |file: &memberd_jobs::SeenFile| {
             let partitions = [Partition(0)].into();
@@ -271,7 +256,7 @@ mod tests {
         let listener = bind(&directory.path().join("socket")).unwrap();
         let settings = Settings { users: vec![nix::unistd::getuid().as_raw()], idle: None };
         std::thread::spawn(move || serve(&listener, &settings));
-        let first = reader(directory.path(), &[]);
+        let first = reader(directory.path());
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 let mut job = first.sources.reader(Arc::clone(&first.spec));
@@ -282,13 +267,5 @@ mod tests {
                 });
             }
         });
-    }
-
-    #[test]
-    fn a_member_with_other_tags_has_no_files() {
-        let directory = TempDir::new().unwrap();
-        std::fs::write(directory.path().join("x.log"), "x\n").unwrap();
-        let mut reader = reader(directory.path(), &[("role", "web")]);
-        assert!(reader.look(&BTreeMap::new()).files.is_empty());
     }
 }

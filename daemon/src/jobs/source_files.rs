@@ -55,7 +55,7 @@ impl SourceFiles {
     pub(super) fn look(&mut self, released: &BTreeMap<FileKey, u64>) -> Look {
         let now = now();
         match &mut self.files {
-            None => Look { began_ms: now.wall_ms, files: Vec::new() },
+            None => Look { began_ms: now.wall_ms, ..Look::default() },
             Some(files) => {
                 let released = |key| released.get(&key).copied().unwrap_or(0);
                 files.look(&self.searcher.offer(), now, released)

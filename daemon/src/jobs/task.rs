@@ -54,6 +54,7 @@ enum Wake {
     Read(Read),
     Command(Command),
     TableThere,
+    TableLost,
     Removed(JobId),
     End,
 }
@@ -67,6 +68,8 @@ struct Jobs {
     answer: mpsc::Sender<Answered>,
     /// Whoever has found the job table says so here.
     found: Arc<Notify>,
+    /// Whoever has found that it is lost, here.
+    lost: Arc<Notify>,
     /// Jobs whose logs are deleted.
     removals: mpsc::Receiver<JobId>,
     removed: mpsc::Sender<JobId>,
@@ -89,6 +92,7 @@ pub(super) async fn run(mut parts: Parts) {
         answers,
         answer,
         found: Arc::default(),
+        lost: Arc::default(),
         removals,
         removed,
         seen: BTreeMap::new(),
@@ -134,6 +138,7 @@ impl Jobs {
             Some(read) = self.reads.recv() => Wake::Read(read),
             command = commands.recv() => command.map_or(Wake::End, Wake::Command),
             () = self.found.notified() => Wake::TableThere,
+            () = self.lost.notified() => Wake::TableLost,
             Some(job) = self.removals.recv() => Wake::Removed(job),
             fired = timer.fired() => fired.map(|()| Wake::Timer)?,
             Some(message) = messages.recv() => Wake::Message(Box::new(message)),
@@ -157,6 +162,7 @@ impl Jobs {
             Wake::Command(command) => self.handle_command(now, command),
             Wake::Removed(job) => engine.handle_removed(now, job),
             Wake::TableThere => engine.handle_table_there(now),
+            Wake::TableLost => engine.handle_table_lost(now),
             Wake::End => {}
         }
     }
@@ -180,6 +186,7 @@ impl Jobs {
         match command {
             Command::Change(change, reply) => self.parts.engine.change(now, change, reply),
             Command::TableThere => self.parts.engine.handle_table_there(now),
+            Command::TableMissed => self.parts.engine.handle_table_missed(now),
             Command::Status(job, reply) => {
                 let worker = self.parts.engine.worker();
                 let status = worker.and_then(|worker| worker.status(now, job));
@@ -209,6 +216,7 @@ impl Jobs {
                 Work::Send(to, message) => self.send(&to, &message),
                 Work::Store(ask) => self.ask_store(ask),
                 Work::FindTable => self.find_table(),
+                Work::RestoreTable(table) => self.restore_table(table),
                 Work::TableRead(table, term) => self.remove_leftovers(table, term),
                 Work::Remove(job) => self.remove_logs(job),
                 Work::Look(job, spec) => {
@@ -248,12 +256,34 @@ impl Jobs {
 
     fn find_table(&self) {
         let (store, found) = (self.parts.store.clone(), Arc::clone(&self.found));
+        let lost = Arc::clone(&self.lost);
         tokio::spawn(async move {
             match store.find_table().await {
                 Ok(TableFound::There) => found.notify_one(),
                 Ok(TableFound::Never) => debug!("there is no job table yet"),
-                Ok(TableFound::Lost) => error!("the job table is lost: no job goes on"),
+                Ok(TableFound::Lost) => {
+                    error!("the job table is lost: it is made anew of what members know");
+                    lost.notify_one();
+                }
                 Err(error) => debug!(%error, "the job table is not found"),
+            }
+        });
+    }
+
+    fn restore_table(&self, table: Option<Arc<Table>>) {
+        let Some(table) = table else {
+            error!("no member knows the job table that is lost: see memberctl stream start");
+            return;
+        };
+        let (store, found) = (self.parts.store.clone(), Arc::clone(&self.found));
+        tokio::spawn(async move {
+            match store.restore_table(&table).await {
+                Ok(()) => {
+                    let jobs = table.jobs.len();
+                    warn!(jobs, "the job table was lost, and is made anew");
+                    found.notify_one();
+                }
+                Err(error) => warn!(%error, "the job table is not made anew now"),
             }
         });
     }

@@ -20,12 +20,12 @@ is understood. A gap is a part of a file that was lost before it was counted: a 
 names it.
 
 --json prints one object with schema, name, id, state, reason, query, sink, sink_owner, rows, \
-epoch, partitions, lag_bytes, lag_ms, watermark, held_back_by, late, unparsed, gaps, sources and \
-unanswered. Each of partitions has partition, owner, epoch, is_open, watermark, late, unparsed, \
-gaps and bytes (the memory of its sums). Each of sources has member, state (live, failed or \
-forgotten), lag_bytes and lag_ms. Times are in milliseconds since 1970, and null if they are not \
-known. An epoch only grows: it is the token with which an owner writes. unanswered has the names \
-of members that did not say how far they are; the figures lack theirs.")]
+epoch, partitions, lag_bytes, lag_ms, watermark, held_back_by, held_back_why, late, unparsed, \
+gaps, sources and unanswered. Each of partitions has partition, owner, epoch, is_open, \
+watermark, late, unparsed, gaps and bytes (the memory of its sums). Each of sources has member, \
+state (live, failed or forgotten), lag_bytes and lag_ms. Times are in milliseconds since 1970, \
+and null if they are not known. An epoch only grows: it is the token with which an owner writes. \
+unanswered has the names of members that did not say how far they are; the figures lack theirs.")]
 pub(crate) struct Status {
     /// The job
     #[arg(value_name = "NAME", value_parser = ask::name)]
@@ -98,7 +98,8 @@ fn lag(bytes: u64, milliseconds: u64) -> String {
 }
 
 fn watermark(status: &StreamStatus) -> String {
-    let by = status.held_back_by.as_ref().map(|member| format!(", held back by {member}"));
+    let why = status.held_back_why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let by = status.held_back_by.as_ref().map(|member| format!(", held back by {member}{why}"));
     format!("{}{}", moment(status.watermark), by.unwrap_or_default())
 }
 

@@ -3,7 +3,7 @@
 //! A stage whose owner is gone moves at once. For balance at most a few move at a time, and none
 //! soon after a change of the members, since those who come and go would move stages both times.
 
-use super::Leader;
+use super::{Leader, MemberState};
 use crate::ids::{JobId, MemberId, Now, Stage};
 use crate::output::{Note, Output};
 use crate::placement::rank;
@@ -24,7 +24,7 @@ impl Leader {
         for id in ids {
             let Some(mut job) = table.jobs.remove(&id) else { continue };
             if !job.is_finished {
-                self.count_sources(&mut job);
+                self.count_sources(now, &mut job);
                 self.replace_owners(id, &mut job, table);
             }
             if !job.is_ending() {
@@ -34,19 +34,22 @@ impl Leader {
         }
     }
 
-    /// Every member that was ever seen has sources, as long as the table has room for them.
+    /// Every member that was ever seen and takes part has sources, as long as the table has room
+    /// for them.
     fn add_sources(&mut self, table: &mut Table, out: &mut VecDeque<Output>) {
-        let is_known = |job: &Job| {
-            job.is_ending() || self.members.keys().all(|name| job.sources.contains_key(name))
+        let is_new = |job: &Job, (name, state): (&Name, &MemberState)| {
+            !job.sources.contains_key(name) && state.takes_part(&job.spec) == Some(true)
         };
+        let is_known =
+            |job: &Job| job.is_ending() || !self.members.iter().any(|member| is_new(job, member));
         if table.jobs.values().all(is_known) {
             return;
         }
         let mut bytes = encode(table).len();
         let mut left_out = None;
         for (id, job) in table.jobs.iter_mut().filter(|(_, job)| !job.is_ending()) {
-            for name in self.members.keys() {
-                if job.sources.contains_key(name) {
+            for (name, state) in &self.members {
+                if !is_new(job, (name, state)) {
                     continue;
                 }
                 bytes += name.as_str().len() + 16;
@@ -63,8 +66,17 @@ impl Leader {
         }
     }
 
-    /// Whether a member is up says whether windows wait.
-    fn count_sources(&self, job: &mut Job) {
+    /// Whether a member is up says whether windows wait. None waits for one that takes no part, or
+    /// no more.
+    fn count_sources(&self, now: Now, job: &mut Job) {
+        let spec = &job.spec;
+        let is_settled = now.boot_ms >= self.changed_ms + self.settings.settle_ms;
+        job.sources.retain(|name, source| {
+            let state = self.members.get(name).filter(|state| state.is_alive);
+            // Who begins anew may be known before its tags are. One may have none at all.
+            let is_in = |state: &MemberState| state.takes_part(spec).unwrap_or(!is_settled);
+            *source == SourceState::Forgotten || state.is_none_or(is_in)
+        });
         for (name, source) in &mut job.sources {
             let is_alive = self.members.get(name).is_some_and(|state| state.is_alive);
             match source {
@@ -83,7 +95,7 @@ impl Leader {
 
     /// Who should have a stage.
     fn best(&self, id: JobId, stage: Stage) -> Option<MemberId> {
-        let alive = self.members.values().filter(|state| state.is_alive);
+        let alive = self.members.values().filter(|state| state.is_alive && state.has_jobs);
         let names: Vec<&Name> = alive.map(|state| &state.member.name).collect();
         let best = rank(id, stage, names).into_iter().next()?;
         self.members.get(&best).map(|state| state.member.clone())

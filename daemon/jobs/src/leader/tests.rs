@@ -1,12 +1,13 @@
 //! Tests of the leader: what moves, when, and what is told only after it is durable.
 
+mod parts;
 mod starts;
 
 use super::*;
 use crate::ids::Partition;
 use crate::store::{At, StoreOperation};
 use crate::table::{Assignment, From, Job, JobSpec, MAX_JOBS, OnFailed, SourceState, SpecError};
-use memberd_membership::Incarnation;
+use memberd_membership::{Incarnation, VersionedTags};
 
 fn name(i: usize) -> Name {
     Name::new(&format!("vm{i}")).unwrap()
@@ -16,6 +17,8 @@ fn members(up: &[usize], down: &[usize]) -> Vec<MemberState> {
     let state = |(i, is_alive): (usize, bool)| MemberState {
         member: MemberId { name: name(i), incarnation: Incarnation(1) },
         is_alive,
+        has_jobs: true,
+        tags: VersionedTags::default(),
     };
     let up = up.iter().map(|i| (*i, true));
     up.chain(down.iter().map(|i| (*i, false))).map(state).collect()

@@ -29,11 +29,12 @@ impl<S: Sums> Owner<S> {
         let is_last = self.job.is_cancelled;
         let watermark = if is_last { i64::MAX } else { self.watermark().0 };
         let closes = self.closes(watermark) || self.owes_mark(watermark);
-        if !self.pending.has_news && !closes && !is_last {
+        let dropped = if is_last { Vec::new() } else { self.dropped(watermark) };
+        if !self.pending.has_news && !closes && !is_last && dropped.is_empty() {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
-        let mut record = Record { is_last, ..self.record(&pending, watermark) };
+        let mut record = Record { is_last, dropped, ..self.record(&pending, watermark) };
         if let Err(error) = self.close(&pending, &mut record) {
             return self.stop(&error, out);
         }
@@ -57,8 +58,22 @@ impl<S: Sums> Owner<S> {
         (of_sources.unwrap_or(i64::MIN).max(self.state.watermark), holds)
     }
 
+    /// The cursors of files that are gone, once nothing that can change has lines of them.
+    fn dropped(&self, watermark: i64) -> Vec<FileId> {
+        let (times, settings) = (self.times(), &self.settings);
+        let is_over = |(file, cursor): &(&FileId, &Cursor)| {
+            let is_gone = cursor.is_gone || self.is_forgotten(file);
+            let is_over = cursor.is_over(times, watermark) || settings.is(Mutant::HastyDrop);
+            cursor.is_finished && is_gone && is_over && !self.pending.cursors.contains_key(*file)
+        };
+        if settings.is(Mutant::NeverDrop) {
+            return Vec::new();
+        }
+        self.state.cursors.iter().filter(is_over).map(|(file, _)| file.clone()).collect()
+    }
+
     /// Whether a window would close.
-    fn closes(&self, watermark: i64) -> bool {
+    pub(super) fn closes(&self, watermark: i64) -> bool {
         let times = self.times();
         self.state
             .windows
@@ -101,6 +116,7 @@ impl<S: Sums> Owner<S> {
             closed: Vec::new(),
             rows: pending.gaps.iter().cloned().map(Row::Gap).collect(),
             is_last: false,
+            dropped: Vec::new(),
         }
     }
 

@@ -34,8 +34,10 @@ impl<S: Sums> Owner<S> {
             out.push_back(Output::Note(note));
             return;
         }
-        match self.take_all(from, frame.deltas) {
-            Ok(files) => {
+        let known = frame.dropped_at;
+        match self.take_all(from, frame.deltas, known) {
+            Ok(mut files) => {
+                files[0].extend(self.take_gone(from, frame.gone, known));
                 if let Some(presence) = frame.presence {
                     self.pending.presence(from, presence);
                 }
@@ -47,7 +49,12 @@ impl<S: Sums> Owner<S> {
 
     /// Takes what begins at a cursor. The files whose deltas were duplicates, those that go back,
     /// and those without room.
-    fn take_all(&mut self, from: &Name, deltas: Vec<Delta>) -> Result<[Vec<FileId>; 3], SumsError> {
+    fn take_all(
+        &mut self,
+        from: &Name,
+        deltas: Vec<Delta>,
+        known: Option<u64>,
+    ) -> Result<[Vec<FileId>; 3], SumsError> {
         let (mut again, mut rewind, mut full) = (Vec::new(), Vec::new(), Vec::new());
         for delta in deltas {
             let file = FileId { member: from.clone(), key: delta.file };
@@ -55,7 +62,11 @@ impl<S: Sums> Owner<S> {
             let at = cursor.map_or(delta.start, |cursor| cursor.at);
             let ignores = self.settings.is(Mutant::IgnoreCursor);
             match judge(at, delta.from, delta.to) {
-                _ if cursor.is_some_and(|cursor| cursor.is_finished) => again.push(file),
+                _ if cursor.is_none() && !self.may_be_new(&file, known) => rewind.push(file),
+                _ if cursor.is_some_and(|cursor| cursor.is_finished) => {
+                    self.set_gone(&file, false, known);
+                    again.push(file);
+                }
                 Verdict::Apply if !self.take_room(&delta) => full.push(file),
                 Verdict::Apply => self.apply(file, cursor, &delta)?,
                 _ if ignores => self.apply(file, cursor, &delta)?,
@@ -64,6 +75,40 @@ impl<S: Sums> Owner<S> {
             }
         }
         Ok([again, rewind, full])
+    }
+
+    /// Hears that files are gone, and says which of them are to be told again.
+    fn take_gone(&mut self, from: &Name, gone: Vec<FileKey>, known: Option<u64>) -> Vec<FileId> {
+        let file = |key| FileId { member: from.clone(), key };
+        let mut again = Vec::new();
+        for file in gone.into_iter().map(file) {
+            if !self.set_gone(&file, true, known) {
+                again.push(file);
+            }
+        }
+        again
+    }
+
+    /// Whether a file without a cursor may get one. Who does not know which cursors were dropped
+    /// may speak of a file that was. What is dropped just now is not told yet.
+    fn may_be_new(&self, file: &FileId, known: Option<u64>) -> bool {
+        let is_dropped = || self.writing.as_ref().is_some_and(|it| it.dropped.contains(file));
+        known.is_none_or(|known| {
+            known == self.state.dropped_at || known == self.durable_dropped_at && !is_dropped()
+        })
+    }
+
+    /// Writes down whether the member has a file that was counted to its end. False if that is
+    /// known, or who says it may not.
+    fn set_gone(&mut self, file: &FileId, is_gone: bool, known: Option<u64>) -> bool {
+        let knows = known.is_none_or(|known| known == self.state.dropped_at);
+        let is_news = |cursor: &Cursor| cursor.is_finished && cursor.is_gone != is_gone;
+        let Some(cursor) = self.cursor(file).filter(is_news).filter(|_| knows) else {
+            return false;
+        };
+        self.pending.cursors.insert(file.clone(), Cursor { is_gone, ..cursor });
+        self.pending.has_news = true;
+        true
     }
 
     fn answer(
@@ -130,13 +175,10 @@ impl<S: Sums> Owner<S> {
             let (partition, from) = (self.partition, delta.from);
             self.pending.gaps.push(Gap { partition, file: file.clone(), from, to, reason });
         }
-        let before = cursor.unwrap_or(Cursor {
-            start: delta.start,
-            at: delta.start,
-            watermark: i64::MIN,
-            is_finished: false,
-        });
+        let before = cursor.unwrap_or(Cursor::new(delta.start));
+        let last = delta.parts.iter().map(|part| part.window).max();
         let moved = Cursor {
+            last_window: before.last_window.max(last.unwrap_or(i64::MIN)),
             at: delta.to,
             watermark: before.watermark.max(delta.watermark),
             is_finished: delta.is_finished,
@@ -154,12 +196,10 @@ impl<S: Sums> Owner<S> {
         if !sources.any(|source| *source == SourceState::Forgotten) {
             return;
         }
-        let forgotten =
-            |file: &FileId| self.job.sources.get(&file.member) == Some(&SourceState::Forgotten);
         let known: BTreeSet<&FileId> =
             self.state.cursors.keys().chain(self.pending.cursors.keys()).collect();
         let ended: Vec<FileId> =
-            known.into_iter().filter(|file| forgotten(file)).cloned().collect();
+            known.into_iter().filter(|file| self.is_forgotten(file)).cloned().collect();
         for file in ended {
             let Some(cursor) = self.cursor(&file).filter(|cursor| !cursor.is_finished) else {
                 continue;
@@ -170,6 +210,11 @@ impl<S: Sums> Owner<S> {
             self.pending.cursors.insert(file, Cursor { is_finished: true, ..cursor });
             self.pending.has_news = true;
         }
+    }
+
+    /// Whether the disk of the member will not come back.
+    pub(super) fn is_forgotten(&self, file: &FileId) -> bool {
+        self.job.sources.get(&file.member) == Some(&SourceState::Forgotten)
     }
 
     pub(crate) fn handle_hello(
@@ -228,6 +273,7 @@ impl<S: Sums> Owner<S> {
                 durable: durable.map(|cursor| cursor.at),
                 next: next.map(|cursor| cursor.at),
                 is_finished: durable.is_some_and(|cursor| cursor.is_finished),
+                is_gone: [durable, next].iter().all(|it| it.is_some_and(|it| it.is_gone)),
             }
         };
         Cursors {
@@ -237,6 +283,7 @@ impl<S: Sums> Owner<S> {
             kind,
             after: None,
             has_more: false,
+            dropped_at: self.durable_dropped_at,
             files: files.iter().map(told).collect(),
         }
     }

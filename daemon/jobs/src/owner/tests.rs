@@ -1,5 +1,7 @@
 //! Tests of an owner: what it takes, when it acknowledges, and what it does without room.
 
+mod dropped;
+
 use super::*;
 use crate::ids::{FileKey, MemberId};
 use crate::message::{Cursors, Delta, Frame, Part};
@@ -123,7 +125,18 @@ impl Pair {
         self.frame_of(FileKey(9), range, sums);
     }
 
-    fn frame_of(&mut self, file: FileKey, (from, to): (u64, u64), sums: &[u8]) {
+    fn frame_of(&mut self, file: FileKey, range: (u64, u64), sums: &[u8]) {
+        self.send(file, range, sums, |_| {});
+    }
+
+    /// A frame with one delta, and with what `change` makes of it.
+    fn send(
+        &mut self,
+        file: FileKey,
+        (from, to): (u64, u64),
+        sums: &[u8],
+        change: impl FnOnce(&mut Frame),
+    ) {
         let part = Part { window: 0, lines: 1, sums: sums.to_vec() };
         let delta = Delta {
             file,
@@ -137,7 +150,10 @@ impl Pair {
             parts: vec![part],
         };
         let (job, partition, epoch) = (JobId(1), Partition(0), EPOCH);
-        let frame = Frame { job, partition, epoch, presence: Some(0), deltas: vec![delta] };
+        let (presence, deltas) = (Some(0), vec![delta]);
+        let (dropped_at, gone) = (Some(0), Vec::new());
+        let mut frame = Frame { job, partition, epoch, presence, deltas, dropped_at, gone };
+        change(&mut frame);
         self.owner.handle_frame(self.now, &vm1(), frame, &mut self.out);
         self.keep_ask();
     }
@@ -342,4 +358,21 @@ fn a_member_without_room_lets_deltas_wait() {
     pair.owner.set_room(20);
     pair.frame((10, 20), b"ef");
     assert!(pair.owner.room() == 12 && !pair.owner.status().is_full);
+}
+
+/// A part that never had a key is as far as its sources, and no window waits for anybody.
+#[test]
+fn without_windows_a_part_is_as_far_as_its_sources() {
+    let mut pair = Pair::new(1_000);
+    assert_eq!(pair.owner.status().watermark, None, "nobody has spoken");
+    let speak = |frame: &mut Frame| (frame.deltas, frame.presence) = (Vec::new(), Some(700));
+    pair.send(FileKey(9), (0, 0), b"", speak);
+    assert_eq!(pair.owner.status().watermark, Some(700));
+    // This window of 0 to 100 ms is not closed before that is written down.
+    pair.send(FileKey(9), (0, 10), b"a", |frame| frame.deltas[0].watermark = 800);
+    let watermark = pair.owner.status().watermark;
+    assert_eq!(watermark, None);
+    pair.tick(50);
+    pair.answer();
+    assert_eq!(pair.owner.status().watermark, Some(700));
 }

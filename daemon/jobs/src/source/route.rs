@@ -12,10 +12,19 @@ pub(crate) struct Place {
     pub(crate) start: u64,
     /// What it has made durable; not even the file, if None.
     pub(crate) durable: Option<u64>,
+    /// Which cursors were dropped when it was told so: see [`Cursors::dropped_at`].
+    pub(crate) told_at: u64,
     /// Where the next delta begins.
     pub(crate) sent: u64,
     /// Whether it is durable there that nothing follows.
     pub(crate) is_finished: bool,
+}
+
+impl Place {
+    /// Of a file that the partition does not know.
+    pub(crate) fn new(start: u64) -> Place {
+        Place { start, durable: None, told_at: 0, sent: start, is_finished: false }
+    }
 }
 
 /// A delta that is not acknowledged.
@@ -40,6 +49,8 @@ pub(crate) struct Route {
     pub(crate) greet_at_ms: u64,
     /// The owner has no room until then.
     pub(crate) waits_until_ms: u64,
+    /// The newest record of this owner that has dropped cursors.
+    pub(crate) dropped_at: u64,
     pub(crate) places: BTreeMap<FileKey, Place>,
     pub(super) flights: Vec<Flight>,
     /// What goes into the next frame.
@@ -47,19 +58,28 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Takes what the owner told of a file.
-    pub(crate) fn told(&mut self, now_ms: u64, told: &ToldCursor, kind: CursorsKind) {
-        let Some(next) = told.next else {
-            // It is announced anew.
-            self.places.remove(&told.file);
+    /// Takes what the owner told of a file. It may have been under way for long.
+    pub(crate) fn told(&mut self, now_ms: u64, told: &ToldCursor, cursors: &Cursors) {
+        let (kind, dropped_at) = (cursors.kind, cursors.dropped_at);
+        let place = self.places.get(&told.file);
+        // Of a file that is not over, and not announced by this process, answers to hellos tell.
+        if place.is_none() && kind != CursorsKind::All && !told.is_finished {
+            return;
+        }
+        // If it is there it is announced anew.
+        let Some(next) = told.next.filter(|_| !told.is_gone) else {
+            // What is durable stays so until it is dropped: this was said before.
+            let is_old = |place: &Place| place.durable.is_some() && place.told_at == dropped_at;
+            if told.next.is_some() || !place.is_some_and(is_old) {
+                self.places.remove(&told.file);
+            }
             return;
         };
-        let place = self.places.entry(told.file).or_insert(Place {
-            start: told.start,
-            durable: None,
-            sent: next,
-            is_finished: false,
-        });
+        let new = Place { sent: next, ..Place::new(told.start) };
+        let place = self.places.entry(told.file).or_insert(new);
+        if told.durable.is_some() {
+            place.told_at = dropped_at;
+        }
         place.durable = place.durable.max(told.durable);
         place.is_finished |= told.is_finished;
         if kind != CursorsKind::Acknowledged {

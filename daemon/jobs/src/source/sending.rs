@@ -2,7 +2,7 @@
 
 use super::{File, Source};
 use crate::ids::{FileKey, Now, Partition};
-use crate::message::{Delta, Frame, MAX_DELTAS, MAX_PARTS, Message, bytes_of_parts};
+use crate::message::{Delta, Frame, MAX_DELTAS, MAX_PARTS, MAX_TOLD, Message, bytes_of_parts};
 use crate::output::{FoldRange, Folded, Output};
 use crate::placement::partition_of;
 use crate::record::GapReason;
@@ -63,14 +63,19 @@ impl Source {
     /// Makes deltas of what needs no sums.
     pub(super) fn queue_without_sums(&mut self, now: Now, speaks: bool) {
         let Some(looked_ms) = self.looked_ms else { return };
-        let quiet = of_quiet(looked_ms, self.job.spec.lateness_ms);
+        let lateness_ms = self.job.spec.lateness_ms;
+        let quiet = of_quiet(looked_ms, lateness_ms);
         for route in self.routes.iter_mut().filter(|route| route.is_heard) {
             for (key, file) in &self.files {
                 let Some(start) = file.start else { continue };
                 let is_quiet = file.quiet_since_ms + self.settings.quiet_ms <= now.boot_ms;
                 let watermark = if is_quiet { quiet } else { i64::MIN };
                 let delta = match route.places.get(key) {
-                    None => announce(route, *key, start),
+                    None => {
+                        // All in it was written since, or is late.
+                        let since = file.since_ms.map(|since_ms| of_quiet(since_ms, lateness_ms));
+                        announce(route, *key, (start, since.unwrap_or(i64::MIN)))
+                    }
                     Some(place) if place.is_finished => continue,
                     Some(place) => without_sums(route, *key, file, *place, (watermark, speaks)),
                 };
@@ -84,7 +89,8 @@ impl Source {
     pub(super) fn send_queued(&mut self, now: Now, speaks: bool, out: &mut VecDeque<Output>) {
         for part in 0..self.routes.len() {
             let deltas = std::mem::take(&mut self.routes[part].queued);
-            if deltas.is_empty() && !(speaks && self.routes[part].is_heard) {
+            let speaks = speaks && self.routes[part].is_heard;
+            if deltas.is_empty() && !speaks {
                 continue;
             }
             for delta in &deltas {
@@ -97,15 +103,35 @@ impl Source {
                 let is_full = bytes > self.settings.frame_bytes || frame.len() == MAX_DELTAS;
                 if is_full && !frame.is_empty() {
                     bytes = delta.bytes();
-                    self.send(part, std::mem::take(&mut frame), out);
+                    self.send(part, std::mem::take(&mut frame), Vec::new(), out);
                 }
                 frame.push(delta);
             }
-            self.send(part, frame, out);
+            let gone = if speaks { self.gone(part) } else { Vec::new() };
+            self.send(part, frame, gone, out);
         }
     }
 
-    fn send(&self, part: usize, deltas: Vec<Delta>, out: &mut VecDeque<Output>) {
+    /// The files that are not here any more, and that no partition has to hear more of.
+    fn gone(&self, part: usize) -> Vec<FileKey> {
+        let is_over = |key: &FileKey| {
+            self.routes.iter().all(|route| {
+                let place = route.places.get(key);
+                route.is_heard && place.is_none_or(|place| place.is_finished)
+            })
+        };
+        let known = self.routes[part].places.keys();
+        let gone = known.filter(|key| !self.files.contains_key(key) && !self.former.contains(key));
+        gone.filter(|key| is_over(key)).take(MAX_TOLD).copied().collect()
+    }
+
+    fn send(
+        &self,
+        part: usize,
+        deltas: Vec<Delta>,
+        gone: Vec<FileKey>,
+        out: &mut VecDeque<Output>,
+    ) {
         let route = &self.routes[part];
         let Some(owner) = &route.owner else { return };
         let frame = Frame {
@@ -114,6 +140,8 @@ impl Source {
             epoch: route.epoch,
             presence: self.presence(route),
             deltas,
+            dropped_at: Some(route.dropped_at),
+            gone,
         };
         out.push_back(Output::Send(owner.clone(), Message::Frame(frame)));
     }
@@ -134,9 +162,9 @@ impl Source {
 }
 
 /// A file that the partition does not know.
-fn announce(route: &mut Route, key: FileKey, start: u64) -> Option<Delta> {
-    route.places.insert(key, Place { start, durable: None, sent: start, is_finished: false });
-    Some(empty(key, start, start, i64::MIN))
+fn announce(route: &mut Route, key: FileKey, (start, watermark): (u64, i64)) -> Option<Delta> {
+    route.places.insert(key, Place::new(start));
+    Some(empty(key, start, start, watermark))
 }
 
 /// What there is to say of a file that needs no sums.

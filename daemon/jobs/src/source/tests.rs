@@ -1,5 +1,7 @@
 //! Tests of a source: how it cuts ranges, hears of cursors in parts, and says how far it is.
 
+mod dropped;
+
 use super::*;
 use crate::ids::{FileKey, MemberId};
 use crate::message::{Part, ToldCursor};
@@ -35,7 +37,7 @@ impl Pair {
 
     fn look(&mut self, end: u64) {
         let seen = SeenFile { key: FILE, first: 0, lost_below: 0, end, is_finished: false };
-        let look = Look { began_ms: self.now.wall_ms, files: vec![seen] };
+        let look = Look { began_ms: self.now.wall_ms, files: vec![seen], former: Vec::new() };
         self.out.clear();
         self.source.handle_look(self.now, &look, &mut self.out);
     }
@@ -57,11 +59,13 @@ impl Pair {
             durable: Some(*at),
             next: Some(*at),
             is_finished: false,
+            is_gone: false,
         });
         let (files, partition) = (told.collect(), Partition(0));
         // Of file 7 all is said: it is the last one.
         let has_more = kind == CursorsKind::All && after.is_none();
-        let cursors = Cursors { job: JOB, partition, epoch: EPOCH, kind, after, has_more, files };
+        let (job, epoch, dropped_at) = (JOB, EPOCH, 0);
+        let cursors = Cursors { job, partition, epoch, kind, after, has_more, dropped_at, files };
         self.source.handle_cursors(self.now, &from, &cursors, &mut self.out);
     }
 
@@ -175,4 +179,24 @@ fn sums_count_however_late_they_come() {
     pair.out.clear();
     pair.source.handle_folded(pair.now, first.number, &[Some(folded)], &mut pair.out);
     assert!(!has_sent(&pair), "once");
+}
+
+/// Logs may rotate faster than they are counted: a new one is as far as the look before it.
+#[test]
+fn a_new_file_holds_no_window_of_before() {
+    let mut pair = Pair::new();
+    pair.cursors(CursorsKind::All, None, &[(3, 0)]);
+    pair.cursors(CursorsKind::All, Some(FileKey(3)), &[]);
+    let before = Look { began_ms: pair.now.wall_ms, ..Look::default() };
+    pair.source.handle_look(pair.now, &before, &mut pair.out);
+    pair.now.wall_ms += 1_000;
+    pair.look(0);
+    let frames = pair.out.iter().filter_map(|output| match output {
+        Output::Send(_, Message::Frame(frame)) => Some(frame),
+        _ => None,
+    });
+    let mut deltas = frames.flat_map(|frame| &frame.deltas).filter(|delta| delta.file == FILE);
+    let announced = deltas.next().unwrap();
+    let lateness_ms = pair.source.job.spec.lateness_ms;
+    assert_eq!(announced.watermark, before.began_ms - lateness_ms);
 }

@@ -66,17 +66,22 @@ fn delta() -> Delta {
 
 fn frame(deltas: Vec<Delta>) -> Message {
     let presence = Some(i64::MAX);
-    Message::Frame(Frame { job: JOB, partition: PARTITION, epoch: EPOCH, presence, deltas })
+    let (job, partition, epoch) = (JOB, PARTITION, EPOCH);
+    let (dropped_at, gone) = (Some(u64::MAX), vec![FILE]);
+    Message::Frame(Frame { job, partition, epoch, presence, deltas, dropped_at, gone })
 }
 
 fn cursors(count: usize) -> Message {
-    let told = ToldCursor { file: FILE, start: 0, durable: None, next: Some(9), is_finished: true };
+    let (is_finished, is_gone) = (true, false);
+    let told =
+        ToldCursor { file: FILE, start: 0, durable: None, next: Some(9), is_finished, is_gone };
     let files = vec![told; count];
     let kind = CursorsKind::Rewind;
     let (after, has_more) = (Some(FILE), true);
     let place = (JOB, PARTITION, EPOCH);
     let (job, partition, epoch) = place;
-    Message::Cursors(Cursors { job, partition, epoch, kind, after, has_more, files })
+    let dropped_at = 3;
+    Message::Cursors(Cursors { job, partition, epoch, kind, after, has_more, dropped_at, files })
 }
 
 fn rows() -> Message {

@@ -23,7 +23,7 @@ pub(super) struct Broken {
 /// What a job has here.
 pub(super) struct Here<S: Sums> {
     pub(super) sums: Arc<S>,
-    /// None once the job ends.
+    /// None once the job ends, and while this member takes no part with its files.
     pub(super) source: Option<Source>,
     pub(super) owners: BTreeMap<Partition, Owner<S>>,
     pub(super) sink: Option<Sink>,
@@ -35,10 +35,10 @@ pub(super) struct Here<S: Sums> {
 }
 
 impl<S: Sums> Here<S> {
-    pub(super) fn new(sums: S, source: Option<Source>) -> Self {
+    pub(super) fn new(sums: S) -> Self {
         Here {
             sums: Arc::new(sums),
-            source,
+            source: None,
             owners: BTreeMap::new(),
             sink: None,
             is_ending: false,
@@ -121,8 +121,10 @@ impl<S: Sums> Here<S> {
         job: &Arc<Job>,
         out: &mut VecDeque<Output>,
     ) {
-        if job.is_ending() {
+        if job.is_ending() || !job.sources.contains_key(&own.name) {
             self.source = None;
+        } else if self.source.is_none() {
+            self.source = Some(Source::new(Arc::clone(settings), id, Arc::clone(job)));
         }
         if let Some(source) = &mut self.source {
             source.handle_job(Arc::clone(job));

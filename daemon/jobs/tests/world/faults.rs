@@ -45,6 +45,8 @@ pub enum Fault {
     Elect,
     Rotate(usize),
     Delete(usize),
+    /// A file that was counted to its end and deleted comes back: it had only been moved away.
+    Return(usize),
     ClockJump(usize),
 }
 
@@ -56,7 +58,7 @@ impl World {
             let wait = self.rng.random_range(500_000..until_us.max(500_001));
             let machine = self.rng.random_range(0..self.machines.len());
             let for_us = self.rng.random_range(200_000..9_000_000);
-            let fault = match self.rng.random_range(0..20) {
+            let fault = match self.rng.random_range(0..22) {
                 0..4 => Fault::Kill(machine),
                 4..7 => {
                     let disk_lost = self.rng.random_bool(0.2);
@@ -71,6 +73,8 @@ impl World {
                 13 | 14 => Fault::Cut(machine, self.rng.random_range(0..self.machines.len())),
                 15 => Fault::Elect,
                 16..18 => Fault::Rotate(machine),
+                20 => Fault::Rotate(machine),
+                21 => Fault::Return(machine),
                 18 if self.setup.loses_bytes => Fault::Delete(machine),
                 _ => Fault::ClockJump(machine),
             };
@@ -125,6 +129,7 @@ impl World {
             }
             Fault::Rotate(machine) => self.rotate(machine),
             Fault::Delete(machine) => self.delete(machine),
+            Fault::Return(machine) => self.bring_back(machine),
             Fault::ClockJump(machine) => {
                 let jump = self.rng.random_range(-1_500..3_000);
                 self.machines[machine].skew_ms += jump;
@@ -191,13 +196,34 @@ impl World {
     }
 
     /// A file ends, and another takes its name.
-    fn rotate(&mut self, machine: usize) {
+    pub fn rotate(&mut self, machine: usize) {
         let files = &mut self.machines[machine].files;
         let Some(open) = files.iter_mut().find(|file| !file.is_finished && !file.is_deleted) else {
             return;
         };
         open.is_finished = true;
         self.new_file(machine);
+        self.remove_old(machine);
+    }
+
+    /// Whoever rotates deletes old files: here all that were counted to their ends.
+    fn remove_old(&mut self, machine: usize) {
+        for at in 0..self.machines[machine].files.len() {
+            let file = &self.machines[machine].files[at];
+            let is_old = file.is_finished && !file.is_deleted;
+            if is_old && self.oracle.is_counted(machine, file) {
+                let file = &mut self.machines[machine].files[at];
+                (file.is_deleted, file.was_removed) = (true, true);
+            }
+        }
+    }
+
+    fn bring_back(&mut self, machine: usize) {
+        let files = &mut self.machines[machine].files;
+        let removed = files.iter_mut().find(|file| file.was_removed && file.is_deleted);
+        if let Some(file) = removed.filter(|file| file.lost_below == 0) {
+            file.is_deleted = false;
+        }
     }
 
     /// The oldest file is deleted, read or not; or a part of it is.

@@ -3,6 +3,7 @@
 use super::sim::{Happening, World, name};
 use super::sums::Counting;
 use memberd_jobs::{Command, Incarnation, Leader, MemberId, MemberState, Worker};
+use memberd_membership::VersionedTags;
 use rand::RngExt;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ impl World {
             .map(|i| MemberState {
                 member: self.member(i),
                 is_alive: self.machines[i].is_known_alive,
+                has_jobs: true,
+                tags: VersionedTags::default(),
             })
             .collect();
         let spec = self.setup.spec.clone();

@@ -32,6 +32,8 @@ pub struct LogFile {
     /// Bytes below this were lost.
     pub lost_below: u64,
     pub is_deleted: bool,
+    /// Whether it was counted to its end and deleted at some time. It may have come back.
+    pub was_removed: bool,
     /// Where a job that counts from now on begins.
     pub first: u64,
     newest: i64,
@@ -45,6 +47,7 @@ impl LogFile {
             is_finished: false,
             lost_below: 0,
             is_deleted: false,
+            was_removed: false,
             first: 0,
             newest: i64::MIN,
         }
@@ -59,11 +62,14 @@ impl LogFile {
         &mut self,
         rng: &mut SmallRng,
         (now, clock): (i64, i64),
-        lateness: i64,
+        (lateness, has_future): (i64, bool),
         is_early: bool,
     ) {
         let stamp = match rng.random_range(0..100) {
-            0 => now + 3_600_000 * rng.random_range(1..30),
+            // Such a line keeps the cursor of its file, and not all files have one.
+            0 if has_future && self.key.0.is_multiple_of(2) => {
+                now + 3_600_000 * rng.random_range(1..30)
+            }
             1..4 => now - rng.random_range(0..4 * lateness.max(1)),
             4 => now - 60_000,
             _ => now - rng.random_range(0..lateness / 2 + 1),
@@ -100,7 +106,7 @@ pub fn look(files: &[LogFile], began_ms: i64) -> Look {
         is_finished: file.is_finished,
     };
     let there = files.iter().filter(|file| !file.is_deleted);
-    Look { began_ms, files: there.map(seen).collect() }
+    Look { began_ms, files: there.map(seen).collect(), former: Vec::new() }
 }
 
 /// Reads and sums a range, as a worker's host does. None if it is gone.

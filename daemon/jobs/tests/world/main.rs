@@ -141,6 +141,32 @@ fn a_watermark_that_passes_new_files_is_found() {
     is_found(Mutant::NoAnnouncing, 500, &["I6"]);
 }
 
+#[test]
+fn cursors_that_are_dropped_too_early_are_found() {
+    is_found(Mutant::HastyDrop, 50, &["I9"]);
+}
+
+#[test]
+fn cursors_that_are_never_dropped_are_found() {
+    is_found(Mutant::NeverDrop, 50, &["I9"]);
+}
+
+/// Rotation without end leaves no cursors: as many after a minute as after a quarter of it.
+#[test]
+fn rotation_does_not_add_cursors() {
+    for seed in 0..4 {
+        let (short, long) = (15, 60);
+        let [few, many] = [short, long].map(|seconds| {
+            let (world, most) = story::with_rotation(seed, None, seconds);
+            assert_eq!(world.broken, None);
+            let files: usize = world.machines.iter().map(|machine| machine.files.len()).sum();
+            println!("seed {seed}: {files} files in {seconds} s, at most {most} cursors too many");
+            most
+        });
+        assert!(many <= 2 * few + 20, "seed {seed}: {few}, then {many}");
+    }
+}
+
 /// They depend on the order in which they are added, and owners add in another one than the file.
 #[test]
 fn sums_of_floats_are_found() {

@@ -9,6 +9,7 @@
 //! - I6 no watermark passes a line that is neither counted nor late
 //! - I7 an epoch has one owner
 //! - I8 sums stay within their memory (`sim.rs`)
+//! - I9 a cursor is dropped once nobody can need it, and not before
 
 use super::lines::LogFile;
 use super::listing::Listing;

@@ -19,6 +19,10 @@ pub struct Setup {
     pub write_us: u64,
     /// Whether files rotate and are deleted before they are read.
     pub loses_bytes: bool,
+    /// Whether some lines have stamps of the future.
+    pub has_future: bool,
+    /// How often each machine rotates its files, and deletes those that are counted.
+    pub rotate_us: Option<u64>,
     /// When the job is cancelled, if that is before the end of the run.
     pub cancel_us: Option<u64>,
 }
@@ -76,6 +80,8 @@ impl Setup {
             write_us: rng.random_range(40_000..300_000),
             loses_bytes: rng.random_bool(0.3),
             cancel_us: (seed % 8 == 7).then(|| rng.random_range(3_000_000..15_000_000)),
+            has_future: true,
+            rotate_us: rng.random_bool(0.4).then(|| rng.random_range(1_000_000..4_000_000)),
         }
     }
 

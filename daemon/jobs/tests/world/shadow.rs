@@ -1,14 +1,16 @@
 //! The shadow of one partition: what its log must say, from the lines of the files alone.
 
+mod drops;
+
 use super::lines::{Line, LogFile};
 use super::oracle::Judged;
 use super::sim::{Machine, index};
 use super::sums::{Counting, Group, Groups, Order};
 use memberd_jobs::{
-    Cursor, Entry, FileId, FileKey, Gap, GapReason, Image, JobSpec, Name, Partition,
-    PartitionStatus, Record, Row, State, WindowTimes, list_bytes, partition_of, window_of,
+    Cursor, Entry, FileId, FileKey, Gap, Image, JobSpec, Name, Partition, PartitionStatus, Record,
+    Row, State, WindowTimes, list_bytes, partition_of, window_of,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Shadow {
     partition: Partition,
@@ -32,11 +34,16 @@ pub struct Shadow {
     pub lost: u64,
     pub revisions: u64,
     gaps: Vec<Gap>,
+    /// The files whose cursors were dropped, and how many of their lines were counted.
+    dropped: BTreeSet<FileId>,
+    dropped_lines: u64,
+    pub drops: u64,
 }
 
 /// What a record or an image says, in one form.
 struct Said<'a> {
     cursors: &'a [(FileId, Cursor)],
+    dropped: Vec<FileId>,
     sequence: u64,
     watermark: i64,
     late: u64,
@@ -68,6 +75,9 @@ impl Shadow {
             lost: 0,
             revisions: 0,
             gaps: Vec::new(),
+            dropped: BTreeSet::new(),
+            dropped_lines: 0,
+            drops: 0,
         }
     }
 
@@ -102,6 +112,9 @@ impl Shadow {
         self.late += late;
         self.gaps.extend(gaps.into_iter().cloned());
         self.cursors.extend(said.cursors.iter().cloned());
+        for id in &said.dropped {
+            self.drop_cursor(machines, id)?;
+        }
         self.rows.extend(said.rows.iter().cloned());
         self.windows.retain(|window, _| !self.times.is_given_up(*window, self.watermark));
         image.map_or(Ok(()), |image| self.is(&State::of(self.counting, image)))
@@ -110,6 +123,7 @@ impl Shadow {
     fn of_record<'a>(&self, record: &'a Record) -> Said<'a> {
         Said {
             cursors: &record.cursors,
+            dropped: record.dropped.clone(),
             sequence: record.sequence,
             watermark: record.watermark,
             late: record.late,
@@ -124,8 +138,11 @@ impl Shadow {
             return Err(format!("I4: an image begins at row {} of {known}", image.first_row));
         };
         let rows = image.rows.get(skip as usize..).unwrap_or_default();
+        let is_there = |id: &&FileId| image.cursors.iter().any(|(there, _)| there == *id);
+        let dropped = self.cursors.keys().filter(|id| !is_there(id)).cloned().collect();
         Ok(Said {
             cursors: &image.cursors,
+            dropped,
             sequence: image.sequence,
             watermark: image.watermark,
             late: image.late - self.late,
@@ -150,6 +167,10 @@ impl Shadow {
                 return Err(format!("I1: {id:?} goes from {known:?} to {cursor:?}"));
             }
             let file = file_of(machines, id);
+            let is_again = self.dropped.contains(id);
+            if is_again && !file.was_removed {
+                return Err(format!("I1: {id:?} is counted again"));
+            }
             for line in file.between(from, cursor.at) {
                 let is_lost = gaps.iter().any(|gap| covers(gap, id, line));
                 if partition_of(&[line.key], self.partitions) != self.partition {
@@ -160,6 +181,8 @@ impl Shadow {
                     self.lost += 1;
                 } else if self.times.is_given_up(window, self.watermark) {
                     late += 1;
+                } else if is_again {
+                    return Err(format!("I1: {line:?} of {id:?} counts again"));
                 } else {
                     let groups = grown.entry(window).or_default();
                     groups.entry(line.key).or_default().add(Group::of(line));
@@ -170,17 +193,6 @@ impl Shadow {
             self.is_true(machines, gap)?;
         }
         Ok((grown, late))
-    }
-
-    /// A gap says that bytes are lost: they are.
-    fn is_true(&self, machines: &[Machine], gap: &Gap) -> Judged {
-        let file = file_of(machines, &gap.file);
-        let is_lost = match (gap.reason, gap.to) {
-            (GapReason::Forgotten, _) => true,
-            (GapReason::Deleted, Some(to)) => to <= file.lost_below,
-            (GapReason::Deleted, None) => file.is_deleted,
-        };
-        if is_lost { Ok(()) } else { Err(format!("I2: {gap:?} is none")) }
     }
 
     /// The sums of a record are the fold of just the bytes that its cursors moved over.
@@ -262,6 +274,10 @@ impl Shadow {
             }
             for file in machine.files.iter().filter(|file| !file.is_deleted) {
                 let id = FileId { member: super::sim::name(i), key: file.key };
+                // It was counted before it went and came back.
+                if self.dropped.contains(&id) {
+                    continue;
+                }
                 let at = self.cursors.get(&id).map_or(file.first, |cursor| cursor.at);
                 let at = at.max(file.lost_below);
                 let is_timely = |line: &&Line| {
@@ -294,7 +310,8 @@ impl Shadow {
 
     pub fn cursor(&self, member: &Name, key: FileKey) -> Option<u64> {
         let id = FileId { member: member.clone(), key };
-        self.cursors.get(&id).map(|cursor| cursor.at)
+        let was_counted = || self.dropped.contains(&id).then_some(u64::MAX);
+        self.cursors.get(&id).map(|cursor| cursor.at).or_else(was_counted)
     }
 
     pub fn has_all(&self, member: &Name, file: &LogFile) -> bool {
@@ -310,19 +327,6 @@ impl Shadow {
     pub fn is_open_before(&self, until: i64) -> bool {
         let ends = |at: &i64| at + self.times.every_ms <= until;
         self.windows.iter().any(|(at, (_, revision))| ends(at) && revision.is_none())
-    }
-
-    /// How many lines lie below the cursors, but for gaps.
-    pub fn counted(&self, machines: &[Machine]) -> u64 {
-        let is_counted = |id: &FileId, line: &&Line| {
-            partition_of(&[line.key], self.partitions) == self.partition
-                && !self.gaps.iter().any(|gap| covers(gap, id, line))
-        };
-        let lines = self.cursors.iter().map(|(id, cursor)| {
-            let lines = file_of(machines, id).between(cursor.start, cursor.at);
-            lines.iter().filter(|line| is_counted(id, line)).count() as u64
-        });
-        lines.sum()
     }
 
     /// How many lines are in rows and in open windows.

@@ -37,6 +37,7 @@ pub enum Happening {
     Wake { at: usize, process: u32, due: u64 },
     Look { at: usize, process: u32 },
     Write(usize),
+    Rotate(usize),
     Group,
     Cancel,
     Repair,
@@ -147,6 +148,9 @@ impl World {
             }
             world.start(i);
             world.at(1_000, Happening::Write(i));
+            if let Some(rotate_us) = world.setup.rotate_us {
+                world.at(rotate_us, Happening::Rotate(i));
+            }
         }
         world.at(10_000, Happening::Group);
         if let Some(cancel_us) = world.setup.cancel_us {
@@ -254,6 +258,12 @@ impl World {
             }
             Happening::Look { at, process } => self.look(at, process),
             Happening::Write(machine) => self.write(machine),
+            Happening::Rotate(machine) => {
+                if let Some(rotate_us) = self.setup.rotate_us.filter(|_| !self.is_calm) {
+                    self.rotate(machine);
+                    self.at(rotate_us, Happening::Rotate(machine));
+                }
+            }
             Happening::Group => self.group(),
             Happening::Cancel => self.cancels = true,
             Happening::Repair => {
@@ -410,7 +420,7 @@ impl World {
             return;
         }
         let now = self.clocks(i).wall_ms;
-        let lateness = self.setup.spec.lateness_ms;
+        let (lateness, has_future) = (self.setup.spec.lateness_ms, self.setup.has_future);
         let machine = &mut self.machines[i];
         machine.clock_ms = machine.clock_ms.max(now);
         let open: Vec<usize> = (0..machine.files.len())
@@ -418,7 +428,7 @@ impl World {
             .collect();
         let file = open[self.rng.random_range(0..open.len())];
         let (clocks, is_early) = ((now, machine.clock_ms), !machine.was_looked_at);
-        machine.files[file].write(&mut self.rng, clocks, lateness, is_early);
+        machine.files[file].write(&mut self.rng, clocks, (lateness, has_future), is_early);
         self.lines += 1;
     }
 }

@@ -1,5 +1,6 @@
 //! One run: lines and faults, quiet, and the end, where the sink is compared with all lines.
 
+use super::faults::Fault;
 use super::setup::Setup;
 use super::sim::{Happening, World};
 use super::sums::{Groups, Order};
@@ -30,6 +31,8 @@ pub struct Total {
     /// Sums that were too large for a delta, and answers to hellos that were not all.
     pub large: u64,
     pub pages: u64,
+    /// Cursors that were dropped.
+    pub drops: u64,
     /// The longest time from the end of faults until all was in the sink, in milliseconds.
     pub settled_ms: u64,
 }
@@ -45,6 +48,7 @@ impl Total {
             self.revisions += shadow.revisions;
             self.late += shadow.late;
             self.lost += shadow.lost;
+            self.drops += shadow.drops;
         }
         self.lists += world.oracle.listing.windows() as u64;
         self.list_revisions += world.oracle.listing.revisions;
@@ -71,6 +75,7 @@ impl Total {
         assert!(4 * self.deposed > runs, "hardly any zombies: {self:?}");
         assert!(self.large > runs, "hardly any range was cut anew: {self:?}");
         assert!(self.pages > runs, "hardly any answer in parts: {self:?}");
+        assert!(self.drops > runs, "hardly any cursor was dropped: {self:?}");
         assert!(self.images > runs, "hardly any images: {self:?}");
     }
 }
@@ -114,6 +119,30 @@ fn until_it_stops(setup: Setup) -> World {
     world.run(15 * SECOND_US);
     world.settle();
     world
+}
+
+/// A run of `seconds` in which each machine rotates its files five times a second, and processes
+/// are killed. The most cursors of a partition whose files are gone, in the second half of it.
+pub fn with_rotation(seed: u64, mutant: Option<Mutant>, seconds: u64) -> (World, usize) {
+    let mut setup = Setup::draw(seed).with(mutant);
+    (setup.rotate_us, setup.cancel_us) = (Some(200_000), None);
+    (setup.losses, setup.refusals, setup.loses_bytes, setup.has_future) = (0., 0., false, false);
+    (setup.spec.retain_ms, setup.spec.lateness_ms, setup.spec.every_ms) = (1_000, 200, 500);
+    let mut world = World::new(setup);
+    let mut most = 0;
+    for second in 0..seconds {
+        if second % 4 == 3 {
+            let machine = world.rng.random_range(0..world.machines.len());
+            world.fault(Fault::Kill(machine));
+        }
+        world.run(SECOND_US);
+        if second >= seconds / 2 {
+            let gone = world.oracle.shadows.values().map(|shadow| shadow.gone(&world.machines));
+            most = gone.max().unwrap_or(0).max(most);
+        }
+    }
+    end(&mut world);
+    (world, most)
 }
 
 /// A drawn run that sums floating point.
@@ -213,6 +242,9 @@ impl World {
             }
         }
         for (partition, shadow) in &self.oracle.shadows {
+            if let Some(id) = shadow.leftover(&self.machines) {
+                return Some(format!("I9: {partition:?} has a cursor of {id:?}, which is gone"));
+            }
             if shadow.is_open_before(until) {
                 return Some(format!("{partition:?} is at {}, not {until}", shadow.watermark));
             }

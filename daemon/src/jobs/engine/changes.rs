@@ -3,12 +3,8 @@
 use memberd_jobs::{
     Command, CommandError, Job, JobId, JobSpec, Leader, Name, Note, Now, Output, SourceState, Table,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use tokio::sync::oneshot;
-
-/// Who cancels a job again after so long gives it up: it ends without its last rows, because it
-/// cannot have them.
-const GIVE_UP_MS: u64 = 60_000;
 
 /// A change that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +13,8 @@ pub(crate) enum Change {
     Start(JobSpec),
     /// End the job of this name.
     Cancel(String),
+    /// Give up the job of this name, which is to end: its last rows may be missing.
+    Abandon(String),
     /// The disk of this member will not come back, for the job of this name.
     Forget(String, Name),
 }
@@ -67,8 +65,6 @@ type Reply = oneshot::Sender<Result<Changed, ChangeError>>;
 pub(super) struct Changes {
     /// At most [`Leader::MAX_COMMANDS`], since the leader takes no more.
     waiting: Vec<(Command, Reply)>,
-    /// Since when jobs are ending, in milliseconds since boot.
-    ending: BTreeMap<JobId, u64>,
 }
 
 impl Changes {
@@ -83,10 +79,6 @@ impl Changes {
     ) {
         let table = leader.table().ok_or(ChangeError::NoTable);
         let command = table.and_then(|table| command(change, table));
-        let command = command.map(|command| match command {
-            Command::Cancel(job) if self.hangs(now, job) => Command::Abandon(job),
-            command => command,
-        });
         let taken = command.and_then(|command| {
             self.waiting.retain(|(_, reply)| !reply.is_closed());
             if self.waiting.len() >= Leader::MAX_COMMANDS {
@@ -118,19 +110,9 @@ impl Changes {
         }
     }
 
-    /// Whether a job was to end long ago.
-    fn hangs(&self, now: Now, job: JobId) -> bool {
-        self.ending.get(&job).is_some_and(|since_ms| since_ms + GIVE_UP_MS <= now.boot_ms)
-    }
-
     /// Answers those whose change is in the table.
-    pub(super) fn settle(&mut self, now: Now, leader: &Leader) {
+    pub(super) fn settle(&mut self, leader: &Leader) {
         let Some(table) = leader.table() else { return };
-        let ends = |id: &JobId| table.jobs.get(id).is_some_and(Job::is_ending);
-        self.ending.retain(|id, _| ends(id));
-        for id in table.jobs.keys().filter(|id| ends(id)) {
-            self.ending.entry(*id).or_insert(now.boot_ms);
-        }
         for (command, reply) in std::mem::take(&mut self.waiting) {
             match outcome(&command, table) {
                 Some(outcome) => answer(reply, outcome),
@@ -139,11 +121,11 @@ impl Changes {
         }
     }
 
-    /// This member leads no more. The next leader may or may not see what was begun.
-    pub(super) fn end(&mut self) {
-        self.ending.clear();
+    /// This member leads no more, or has lost the table. The next leader may or may not see what
+    /// was begun.
+    pub(super) fn end(&mut self, error: &ChangeError) {
         for (_, reply) in self.waiting.drain(..) {
-            answer(reply, Err(ChangeError::NotLeader));
+            answer(reply, Err(error.clone()));
         }
     }
 }
@@ -158,17 +140,16 @@ fn job_of(name: &str, table: &Table) -> Option<JobId> {
     job.map(|(id, _)| *id)
 }
 
+fn named(name: String, table: &Table) -> Result<JobId, ChangeError> {
+    job_of(&name, table).ok_or(ChangeError::NoJob(name))
+}
+
 fn command(change: Change, table: &Table) -> Result<Command, ChangeError> {
     match change {
         Change::Start(spec) => Ok(Command::Start(spec)),
-        Change::Cancel(name) => match job_of(&name, table) {
-            Some(job) => Ok(Command::Cancel(job)),
-            None => Err(ChangeError::NoJob(name)),
-        },
-        Change::Forget(name, member) => match job_of(&name, table) {
-            Some(job) => Ok(Command::Forget(job, member)),
-            None => Err(ChangeError::NoJob(name)),
-        },
+        Change::Cancel(name) => named(name, table).map(Command::Cancel),
+        Change::Abandon(name) => named(name, table).map(Command::Abandon),
+        Change::Forget(name, member) => named(name, table).map(|job| Command::Forget(job, member)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Engines of three members with a file system in memory: a job, its rows, and its leaders.
 
+mod lost;
+
 use super::*;
 use crate::jobs::group::Lead;
 use crate::jobs::sums::{LIMITS, by_partition};
@@ -7,6 +9,7 @@ use memberd_jobs::{
     At, CommandError, Condition, FileKey, From, Incarnation, MemberState, OnFailed, SeenFile,
     StoreOperation as Operation,
 };
+use memberd_membership::VersionedTags;
 use memberd_streams::{Fold, LineTime, Plan, Query};
 
 const BEGIN_MS: i64 = 1_764_500_000_000;
@@ -94,6 +97,8 @@ struct Fleet {
     engines: Vec<Engine>,
     logs: Vec<String>,
     store: Store,
+    /// Whether there was a table once.
+    was_there: bool,
     boot_ms: u64,
     group: Group,
 }
@@ -126,11 +131,17 @@ impl Fleet {
         let settings = Arc::new(Settings::default());
         let engines = (0..count).map(|number| Engine::new(name(number), Arc::clone(&settings)));
         let member = |number| MemberId { name: name(number), incarnation: Incarnation(1) };
-        let state = |number| MemberState { member: member(number), is_alive: true };
+        let state = |number| MemberState {
+            member: member(number),
+            is_alive: true,
+            has_jobs: true,
+            tags: VersionedTags::default(),
+        };
         Fleet {
             engines: engines.collect(),
             logs: vec![String::new(); count],
             store: Store::default(),
+            was_there: false,
             boot_ms: 5_000,
             group: Group { own: None, members: (0..count).map(state).collect(), lead: None },
         }
@@ -195,7 +206,7 @@ impl Fleet {
                 let key = FileKey(at as u128 + 1);
                 let (first, lost_below, is_finished) = (0, 0, false);
                 let seen = SeenFile { key, first, lost_below, end, is_finished };
-                let look = Look { began_ms: now.wall_ms, files: vec![seen] };
+                let look = Look { began_ms: now.wall_ms, files: vec![seen], former: Vec::new() };
                 self.engines[at].handle_look(now, job, &look);
             }
             Work::Fold(ask, spec) => {
@@ -209,7 +220,14 @@ impl Fleet {
             Work::FindTable => {
                 if self.store.files.contains_key(&JobFile::Table) {
                     self.engines[at].handle_table_there(now);
+                } else if self.was_there {
+                    self.engines[at].handle_table_lost(now);
                 }
+            }
+            Work::RestoreTable(table) => {
+                let bytes = memberd_jobs::table_bytes(&table.unwrap());
+                self.store.files.insert(JobFile::Table, Kept { bytes, ..Kept::default() });
+                self.engines[at].handle_table_there(now);
             }
             Work::Remove(job) => self.engines[at].handle_removed(now, job),
             Work::TableRead(..) | Work::Note(_) => {}
@@ -319,8 +337,9 @@ fn a_change_is_answered_by_the_table() {
     fleet.store.is_silent = true;
     assert_eq!(fleet.change(0, Change::Cancel("shop".to_owned())), Ok(hanging));
     (0..6_500).for_each(|_| fleet.step());
-    assert!(!fleet.engines[0].table().jobs[&hanging.job].is_finished);
     assert_eq!(fleet.change(0, Change::Cancel("shop".to_owned())), Ok(hanging));
+    assert!(!fleet.engines[0].table().jobs[&hanging.job].is_finished, "however often");
+    assert_eq!(fleet.change(0, Change::Abandon("shop".to_owned())), Ok(hanging));
     assert!(fleet.engines[0].table().jobs[&hanging.job].is_finished);
     fleet.store.is_silent = false;
     (0..KEEP_MS / 10 + 100).for_each(|_| fleet.step());

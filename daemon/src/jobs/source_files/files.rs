@@ -147,7 +147,8 @@ impl Files {
         }
         self.let_go(now, &released);
         let began_ms = self.listing.as_ref().map_or(now.wall_ms, |it| it.holds_at_ms(now));
-        Look { began_ms, files: self.tell(now) }
+        let former = self.files.values().flat_map(Known::former_keys).collect();
+        Look { began_ms, files: self.tell(now), former }
     }
 
     /// Opens a range of a file that the last look told. None if that is not possible now.

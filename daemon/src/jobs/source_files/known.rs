@@ -258,6 +258,15 @@ impl Known {
         Some(SeenFile { key, first: first.min(end), lost_below: 0, end, is_finished })
     }
 
+    /// The keys that it had before it was written anew with the same head, again and again.
+    pub(super) fn former_keys(&self) -> impl Iterator<Item = FileKey> {
+        let (birth, keyed) = (self.birth(), self.keyed);
+        let keys = move |Keyed { head, written_anew, .. }: Keyed| {
+            (0..written_anew).map(move |before| key(birth, &head, before))
+        };
+        keyed.into_iter().flat_map(keys)
+    }
+
     /// Whether its last line is whole, even without a line end.
     fn is_whole(&self, now: Now) -> bool {
         self.is_quiet_for(QUIET_MS, now)

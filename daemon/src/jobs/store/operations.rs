@@ -100,6 +100,17 @@ impl JobFiles {
         self.change(path, Mutation::Put(put)).await
     }
 
+    /// Makes a file with these bytes if nothing has its name, in one step.
+    pub(super) async fn put_new(
+        &self,
+        path: &FilePath,
+        copies: u8,
+        bytes: &[u8],
+    ) -> Result<Done, Failure> {
+        let to = WriteTo::Put { condition: PutIf::Absent, copies, mode: MODE, parents: true };
+        Ok(self.write_all(path, Token::default(), to, bytes).await?)
+    }
+
     /// Changes a catalog, once.
     pub(super) async fn change(
         &self,

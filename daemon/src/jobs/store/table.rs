@@ -3,7 +3,8 @@
 //!
 //! The table and the directory in which it lies are made in one step, and nothing else makes that
 //! directory before. So a directory without a table is one whose table was lost or removed, and no
-//! table is made in its place: an empty one would let jobs begin anew whose rows are there already.
+//! empty table is made in its place: it would let jobs begin anew whose rows are there already. The
+//! leader makes it anew with all jobs that members know.
 //! Who removes the directory as a whole removes all jobs, and the next one begins with a new table.
 
 use super::JobStore;
@@ -34,8 +35,9 @@ pub enum TableFound {
 pub enum TableError {
     /// There was one.
     #[error(
-        "the table of all jobs, /streams/.jobs/table, is gone, and no job goes on without it: \
-         memberctl file rm -r /streams/.jobs, restart memberd on all members, and start them anew"
+        "the table of all jobs, /streams/.jobs/table, is gone: the leader makes it anew of what \
+         members know of it, within a minute. If they know nothing, all jobs are lost: \
+         memberctl file rm -r /streams/.jobs, and start them anew"
     )]
     Lost,
     /// What files say.
@@ -100,6 +102,21 @@ impl JobStore {
         match self.files.put_empty(&table, COPIES).await {
             Ok(_) => Ok(()),
             // Somebody else has made it meanwhile.
+            Err(Failure::Files(FilesError::Client(ClientError::Refused(Refusal::Exists)))) => {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes a table that was lost, with these jobs. It succeeds if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be made now, or nobody knows whether it was.
+    pub async fn restore_table(&self, table: &Table) -> Result<(), TableError> {
+        let bytes = memberd_jobs::table_bytes(table);
+        match self.files.put_new(&paths::table()?, COPIES, &bytes).await {
+            Ok(_) => Ok(()),
             Err(Failure::Files(FilesError::Client(ClientError::Refused(Refusal::Exists)))) => {
                 Ok(())
             }

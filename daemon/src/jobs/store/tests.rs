@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::group::{Fate, Group};
 use memberd_files::{FilesMessage, ShareName};
-use memberd_jobs::{AskId, At, Condition, JobId, Partition, Stage, Table};
+use memberd_jobs::{AskId, At, Condition, JobId, Partition, Stage, Table, read_table};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const JOB: JobId = JobId(3 << 32 | 1);
@@ -307,6 +307,15 @@ async fn a_table_is_made_once() {
     let told = store.ensure_table().await.unwrap_err().to_string();
     assert!(told.contains("memberctl file rm -r /streams/.jobs"), "{told}");
     assert_eq!(store.ask(ask(), "").await, StoreAnswer::Absent);
+    // What members know of it is there at once, or nothing.
+    let table = Table { version: 7, ..Table::default() };
+    store.restore_table(&table).await.unwrap();
+    store.restore_table(&Table::default()).await.unwrap();
+    assert_eq!(store.find_table().await.unwrap(), TableFound::There);
+    store.ask(ask(), "").await;
+    let read = question(JobFile::Table, TOKEN, StoreOperation::Read { from: 0 });
+    let StoreAnswer::Bytes(_, bytes) = store.ask(read, "").await else { panic!("no bytes") };
+    assert_eq!(read_table(&bytes).unwrap(), table);
 
     remove(&group, "/streams/.jobs").await;
     store.ensure_table().await.unwrap();

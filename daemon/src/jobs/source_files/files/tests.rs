@@ -142,6 +142,8 @@ fn a_file_written_anew_with_the_same_head_is_another() {
     assert_eq!(machine.told(&released)[0].key, new.key);
     machine.append("x.log", &line(2, &"b".repeat(99)));
     assert_eq!(machine.told(&released)[0].key, new.key);
+    // Without the cursor of the old one, the new one would be taken for it after the next restart.
+    assert_eq!(machine.look(&released).former, [old.key]);
 }
 
 /// Who writes may notice minutes later that a log was rotated, and these lines count, too.
