@@ -207,6 +207,7 @@ mod tests {
             query: "lost | logfmt | count by k every 10s".to_owned(),
             partitions: 4,
             every_ms: 10_000,
+            over_ms: None,
             lateness_ms: 0,
             retain_ms: 0,
             commit_ms: 1_000,

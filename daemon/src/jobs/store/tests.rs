@@ -349,6 +349,7 @@ fn job() -> memberd_jobs::Job {
         query: String::new(),
         partitions: 1,
         every_ms: 10_000,
+        over_ms: None,
         lateness_ms: 5_000,
         retain_ms: 60_000,
         commit_ms: 1_000,
