@@ -36,6 +36,8 @@ type Lists = BTreeMap<String, Vec<String>>;
 struct Counting {
     fleet: Fleet,
     written: Counts,
+    /// When the windows of these lines begin, by how rows say it.
+    begins: BTreeMap<String, i64>,
 }
 
 fn log(daemon: &Daemon) -> PathBuf {
@@ -52,10 +54,10 @@ fn prepare(daemon: &mut Daemon) {
     daemon.settings.files.push(log.display().to_string());
 }
 
-/// A moment as logs have it, and the begin of its window as rows have it.
-fn stamp(now: Duration) -> (String, String) {
+/// A moment as logs have it, and when its window begins, in milliseconds.
+fn stamp(now: Duration) -> (String, i64) {
     let ms = i64::try_from(now.as_millis()).unwrap();
-    (time_text(ms), time_text(ms / EVERY_MS * EVERY_MS))
+    (time_text(ms), ms / EVERY_MS * EVERY_MS)
 }
 
 impl Counting {
@@ -71,7 +73,7 @@ impl Counting {
             change(daemon);
         });
         fleet.let_all_introduce();
-        Counting { fleet, written: Counts::new() }
+        Counting { fleet, written: Counts::new(), begins: BTreeMap::new() }
     }
 
     /// A fleet with a job over its logs.
@@ -145,9 +147,11 @@ impl Counting {
         for number in 1..=self.fleet.daemons().len() {
             let daemon = &self.fleet[number];
             let mut file = OpenOptions::new().append(true).open(log(daemon)).unwrap();
-            let (time, window) = stamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+            let (time, begin) = stamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
             let key = format!("k{}", (round * 7 + number) % 5);
             writeln!(file, "{time} k={key} round={round}").unwrap();
+            let window = time_text(begin);
+            self.begins.insert(window.clone(), begin);
             let of = (window, daemon.name().to_owned(), key);
             *self.written.entry(of).or_default() += 1;
         }
@@ -266,6 +270,34 @@ fn a_job_counts_each_line_of_a_fleet_once() {
         let text = counting.sink(4)?;
         let last = format!("\n# cancelled {}\n", text.lines().count() - 1);
         holds(text.ends_with(&last), || text.lines().last().unwrap_or_default().to_owned())
+    });
+}
+
+/// A line counts in each window that has it, also if all daemons but two were killed meanwhile.
+#[test]
+fn windows_that_overlap_share_their_lines() {
+    let query = "| logfmt | count by member, k every 1s over 3s";
+    let mut counting = Counting::start_with(5, query);
+    (0..15).for_each(|round| counting.write(round));
+    wait_until("rows are there", RIGHT, || {
+        let rows = counting.rows(1)?;
+        holds(!rows.is_empty(), || "none".to_owned())
+    });
+    counting.fleet.crash(&[1, 2, 3]);
+    (15..30).for_each(|round| counting.write(round));
+    counting.fleet.restart(&[1, 2, 3]);
+    (30..45).for_each(|round| counting.write(round));
+    let mut expected = Counts::new();
+    for ((second, member, key), count) in &counting.written {
+        for step in 0..3 {
+            let window = time_text(counting.begins[second] - step * EVERY_MS);
+            *expected.entry((window, member.clone(), key.clone())).or_default() += count;
+        }
+    }
+    wait_until("the rows are the sums of all lines", RIGHT, || {
+        let rows = counting.rows(counting.fleet.running_numbers()[0])?;
+        let wrong = || expected.iter().filter(|(of, count)| rows.get(of) != Some(count));
+        holds(rows == expected, || format!("{:?}", wrong().take(5).collect::<Vec<_>>()))
     });
 }
 

@@ -122,6 +122,10 @@ fn check_needs_no_daemon_and_tells_each_problem() {
     check(GOOD, false).printed(
         "the job errors in errors.toml is good: every 10 s, rows go to /streams/errors.tsv\n",
     );
+    check(&GOOD.replace("every 10s", "every 10s over 5m"), false).printed(
+        "the job errors in errors.toml is good: every 10 s over 5 min, rows go to \
+         /streams/errors.tsv\n",
+    );
     let bad = "name = 'e'\nquery = '| nginx | count by status'\nfiles = ['/x']\nlate = 'x'\n";
     let ended = check(bad, false);
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), ""));
@@ -142,11 +146,11 @@ fn check_needs_no_daemon_and_tells_each_problem() {
     );
     check(GOOD, true).printed(
         "{\"schema\":1,\"file\":\"errors.toml\",\"good\":true,\"problems\":[],\"job\":{\"name\":\
-         \"errors\",\"query\":\"| nginx | count by member every 10s\",\"every_ms\":10000,\"files\":\
-         [\"/var/log/nginx/*.log\"],\"from\":\"now\",\"on\":{\"role\":\"web\"},\"lateness_ms\":\
-         10000,\"retain_ms\":3600000,\"commit_ms\":1000,\"on_failed\":\"exclude\",\"partitions\":\
-         null,\"sink\":\"/streams/errors.tsv\",\"replication\":5,\"groups\":null,\
-         \"memory\":null}}\n",
+         \"errors\",\"query\":\"| nginx | count by member every 10s\",\"every_ms\":10000,\
+         \"over_ms\":10000,\"files\":[\"/var/log/nginx/*.log\"],\"from\":\"now\",\"on\":{\
+         \"role\":\"web\"},\"lateness_ms\":10000,\"retain_ms\":3600000,\
+         \"commit_ms\":1000,\"on_failed\":\"exclude\",\"partitions\":null,\
+         \"sink\":\"/streams/errors.tsv\",\"replication\":5,\"groups\":null,\"memory\":null}}\n",
     );
 }
 

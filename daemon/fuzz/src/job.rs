@@ -23,7 +23,7 @@ pub const EPOCH: Epoch = Epoch { term: 1, number: 1 };
 const SUM_BYTES: usize = 4 << 20;
 
 /// Its question.
-pub const QUESTION: &str = "| logfmt | count, sum(v) by k every 10s";
+pub const QUESTION: &str = "| logfmt | count, sum(v) by k every 10s over 20s";
 
 fn name(name: &str) -> Name {
     Name::new(name).expect("a name")
@@ -41,6 +41,7 @@ fn job(named: &str, query: &str) -> Job {
         query: query.to_owned(),
         partitions: 2,
         every_ms: 10_000,
+        over_ms: Some(20_000),
         lateness_ms: 5_000,
         retain_ms: 60_000,
         commit_ms: 200,

@@ -225,8 +225,7 @@ impl<S: Sums> Owner<S> {
     }
 
     fn times(&self) -> WindowTimes {
-        let spec = &self.job.spec;
-        WindowTimes { every_ms: spec.every_ms, retain_ms: spec.retain_ms }
+        self.job.spec.times()
     }
 
     fn opened(&mut self, now: Now, bytes: &[u8], out: &mut VecDeque<Output>) {

@@ -21,12 +21,14 @@ pub enum StateError {
     Sums(#[from] SumsError),
 }
 
-/// A window that is not given up.
+/// A window that is not given up, and the pane at its beginning: its lines of one `every_ms`. Where
+/// windows do not overlap, both are the same. Else the panes that begin in a window are its lines,
+/// and each is kept as long as any window has it.
 #[derive(Debug, Clone)]
 pub struct Window<T> {
-    /// Its sums.
+    /// The sums of the pane.
     pub table: T,
-    /// The newest revision that has rows. None: it has not closed.
+    /// The newest revision of the window that has rows. None: it has not closed.
     pub revision: Option<u32>,
 }
 
@@ -41,11 +43,11 @@ pub struct State<T> {
     pub cursors: BTreeMap<FileId, Cursor>,
     /// What members said of files that are not known here.
     pub presences: BTreeMap<Name, i64>,
-    /// Windows by their begin, in milliseconds since 1970.
+    /// Windows and panes by their begin, in milliseconds since 1970.
     pub windows: BTreeMap<i64, Window<T>>,
     /// Windows that end at or before this are closed.
     pub watermark: i64,
-    /// Lines that came after their window was given up.
+    /// Lines that came after a window of theirs was given up.
     pub late: u64,
     /// Lines in no group.
     pub uncounted: u64,
@@ -87,8 +89,10 @@ impl<T> Default for State<T> {
 /// When windows close and are given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowTimes {
-    /// How long a window is, in milliseconds.
+    /// How often a window begins, in milliseconds.
     pub every_ms: i64,
+    /// How long a window is, in milliseconds: a multiple of `every_ms`.
+    pub over_ms: i64,
     /// How long a closed one takes late lines, in milliseconds.
     pub retain_ms: i64,
 }
@@ -97,13 +101,25 @@ impl WindowTimes {
     /// Whether a window is closed at a watermark.
     #[must_use]
     pub fn is_closed(self, window: i64, watermark: i64) -> bool {
-        window.saturating_add(self.every_ms) <= watermark
+        window.saturating_add(self.over_ms) <= watermark
     }
 
     /// Whether a window is given up at a watermark: its lines only count as late.
     #[must_use]
     pub fn is_given_up(self, window: i64, watermark: i64) -> bool {
-        window.saturating_add(self.every_ms).saturating_add(self.retain_ms) <= watermark
+        window.saturating_add(self.over_ms).saturating_add(self.retain_ms) <= watermark
+    }
+
+    /// The windows that have the lines of the pane that begins at `pane`.
+    pub fn windows_of(self, pane: i64) -> impl Iterator<Item = i64> {
+        let windows = self.over_ms / self.every_ms.max(1);
+        (0..windows).filter_map(move |step| pane.checked_sub(step.checked_mul(self.every_ms)?))
+    }
+
+    /// Whether a window is given up that has the lines of this pane.
+    #[must_use]
+    pub fn misses(self, pane: i64, watermark: i64) -> bool {
+        self.windows_of(pane).any(|window| self.is_given_up(window, watermark))
     }
 }
 
@@ -126,11 +142,17 @@ impl<T> State<T> {
                 }
                 Entry::Record(record) => {
                     state.add(sums, &record.sums)?;
-                    state.take(times, &record);
+                    state.take(sums, times, &record);
                 }
             }
         }
         Ok(state)
+    }
+
+    /// The tables of all panes of a window.
+    pub(crate) fn panes(&self, times: WindowTimes, window: i64) -> Vec<&T> {
+        let panes = self.windows.range(window..window.saturating_add(times.over_ms).max(window));
+        panes.map(|(_, pane)| &pane.table).collect()
     }
 
     /// Adds the sums of a record.
@@ -152,7 +174,12 @@ impl<T> State<T> {
     }
 
     /// Takes all of a record but its sums.
-    pub(crate) fn take(&mut self, times: WindowTimes, record: &Record) {
+    pub(crate) fn take<S: Sums<Table = T>>(
+        &mut self,
+        sums: &S,
+        times: WindowTimes,
+        record: &Record,
+    ) {
         self.sequence = record.sequence;
         self.epoch = record.epoch;
         self.cursors.extend(record.cursors.iter().cloned());
@@ -166,9 +193,9 @@ impl<T> State<T> {
         self.uncounted += record.uncounted;
         self.watermark = record.watermark;
         for (window, revision) in &record.closed {
-            if let Some(window) = self.windows.get_mut(window) {
-                window.revision = Some(*revision);
-            }
+            // It may have lines in later panes alone.
+            let none = || Window { table: sums.empty(), revision: None };
+            self.windows.entry(*window).or_insert_with(none).revision = Some(*revision);
         }
         self.windows.retain(|window, _| !times.is_given_up(*window, record.watermark));
         self.rows.extend(record.rows.iter().cloned());
@@ -248,4 +275,35 @@ impl<T> State<T> {
 
 fn bytes_of(rows: &[Row]) -> usize {
     rows.iter().map(Row::bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{JobSpec, SpecError, testing::quick_spec};
+
+    #[test]
+    fn a_pane_is_in_each_window_that_has_it() {
+        let times = WindowTimes { every_ms: 10, over_ms: 30, retain_ms: 100 };
+        assert_eq!(times.windows_of(0).collect::<Vec<_>>(), [0, -10, -20]);
+        assert!(times.is_closed(-20, 10) && !times.is_closed(-10, 10));
+        // At 110 the first of its windows is given up, and the last at 130.
+        assert!(times.misses(0, 110) && !times.misses(0, 109));
+        assert!(!times.is_given_up(0, 129) && times.is_given_up(0, 130));
+        assert_eq!(times.windows_of(i64::MIN).count(), 1, "there are none before");
+    }
+
+    #[test]
+    fn windows_are_as_long_as_they_may_be() {
+        let check = |over_ms| {
+            let spec = JobSpec { over_ms, ..quick_spec("shop") };
+            spec.check()
+        };
+        for over_ms in [None, Some(100), Some(6_000)] {
+            assert_eq!(check(over_ms), Ok(()));
+        }
+        for over_ms in [0, -100, 50, 150, 6_100] {
+            assert_eq!(check(Some(over_ms)), Err(SpecError::Over(over_ms)));
+        }
+    }
 }

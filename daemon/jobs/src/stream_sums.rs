@@ -19,7 +19,7 @@ pub struct StreamSums {
     limits: Limits,
 }
 
-/// The sums of one window: partial sums that are merged when they have become many.
+/// The sums of a window or a part of it: partial sums that are merged when they have become many.
 #[derive(Debug, Clone, Default)]
 pub struct StreamTable {
     pieces: Vec<Vec<u8>>,
@@ -53,8 +53,7 @@ impl From<Full> for SumsError {
 }
 
 impl StreamSums {
-    /// Sums of this plan, which has windows that do not overlap. `limits` are those of a window in
-    /// a partition.
+    /// Sums of this plan, which has windows. `limits` are those of a window in a partition.
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: Limits) -> StreamSums {
         StreamSums { plan, limits }
@@ -151,8 +150,11 @@ impl Sums for StreamSums {
         self.plan.order_stages().into_iter().map(step).collect()
     }
 
-    fn rows(&self, _: i64, table: &StreamTable) -> Result<Vec<SumRow>, SumsError> {
-        let gather = self.gather(table)?;
+    fn rows(&self, window: i64, tables: &[&StreamTable]) -> Result<Vec<SumRow>, SumsError> {
+        let mut gather = Gather::of_window(Arc::clone(&self.plan), self.limits, window);
+        for piece in tables.iter().flat_map(|table| &table.pieces) {
+            gather.checked_partial(piece)?;
+        }
         if self.steps().is_empty() {
             let rows = gather.finish()?;
             return Ok(rows.rows.iter().map(|row| self.row(row, Vec::new())).collect());

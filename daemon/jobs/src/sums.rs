@@ -37,13 +37,14 @@ pub enum OrderStep {
 /// A query's way to sum. Adding must be exact, and the same in every order: recovery adds in
 /// another one, and the rows must not change by a bit. Sums of floating point are not.
 pub trait Sums {
-    /// The sums of one window in one partition.
+    /// The sums of one partition over the lines of [`JobSpec::every_ms`](crate::JobSpec), which is
+    /// a window, or a part of several that overlap.
     type Table;
 
     /// No sums.
     fn empty(&self) -> Self::Table;
 
-    /// Whether these bytes, which came from `member`, are sums of this window.
+    /// Whether these bytes, which came from `member`, are sums of the lines from `window` on.
     ///
     /// # Errors
     /// When they are not. Nothing of their delta is then taken.
@@ -64,12 +65,13 @@ pub trait Sums {
         Vec::new()
     }
 
-    /// The rows, in the order of their keys. If a query orders its rows, in any order that depends
-    /// on the sums alone; then those may be left out that the first [`OrderStep::Top`] takes away.
+    /// The rows of the window that begins at `window`, of which `tables` are all parts, in the
+    /// order of their keys. If a query orders its rows, in any order that depends on the sums
+    /// alone; then those may be left out that the first [`OrderStep::Top`] takes away.
     ///
     /// # Errors
-    /// When the table has more than a window may have.
-    fn rows(&self, window: i64, table: &Self::Table) -> Result<Vec<SumRow>, SumsError>;
+    /// When they have more than a window may have.
+    fn rows(&self, window: i64, tables: &[&Self::Table]) -> Result<Vec<SumRow>, SumsError>;
 
     /// About how many bytes of memory the table takes.
     fn weight(&self, table: &Self::Table) -> usize;

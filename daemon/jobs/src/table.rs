@@ -4,7 +4,9 @@
 use crate::forms;
 use crate::ids::{Epoch, JobId, MemberId, Partition, Stage};
 use crate::placement::MAX_PARTITIONS;
+use crate::state::WindowTimes;
 use memberd_membership::Name;
+use memberd_streams::MAX_DURABLE_OVERLAP;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,8 +73,12 @@ pub struct JobSpec {
     pub query: String,
     /// How many parts the keys have: 1 to [`MAX_PARTITIONS`](crate::MAX_PARTITIONS).
     pub partitions: u16,
-    /// How long a window is, in milliseconds: above 0.
+    /// How often a window begins, in milliseconds: above 0.
     pub every_ms: i64,
+    /// How long a window is, in milliseconds: 1 to [`MAX_DURABLE_OVERLAP`] times `every_ms`. None:
+    /// as long as that, so that windows do not overlap.
+    #[serde(default)]
+    pub over_ms: Option<i64>,
     /// How much older than the newest line of its file a line may be without being late, in
     /// milliseconds.
     pub lateness_ms: i64,
@@ -108,9 +114,14 @@ pub enum SpecError {
     /// Its number of partitions.
     #[error("a job has 1 to {MAX_PARTITIONS} partitions, not {0}")]
     Partitions(u16),
-    /// The length of its windows.
-    #[error("a window is longer than 0 ms, not {0} ms")]
+    /// How often its windows begin.
+    #[error("a window begins every 1 ms or more, not every {0} ms")]
     Every(i64),
+    /// The length of its windows.
+    #[error(
+        "a window is 1 to {MAX_DURABLE_OVERLAP} times as long as from one to the next, not {0} ms"
+    )]
+    Over(i64),
     /// How often an owner commits.
     #[error("a job commits every 10 to 60,000 ms, not {0}")]
     Commit(u64),
@@ -138,6 +149,19 @@ pub enum SpecError {
 }
 
 impl JobSpec {
+    /// When its windows close and are given up.
+    #[must_use]
+    pub fn times(&self) -> WindowTimes {
+        let over_ms = self.over_ms.unwrap_or(self.every_ms);
+        WindowTimes { every_ms: self.every_ms, over_ms, retain_ms: self.retain_ms }
+    }
+
+    /// Whether its windows are as long as they may be.
+    fn is_multiple(&self) -> bool {
+        let WindowTimes { every_ms, over_ms, .. } = self.times();
+        over_ms % every_ms == 0 && (1..=MAX_DURABLE_OVERLAP).contains(&(over_ms / every_ms))
+    }
+
     /// Whether it is one. Its query and its patterns are not read.
     ///
     /// # Errors
@@ -151,6 +175,7 @@ impl JobSpec {
                 Err(SpecError::Partitions(self.partitions))
             }
             _ if self.every_ms <= 0 => Err(SpecError::Every(self.every_ms)),
+            _ if !self.is_multiple() => Err(SpecError::Over(self.times().over_ms)),
             _ if !(10..=60_000).contains(&self.commit_ms) => Err(SpecError::Commit(self.commit_ms)),
             _ if self.lateness_ms < 0 || self.retain_ms < 0 => Err(SpecError::Negative),
             _ if !(1..=5).contains(&self.copies) => Err(SpecError::Copies(self.copies)),
@@ -262,6 +287,7 @@ pub(crate) mod testing {
             query: String::new(),
             partitions: 1,
             every_ms: 100,
+            over_ms: None,
             lateness_ms: 10,
             retain_ms: 1_000,
             commit_ms: 50,

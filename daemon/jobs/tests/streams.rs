@@ -81,8 +81,8 @@ fn divided_sums_are_those_of_all_lines() {
         for piece in sums.bytes(table).iter().rev() {
             sums.add(&mut again, piece).unwrap();
         }
-        let rows = sums.rows(*window, &again).unwrap();
-        assert_eq!(rows, sums.rows(*window, table).unwrap(), "what was written is read");
+        let rows = sums.rows(*window, &[&again]).unwrap();
+        assert_eq!(rows, sums.rows(*window, &[table]).unwrap(), "what was written is read");
         found.extend(rows.into_iter().map(|row| (*window, row)));
     }
     let text = |values: &[Value]| {
@@ -116,7 +116,7 @@ fn lists_of_partitions_are_the_rows_of_all_lines() {
     ] {
         let query = Query::parse(&format!("{count} {stages}")).unwrap();
         let plan = Arc::new(Plan::new(&query).unwrap());
-        assert_eq!(plan.durable_every(&query), Ok(10_000));
+        assert!(plan.durable_windows(&query).is_ok());
         let sums = StreamSums::new(Arc::clone(&plan), LIMITS);
         let lines = lines(3_000);
         let mut whole = Gather::new(Arc::clone(&plan), LIMITS);
@@ -128,13 +128,12 @@ fn lists_of_partitions_are_the_rows_of_all_lines() {
         }
         let mut lists: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
         for ((_, window), table) in &tables {
-            let list = list_bytes(sums.rows(*window, table).unwrap());
+            let list = list_bytes(sums.rows(*window, &[table]).unwrap());
             let list = list_rows(&sums.steps(), &list).unwrap();
             lists.entry(*window).or_default().extend(list);
         }
         for (window, list) in lists {
-            let row = |row: SumRow| [row.key, row.values].join(&b'\t');
-            let found: Vec<_> = ordered(&sums.steps(), list).into_iter().map(row).collect();
+            let found: Vec<_> = ordered(&sums.steps(), list).into_iter().map(row_text).collect();
             assert_eq!(found, expected(&whole, window), "{stages}");
             rows += found.len();
         }
@@ -163,6 +162,50 @@ fn expected(whole: &Gather, window: i64) -> Vec<Vec<u8>> {
     all.rows.iter().filter(of_window).map(text).collect()
 }
 
+/// A window that overlaps others is made of parts, each of which is in several.
+#[test]
+fn overlapping_windows_are_those_of_all_lines() {
+    let count = "| logfmt | count, sum(rt), p99(rt), distinct(client) by member, status";
+    for stages in ["every 10s over 1m", "every 10s over 30s | top 3 by count | sort status"] {
+        let query = Query::parse(&format!("{count} {stages}")).unwrap();
+        let plan = Arc::new(Plan::new(&query).unwrap());
+        let over = plan.durable_windows(&query).unwrap().over_ms;
+        let sums = StreamSums::new(Arc::clone(&plan), LIMITS);
+        let lines = lines(3_000);
+        let mut whole = Gather::new(Arc::clone(&plan), LIMITS);
+        let mut tables = Tables::new();
+        for (member, lines) in ["vm1", "vm2"].into_iter().zip(lines.chunks(1_700)) {
+            let partials = fold(&plan, member, lines);
+            partials.iter().for_each(|partial| whole.partial(member, partial).unwrap());
+            add(&sums, &mut tables, member, &partials);
+        }
+        let last = tables.keys().map(|(_, pane)| *pane).max().unwrap();
+        let mut windows = 0;
+        for window in (10_000 - over..=last).step_by(10_000) {
+            let of_partition = |partition: u16| {
+                let panes = (Partition(partition), window)..(Partition(partition), window + over);
+                let panes: Vec<&StreamTable> = tables.range(panes).map(|(_, it)| it).collect();
+                sums.rows(window, &panes).unwrap()
+            };
+            let list = (0..PARTITIONS).flat_map(of_partition).collect();
+            let mut found: Vec<_> =
+                ordered(&sums.steps(), list).into_iter().map(row_text).collect();
+            let mut all = expected(&whole, window);
+            if sums.steps().is_empty() {
+                found.sort();
+                all.sort();
+            }
+            assert_eq!(found, all, "{stages} at {window}");
+            windows += usize::from(!found.is_empty());
+        }
+        assert!(windows > 30, "{windows}");
+    }
+}
+
+fn row_text(row: SumRow) -> Vec<u8> {
+    [row.key, row.values].join(&b'\t')
+}
+
 #[test]
 fn sums_of_others_and_of_other_windows_are_refused() {
     let plan = Arc::new(Plan::new(&Query::parse(QUERY).unwrap()).unwrap());
@@ -189,7 +232,7 @@ fn a_window_beyond_its_limits_has_no_rows() {
             pieces.for_each(|piece| sums.add(&mut table, piece).unwrap());
         }
     }
-    let error = sums.rows(0, &table).unwrap_err().to_string();
+    let error = sums.rows(0, &[&table]).unwrap_err().to_string();
     let words = "a window has more than 2 groups in a partition; group by less, or raise \
                  limits.groups";
     assert_eq!(error, words);

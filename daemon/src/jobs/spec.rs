@@ -18,8 +18,8 @@ pub(super) fn job_spec(asked: &StreamSpec) -> Result<JobSpec, String> {
     asked.check().map_err(|error| error.to_string())?;
     let pointed = |error: memberd_streams::QueryError| error.pointed(&asked.query);
     let query = Query::parse(&asked.query).map_err(pointed)?;
-    let every_ms =
-        Plan::new(&query).and_then(|plan| plan.durable_every(&query)).map_err(pointed)?;
+    let windows = Plan::new(&query).and_then(|plan| plan.durable_windows(&query));
+    let windows = windows.map_err(pointed)?;
     ExposedFiles::new(&asked.files).map_err(|error| error.to_string())?;
     FilePath::parse(&asked.sink).map_err(|error| format!("sink {}: {error}", asked.sink))?;
     let usual = JobLimits::default();
@@ -31,7 +31,8 @@ pub(super) fn job_spec(asked: &StreamSpec) -> Result<JobSpec, String> {
         name: asked.name.clone(),
         query: asked.query.clone(),
         partitions: asked.partitions.unwrap_or(PARTITIONS),
-        every_ms,
+        every_ms: windows.every_ms,
+        over_ms: Some(windows.over_ms),
         lateness_ms: i64::try_from(asked.lateness_ms).unwrap_or(i64::MAX),
         retain_ms: i64::try_from(asked.retain_ms).unwrap_or(i64::MAX),
         commit_ms: asked.commit_ms,
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn the_windows_are_those_of_the_query() {
         let spec = job_spec(&asked(|_| ())).unwrap();
-        assert_eq!((spec.every_ms, spec.partitions, spec.copies), (10_000, 8, 5));
+        assert_eq!((spec.every_ms, spec.over_ms), (10_000, Some(10_000)));
+        assert_eq!((spec.partitions, spec.copies), (8, 5));
         assert_eq!((spec.from, spec.on_failed), (From::Now, OnFailed::Exclude));
         assert_eq!(spec.limits, JobLimits { groups: 200_000, bytes: 64 << 20 });
         let limited = job_spec(&asked(|asked| asked.groups = Some(9))).unwrap();

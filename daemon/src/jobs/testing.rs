@@ -9,6 +9,7 @@ pub(in crate::jobs) fn shop() -> JobSpec {
         query: "| logfmt | count every 10s".to_owned(),
         partitions: 2,
         every_ms: 10_000,
+        over_ms: None,
         lateness_ms: 0,
         retain_ms: 0,
         commit_ms: 1_000,

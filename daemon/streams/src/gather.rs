@@ -5,7 +5,7 @@ mod follow;
 use super::aggregate::State;
 use super::error::{Full, PartialError};
 use super::fold::Limits;
-use super::key::Parts;
+use super::key::{Parts, push_window};
 use super::partial::{Partials, Read, Sink, read};
 use super::plan::Plan;
 use super::report::{Groups, Report};
@@ -22,19 +22,28 @@ pub struct Gather {
     table: Table,
     /// None if there is one answer, at the end.
     follow: Option<Follow>,
+    /// All sums become those of the window that begins here.
+    window: Option<i64>,
 }
 
 impl Gather {
     /// An empty table.
     pub fn new(plan: Arc<Plan>, limits: Limits) -> Self {
         let table = Table::new(plan.seed(), plan.state_kinds(), limits);
-        Self { plan, counts: Counts::default(), table, follow: None }
+        Self { plan, counts: Counts::default(), table, follow: None, window: None }
     }
 
     /// An empty table for sums that come without end. Its rows may be asked for at any time, and
     /// its old windows can be forgotten.
     pub fn following(plan: Arc<Plan>, limits: Limits) -> Self {
         Self { follow: Some(Follow::default()), ..Self::new(plan, limits) }
+    }
+
+    /// An empty table for the sums of the window alone that begins at `window`, in milliseconds
+    /// since the Unix epoch. Where windows overlap, what a [`Fold`](crate::Fold) sums is a part of
+    /// several: so give it all partial sums of the times that this one has, and no others.
+    pub fn of_window(plan: Arc<Plan>, limits: Limits, window: i64) -> Self {
+        Self { window: Some(window), ..Self::new(plan, limits) }
     }
 
     /// Whether a partial sum that came from `member` can be read. Nothing of it is added, so all of
@@ -61,6 +70,7 @@ impl Gather {
             plan: &self.plan,
             table: &mut self.table,
             follow: self.follow.as_mut(),
+            window: self.window,
             group: None,
             late: 0,
         };
@@ -98,17 +108,15 @@ impl Gather {
     /// The rows as they are now: those of all windows that are not forgotten. Windows that overlap
     /// may need more groups than there may be.
     pub fn rows(&self) -> Result<Rows, Full> {
-        let groups = Groups { floor: self.floor(), chosen: None };
-        let report = Report::new(&self.plan, &self.table, groups)?;
+        let report = Report::new(&self.plan, &self.table, self.groups(None))?;
         Ok(report.answer(self.counts))
     }
 
     /// The rows that are new, or have another value in some column, since this was asked last. A
     /// row that is in the answer no longer is not told.
     pub fn changed(&mut self) -> Result<Rows, Full> {
-        let floor = self.floor();
         let chosen = self.follow.as_ref().and_then(|follow| follow.touched(&self.plan));
-        let report = Report::new(&self.plan, &self.table, Groups { floor, chosen })?;
+        let report = Report::new(&self.plan, &self.table, self.groups(chosen))?;
         let Some(follow) = &mut self.follow else { return Ok(report.answer(self.counts)) };
         follow.untouch();
         Ok(report.answer_of(self.counts, |row| follow.show(row)))
@@ -116,8 +124,7 @@ impl Gather {
 
     /// The answer. Windows that overlap may need more groups than there may be.
     pub fn finish(self) -> Result<Rows, Full> {
-        let groups = Groups { floor: self.floor(), chosen: None };
-        let report = Report::new(&self.plan, &self.table, groups)?;
+        let report = Report::new(&self.plan, &self.table, self.groups(None))?;
         drop(self.table);
         Ok(report.answer(self.counts))
     }
@@ -126,10 +133,14 @@ impl Gather {
     /// `top` leaves, or all without one. Who puts them together, and does for each window what
     /// [`Plan::order_stages`] says, has what [`Gather::finish`] says of all keys.
     pub fn finish_ranked(self) -> Result<Vec<RankedRow>, Full> {
-        let groups = Groups { floor: self.floor(), chosen: None };
-        let report = Report::new(&self.plan, &self.table, groups)?;
+        let report = Report::new(&self.plan, &self.table, self.groups(None))?;
         drop(self.table);
         Ok(report.ranked())
+    }
+
+    /// Which groups become rows.
+    fn groups(&self, chosen: Option<Vec<usize>>) -> Groups {
+        Groups { floor: self.floor(), chosen, are_whole: self.window.is_some() }
     }
 
     /// When the first window begins that is not forgotten.
@@ -168,6 +179,8 @@ struct Merge<'a> {
     plan: &'a Plan,
     table: &'a mut Table,
     follow: Option<&'a mut Follow>,
+    /// All groups become those of this window.
+    window: Option<i64>,
     /// The group whose states come. None if its window is forgotten.
     group: Option<usize>,
     /// Lines of windows that are forgotten.
@@ -176,7 +189,16 @@ struct Merge<'a> {
 
 impl Sink for Merge<'_> {
     fn group(&mut self, key: &[u8]) -> Read<()> {
-        let window = self.plan.every().and_then(|_| Parts(key).window());
+        let mut parts = Parts(key);
+        let mut window = self.plan.every().and_then(|_| parts.window());
+        let moved = self.window.filter(|to| window.is_some_and(|of| of != *to)).map(|to| {
+            window = Some(to);
+            let mut key = Vec::with_capacity(key.len());
+            push_window(&mut key, to);
+            key.extend_from_slice(parts.0);
+            key
+        });
+        let key = moved.as_deref().unwrap_or(key);
         if self.follow.as_ref().is_some_and(|follow| follow.is_forgotten(window)) {
             self.group = None;
             return Ok(());

@@ -31,7 +31,7 @@ pub use divide::Division;
 pub use error::{Full, PartialError, QueryError};
 pub use fold::{Fold, Limits, LineTime, MAX_PARTIAL};
 pub use gather::Gather;
-pub use plan::Plan;
+pub use plan::{DurableWindows, MAX_DURABLE_OVERLAP, Plan};
 pub use query::Query;
 pub use rows::{Column, ColumnKind, Counts, OrderStage, RankedRow, Row, Rows, Value, time_text};
 pub use syntax::MAX_QUERY_BYTES;

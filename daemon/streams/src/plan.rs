@@ -13,6 +13,7 @@ use super::query::Query;
 use super::rows::{Column, OrderStage};
 use super::scan::{Memory, Scanner};
 use super::syntax::{Function, StageKind, Windows};
+pub use durable::{DurableWindows, MAX_DURABLE_OVERLAP};
 use lines::Lines;
 use rows::RowStages;
 
@@ -250,12 +251,12 @@ impl Plan {
 
     /// How often a window begins, in milliseconds. None without windows.
     pub(crate) fn every(&self) -> Option<i64> {
-        self.grouping.windows.map(|windows| windows.every)
+        self.grouping.windows.as_ref().map(|windows| windows.every)
     }
 
     /// How often a window begins, and how long it is, in milliseconds.
     pub(crate) fn over(&self) -> Option<(i64, i64)> {
-        self.grouping.windows.map(|windows| (windows.every, windows.over))
+        self.grouping.windows.as_ref().map(|windows| (windows.every, windows.over))
     }
 
     /// Whether there is one row, even without lines.

@@ -115,10 +115,12 @@ pub(crate) enum Function {
 }
 
 /// Windows in milliseconds: one begins every `every`, and takes `over`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Windows {
     pub(crate) every: i64,
     pub(crate) over: i64,
+    /// Where the length stands in the text.
+    pub(crate) span: Range<usize>,
 }
 
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use jiff::Zoned;
+use memberd_streams::DurableWindows;
 
 use super::job_file::{self, Job, Problem};
 use super::json;
@@ -43,14 +44,25 @@ impl Check {
             Output::new().object(&json::Checked::of(&file, parsed.as_ref()))?;
             return parsed.map(drop).map_err(|_| Failure::Reported);
         }
-        let Job { spec, every_ms } = parsed.map_err(|problems| told(&self.file, &problems))?;
+        let Job { spec, windows } = parsed.map_err(|problems| told(&self.file, &problems))?;
         Output::new().line(&format!(
-            "the job {} in {} is good: every {}, rows go to {}",
+            "the job {} in {} is good: {}, rows go to {}",
             spec.name,
             format::printable(&file),
-            format::duration(u64::try_from(every_ms).unwrap_or_default()),
+            said(windows),
             format::printable(&spec.sink),
         ))
+    }
+}
+
+/// `every 10 s`, or `every 10 s over 1 min`.
+fn said(windows: DurableWindows) -> String {
+    let DurableWindows { every_ms, over_ms } = windows;
+    let duration = |ms: i64| format::duration(u64::try_from(ms).unwrap_or_default());
+    if over_ms == every_ms {
+        format!("every {}", duration(every_ms))
+    } else {
+        format!("every {} over {}", duration(every_ms), duration(over_ms))
     }
 }
 

@@ -5,8 +5,9 @@ pub(crate) const DETAILS: &str = "\
 A job is a question over the logs of all members that is answered for as long as it runs: \
 memberctl stats, but durable. Each line counts once, whatever crashes. Its rows go to a sink, a \
 replicated file that memberctl file cat prints. memberctl-stats-language(7) has the language. A \
-durable job needs windows, such as every 10s, which do not overlap. It has no where behind the \
-aggregate.
+durable job needs windows, such as every 10s, or every 10s over 5m: then one begins every 10 s, \
+is 5 min long and shares lines with others. It is at most 60 times as long as from one to the \
+next. There is no where behind the aggregate.
 
 With top or sort behind the aggregate, the rows of a window are a list: they come at once, in \
 their order, when all parts of the job have closed the window. If late lines change the list, all \

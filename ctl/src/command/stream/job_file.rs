@@ -16,7 +16,7 @@ use jiff::Zoned;
 use memberd_control::duration;
 use memberd_control::streams::{StreamFrom, StreamSpec, StreamSpecError};
 use memberd_control::toml_text::TomlText;
-use memberd_streams::{Plan, Query, QueryError};
+use memberd_streams::{DurableWindows, Plan, Query, QueryError};
 use toml::Spanned;
 
 pub(super) use self::problem::Problem;
@@ -36,13 +36,16 @@ const LATENESS: Duration = Duration::from_secs(10);
 const RETAIN: Duration = Duration::from_secs(60 * 60);
 const COMMIT: Duration = Duration::from_secs(1);
 
+/// The windows of a query that is none.
+const NO_WINDOWS: DurableWindows = DurableWindows { every_ms: 0, over_ms: 0 };
+
 /// A job that is as it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
     /// What the daemon is asked for.
     pub(super) spec: StreamSpec,
-    /// How long its windows are, in milliseconds.
-    pub(super) every_ms: i64,
+    /// Its windows.
+    pub(super) windows: DurableWindows,
 }
 
 /// Reads the text of a job's file.
@@ -71,7 +74,7 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
     let raw = source::parse(text)?;
     let mut problems = Problems::new(text);
     let name = problems.needed("name", raw.name, "a job needs a name, such as \"errors\"");
-    let (query, every_ms) = query(raw.query, &mut problems);
+    let (query, windows) = query(raw.query, &mut problems);
     let files = problems.needed(
         "files",
         raw.files,
@@ -104,7 +107,7 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Job, Vec<Problem>> {
     };
     problems.end()?;
     match spec.check() {
-        Ok(()) => Ok(Job { spec, every_ms }),
+        Ok(()) => Ok(Job { spec, windows }),
         Err(error) => {
             let key = key_of(&error);
             let line = text.lines().get(key).copied();
@@ -134,22 +137,22 @@ fn pairs(tags: BTreeMap<String, String>) -> Vec<(String, String)> {
     tags.into_iter().collect()
 }
 
-/// The query, and how long its windows are.
-fn query(set: Set<String>, problems: &mut Problems) -> (String, i64) {
+/// The query, and its windows.
+fn query(set: Set<String>, problems: &mut Problems) -> (String, DurableWindows) {
     let Some(set) = set else {
         let words = "a job needs a query, such as '| nginx | count by status every 10s'";
         problems.missing("query", words);
-        return Default::default();
+        return (String::new(), NO_WINDOWS);
     };
-    let windows = || -> Result<i64, QueryError> {
+    let windows = || -> Result<DurableWindows, QueryError> {
         let query = Query::parse(set.get_ref())?;
-        Plan::new(&query)?.durable_every(&query)
+        Plan::new(&query)?.durable_windows(&query)
     };
-    let every_ms = windows().unwrap_or_else(|error| {
+    let windows = windows().unwrap_or_else(|error| {
         problems.add_pointed(&set, "query", &error);
-        0
+        NO_WINDOWS
     });
-    (set.into_inner(), every_ms)
+    (set.into_inner(), windows)
 }
 
 fn from(set: Set<String>, now: &Zoned, problems: &mut Problems) -> StreamFrom {

@@ -143,6 +143,7 @@ struct Spec<'a> {
     name: &'a str,
     query: &'a str,
     every_ms: i64,
+    over_ms: i64,
     files: &'a [String],
     from: Value,
     on: BTreeMap<&'a str, &'a str>,
@@ -158,12 +159,13 @@ struct Spec<'a> {
 }
 
 impl<'a> From<&'a Parsed> for Spec<'a> {
-    fn from(Parsed { spec, every_ms }: &'a Parsed) -> Spec<'a> {
+    fn from(Parsed { spec, windows }: &'a Parsed) -> Spec<'a> {
         let StreamSpec { tags, from, waits_for_failed, .. } = spec;
         Spec {
             name: &spec.name,
             query: &spec.query,
-            every_ms: *every_ms,
+            every_ms: windows.every_ms,
+            over_ms: windows.over_ms,
             files: &spec.files,
             from: match from {
                 StreamFrom::Now => json!("now"),

@@ -35,6 +35,7 @@ fn spec() -> JobSpec {
         query: String::new(),
         partitions: 16,
         every_ms: 10_000,
+        over_ms: None,
         lateness_ms: 5_000,
         retain_ms: 60_000,
         commit_ms: 1_000,

@@ -12,7 +12,7 @@ use crate::store::Condition;
 use crate::sums::{SumRow, Sums, SumsError};
 use crate::watermark::{self, window_of};
 use memberd_membership::Name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 impl<S: Sums> Owner<S> {
     /// Makes durable what has changed, if the log is free.
@@ -38,7 +38,7 @@ impl<S: Sums> Owner<S> {
         if let Err(error) = self.close(&pending, &mut record) {
             return self.stop(&error, out);
         }
-        self.state.take(self.times(), &record);
+        self.state.take(&*self.sums, self.times(), &record);
         if self.settings.is(Mutant::TwoWrites) {
             self.divide(&mut record);
         }
@@ -75,11 +75,25 @@ impl<S: Sums> Owner<S> {
     /// Whether a window would close.
     pub(super) fn closes(&self, watermark: i64) -> bool {
         let times = self.times();
-        self.state
-            .windows
-            .iter()
-            .any(|(at, window)| window.revision.is_none() && times.is_closed(*at, watermark))
-            || self.pending.windows.keys().any(|at| times.is_closed(*at, watermark))
+        let mut windows = self.pending.windows.keys().flat_map(|pane| times.windows_of(*pane));
+        windows.any(|at| times.is_closed(at, watermark)) || !self.closing(watermark).is_empty()
+    }
+
+    /// The windows with lines in the state that are closed at this watermark, and were not at that
+    /// of the state.
+    fn closing(&self, watermark: i64) -> BTreeSet<i64> {
+        let (times, old) = (self.times(), self.state.watermark);
+        let first = old.saturating_sub(times.over_ms);
+        let panes = self.state.windows.range(first..watermark.max(first));
+        let windows = panes.flat_map(|(pane, _)| times.windows_of(*pane));
+        windows.filter(|at| times.is_closed(*at, watermark) && !times.is_closed(*at, old)).collect()
+    }
+
+    /// The closed windows that what is pending changes.
+    fn revised(&self, pending: &Pending<S::Table>) -> BTreeSet<i64> {
+        let (times, old) = (self.times(), self.state.watermark);
+        let windows = pending.windows.keys().flat_map(|pane| times.windows_of(*pane));
+        windows.filter(|at| times.is_closed(*at, old) && !times.is_given_up(*at, old)).collect()
     }
 
     /// Whether the sink has to know that windows are closed, and asked.
@@ -123,10 +137,9 @@ impl<S: Sums> Owner<S> {
     /// Adds the sums to the state, and rows to the record: of windows that close now, and of
     /// closed ones that late lines have changed.
     fn close(&mut self, pending: &Pending<S::Table>, record: &mut Record) -> Result<(), SumsError> {
-        let (times, old) = (self.times(), self.state.watermark);
         let mut before: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
-        for at in pending.windows.keys().filter(|at| times.is_closed(**at, old)) {
-            before.insert(*at, self.rows(*at)?);
+        for at in self.revised(pending) {
+            before.insert(at, self.rows(at)?);
         }
         self.state.add(&*self.sums, &record.sums)?;
         let silent = self.settings.is(Mutant::SilentLate);
@@ -137,16 +150,7 @@ impl<S: Sums> Owner<S> {
             record.closed.push((at, revision));
             self.add_rows((at, revision), now, &rows, &mut record.rows)?;
         }
-        let windows = self.state.windows.iter();
-        let closing: Vec<i64> = windows
-            .filter(|(at, window)| {
-                window.revision.is_none()
-                    && times.is_closed(**at, record.watermark)
-                    && !times.is_closed(**at, old)
-            })
-            .map(|(at, _)| *at)
-            .collect();
-        for at in closing {
+        for at in self.closing(record.watermark) {
             record.closed.push((at, 0));
             let rows = self.rows(at)?;
             self.add_rows((at, 0), rows, &[], &mut record.rows)?;
@@ -185,8 +189,7 @@ impl<S: Sums> Owner<S> {
     }
 
     fn rows(&self, at: i64) -> Result<Vec<SumRow>, SumsError> {
-        let Some(window) = self.state.windows.get(&at) else { return Ok(Vec::new()) };
-        match self.sums.rows(at, &window.table) {
+        match self.sums.rows(at, &self.state.panes(self.times(), at)) {
             Err(_) if self.settings.is(Mutant::SilentLimit) => Ok(Vec::new()),
             rows => rows,
         }

@@ -14,7 +14,7 @@ pub(crate) struct Pending<T> {
     pub(crate) cursors: BTreeMap<FileId, Cursor>,
     /// What members said of files that are not known here.
     pub(crate) presences: BTreeMap<Name, i64>,
-    /// Sums by window.
+    /// Sums by pane.
     pub(crate) windows: BTreeMap<i64, T>,
     pub(crate) late: u64,
     pub(crate) uncounted: u64,

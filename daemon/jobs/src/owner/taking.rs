@@ -153,8 +153,8 @@ impl<S: Sums> Owner<S> {
         true
     }
 
-    /// Counts a delta. Lines of windows that were given up are only counted as late. After an error
-    /// what is pending is void.
+    /// Counts a delta. Lines of a window that was given up count as late, and in those of their
+    /// windows that were not. After an error what is pending is void.
     fn apply(
         &mut self,
         file: FileId,
@@ -163,9 +163,10 @@ impl<S: Sums> Owner<S> {
     ) -> Result<(), SumsError> {
         let times = self.times();
         for part in &delta.parts {
-            if times.is_given_up(part.window, self.state.watermark) {
+            if times.misses(part.window, self.state.watermark) {
                 self.pending.late += part.lines;
-            } else {
+            }
+            if !times.is_given_up(part.window, self.state.watermark) {
                 self.pending.add(&*self.sums, part)?;
             }
         }

@@ -41,8 +41,9 @@ impl Sums for Bytes {
         vec![table.clone()]
     }
 
-    fn rows(&self, _: i64, table: &Vec<u8>) -> Result<Vec<SumRow>, SumsError> {
-        let (key, values) = (b"all".to_vec(), table.len().to_string().into_bytes());
+    fn rows(&self, _: i64, tables: &[&Vec<u8>]) -> Result<Vec<SumRow>, SumsError> {
+        let (key, values) =
+            (b"all".to_vec(), tables.iter().copied().flatten().count().to_string().into_bytes());
         Ok(vec![SumRow { key, values, ranks: Vec::new() }])
     }
 

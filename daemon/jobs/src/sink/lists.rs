@@ -98,14 +98,13 @@ impl Sink {
             window.shown = self.state.windows.get(&window.window).and_then(|known| known.shown);
         }
         let closed = self.closed_by_all(record);
-        let spec = &self.job.spec;
-        let is_whole =
-            |at: i64| closed.is_some_and(|until| at.saturating_add(spec.every_ms) <= until);
+        let times = self.job.spec.times();
+        let is_whole = |at: i64| closed.is_some_and(|until| times.is_closed(at, until));
         let due = self.state.windows.iter().filter(|(_, window)| window.is_due);
         let due = due.map(|(at, _)| *at).chain(record.windows.iter().map(|window| window.window));
         let due: BTreeSet<i64> = due.filter(|at| is_whole(*at)).collect();
         record.given_up =
-            closed.map(|until| until.saturating_sub(spec.every_ms).saturating_sub(spec.retain_ms));
+            closed.map(|until| until.saturating_sub(times.over_ms).saturating_sub(times.retain_ms));
         for at in due {
             if record.text.len() >= self.settings.text_bytes {
                 self.has_more_lists = true;
@@ -220,7 +219,7 @@ impl Sink {
         let coming = self.writing.iter().chain([&self.pending]);
         let coming = coming.flat_map(|record| &record.windows).map(|window| window.window).max();
         let Some(last) = known.max(coming) else { return Vec::new() };
-        let until = last.saturating_add(self.job.spec.every_ms);
+        let until = last.saturating_add(self.job.spec.times().over_ms);
         let is_behind = |partition: &Partition| {
             let written = self.writing.as_ref();
             let written = written.and_then(|writing| self.closed(writing, *partition));

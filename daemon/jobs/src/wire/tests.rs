@@ -26,6 +26,7 @@ fn table() -> Message {
         query: "| count every 10s".to_owned(),
         partitions: 1,
         every_ms: 10_000,
+        over_ms: None,
         lateness_ms: 5_000,
         retain_ms: 60_000,
         commit_ms: 200,

@@ -33,7 +33,7 @@ impl Sums for NoSums {
         Vec::new()
     }
 
-    fn rows(&self, _: i64, (): &()) -> Result<Vec<SumRow>, SumsError> {
+    fn rows(&self, _: i64, _: &[&()]) -> Result<Vec<SumRow>, SumsError> {
         Ok(Vec::new())
     }
 

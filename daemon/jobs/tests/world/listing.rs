@@ -108,7 +108,8 @@ impl Listing {
     ) -> Judged {
         let at = self.tables.keys().find(|at| time_text(**at) == window);
         let Some(at) = at.copied() else { return Err(format!("I4: no window {window}")) };
-        let is_closed = |part| self.closed.get(&part).is_some_and(|it| at + spec.every_ms <= *it);
+        let is_closed =
+            |part| self.closed.get(&part).is_some_and(|it| at + spec.times().over_ms <= *it);
         if !(0..spec.partitions).map(Partition).all(is_closed) {
             return Err(format!("I4: {window} is in the sink, and is not closed by all"));
         }
@@ -134,8 +135,8 @@ impl Listing {
     }
 
     /// A window that ends by this time, and is not in the sink as it is.
-    pub fn unrest(&self, until: i64, every_ms: i64, counting: Counting) -> Option<i64> {
-        let mut windows = self.tables.keys().filter(|at| **at + every_ms <= until);
+    pub fn unrest(&self, until: i64, over_ms: i64, counting: Counting) -> Option<i64> {
+        let mut windows = self.tables.keys().filter(|at| **at + over_ms <= until);
         let is_missing = |at: &&i64| {
             self.shown.get(*at).is_none_or(|(_, rows)| *rows != self.expected(**at, counting))
         };

@@ -82,7 +82,7 @@ impl Oracle {
     }
 
     fn times(&self) -> WindowTimes {
-        WindowTimes { every_ms: self.spec.every_ms, retain_ms: self.spec.retain_ms }
+        self.spec.times()
     }
 
     /// An operation of the store is done.
@@ -254,8 +254,8 @@ impl Oracle {
         self.sink.cursors.extend(record.cursors.iter().copied());
         let mut lines = record.text.split_inclusive(|byte| *byte == b'\n');
         if let Some(line) = lines.next_back().filter(|line| line.starts_with(b"# ")) {
-            let owes =
-                self.listing.unrest(i64::MAX - self.spec.every_ms, self.spec.every_ms, counting);
+            let over_ms = self.times().over_ms;
+            let owes = self.listing.unrest(i64::MAX - over_ms, over_ms, counting);
             if let Some(at) = owes.filter(|_| self.stopped.is_none()) {
                 return Err(format!("I4: the sink ends, and {at} is not in it"));
             }

@@ -58,6 +58,7 @@ impl Setup {
                 .to_owned(),
             partitions: rng.random_range(1..6),
             every_ms: rng.random_range(500..3_000),
+            over_ms: None,
             lateness_ms: rng.random_range(200..2_500),
             retain_ms: rng.random_range(1_000..40_000),
             commit_ms: rng.random_range(50..400),
@@ -69,6 +70,8 @@ impl Setup {
             sink: "/streams/shop.tsv".to_owned(),
             limits: JobLimits::default(),
         };
+        let over_ms = (seed % 4 == 1).then(|| spec.every_ms * rng.random_range(2..5));
+        let spec = JobSpec { over_ms, ..spec };
         Setup {
             seed,
             machines: rng.random_range(5..8),

@@ -5,7 +5,7 @@ mod drops;
 use super::lines::{Line, LogFile};
 use super::oracle::Judged;
 use super::sim::{Machine, index};
-use super::sums::{Counting, Group, Groups, Order};
+use super::sums::{Counting, Group, Groups, Order, add_all, windows_of};
 use memberd_jobs::{
     Cursor, Entry, FileId, FileKey, Gap, Image, JobSpec, Name, Partition, PartitionStatus, Record,
     Row, State, WindowTimes, list_bytes, partition_of, window_of,
@@ -19,10 +19,14 @@ pub struct Shadow {
     times: WindowTimes,
     sequence: u64,
     cursors: BTreeMap<FileId, Cursor>,
+    /// The sums of each pane that is not given up: they are what a log has.
+    panes: BTreeMap<i64, Groups>,
     /// Sums and the newest revision, of windows that are not given up.
     windows: BTreeMap<i64, (Groups, Option<u32>)>,
     pub watermark: i64,
     pub late: u64,
+    /// In how many windows lines are missing that came too late for them.
+    pub missing: u64,
     pub rows: Vec<Row>,
     /// Of each list among the rows, by its number, all groups of its window then.
     pub tables: BTreeMap<u64, Groups>,
@@ -65,9 +69,11 @@ impl Shadow {
             times,
             sequence: 0,
             cursors: BTreeMap::new(),
+            panes: BTreeMap::new(),
             windows: BTreeMap::new(),
             watermark: i64::MIN,
             late: 0,
+            missing: 0,
             rows: Vec::new(),
             tables: BTreeMap::new(),
             is_last: false,
@@ -116,6 +122,7 @@ impl Shadow {
             self.drop_cursor(machines, id)?;
         }
         self.rows.extend(said.rows.iter().cloned());
+        self.panes.retain(|pane, _| !self.times.is_given_up(*pane, self.watermark));
         self.windows.retain(|window, _| !self.times.is_given_up(*window, self.watermark));
         image.map_or(Ok(()), |image| self.is(&State::of(self.counting, image)))
     }
@@ -179,11 +186,16 @@ impl Shadow {
                 let window = window_of(line.stamp, self.times.every_ms);
                 if is_lost {
                     self.lost += 1;
-                } else if self.times.is_given_up(window, self.watermark) {
-                    late += 1;
-                } else if is_again {
-                    return Err(format!("I1: {line:?} of {id:?} counts again"));
-                } else {
+                    continue;
+                }
+                let gone = |at: &i64| self.times.is_given_up(*at, self.watermark);
+                let missing = windows_of(self.times, window).filter(gone).count() as u64;
+                late += u64::from(missing > 0);
+                self.missing += missing;
+                if !gone(&window) {
+                    if is_again {
+                        return Err(format!("I1: {line:?} of {id:?} counts again"));
+                    }
                     let groups = grown.entry(window).or_default();
                     groups.entry(line.key).or_default().add(Group::of(line));
                 }
@@ -216,7 +228,7 @@ impl Shadow {
         let first = self.rows.len() + gaps;
         let (times, old) = (self.times, self.watermark);
         let mut rows = Vec::new();
-        for (at, groups) in grown {
+        for (at, groups) in self.grow_panes(grown) {
             let is_late = times.is_closed(at, old);
             let (sums, revision) = self.windows.entry(at).or_default();
             let before = sums.clone();
@@ -259,6 +271,19 @@ impl Shadow {
             }
         }
         rows
+    }
+
+    /// Adds sums to panes. What they add to each window that is not given up.
+    fn grow_panes(&mut self, grown: BTreeMap<i64, Groups>) -> BTreeMap<i64, Groups> {
+        let mut windows: BTreeMap<i64, Groups> = BTreeMap::new();
+        for (pane, groups) in grown {
+            let known = windows_of(self.times, pane);
+            for at in known.filter(|at| !self.times.is_given_up(*at, self.watermark)) {
+                add_all(windows.entry(at).or_default(), &groups);
+            }
+            add_all(self.panes.entry(pane).or_default(), &groups);
+        }
+        windows
     }
 
     /// No line that is not counted yet is behind the watermark, unless it is late by itself.
@@ -325,7 +350,7 @@ impl Shadow {
 
     /// Whether a window is open that ends before this.
     pub fn is_open_before(&self, until: i64) -> bool {
-        let ends = |at: &i64| at + self.times.every_ms <= until;
+        let ends = |at: &i64| at + self.times.over_ms <= until;
         self.windows.iter().any(|(at, (_, revision))| ends(at) && revision.is_none())
     }
 
@@ -338,11 +363,13 @@ impl Shadow {
 
     /// Whether a state that was read from the log is this.
     pub fn is(&self, state: &State<Groups>) -> Judged {
-        let windows = self
-            .windows
-            .iter()
-            .map(|(at, (sums, revision))| (*at, (self.counting.encode(sums), *revision)));
-        let windows: BTreeMap<_, _> = windows.collect();
+        let revision = |at: &i64| self.windows.get(at).and_then(|(_, revision)| *revision);
+        let closed = self.windows.keys().filter(|at| revision(at).is_some());
+        let window = |at: &i64| {
+            let sums = self.panes.get(at).cloned().unwrap_or_default();
+            (*at, (self.counting.encode(&sums), revision(at)))
+        };
+        let windows: BTreeMap<_, _> = self.panes.keys().chain(closed).map(window).collect();
         let read = state
             .windows
             .iter()
@@ -365,7 +392,7 @@ trait OfImage {
 
 impl OfImage for State<Groups> {
     fn of(counting: Counting, image: &Image) -> Self {
-        let times = WindowTimes { every_ms: 1, retain_ms: 1 };
+        let times = WindowTimes { every_ms: 1, over_ms: 1, retain_ms: 1 };
         let bytes = super::image_log(image);
         State::read(&counting, times, &bytes).unwrap()
     }

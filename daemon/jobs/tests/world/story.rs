@@ -196,7 +196,7 @@ impl World {
         let skews = || self.machines.iter().map(|machine| machine.skew_ms);
         let (least, most) = (skews().min().unwrap_or(0), skews().max().unwrap_or(0));
         let until = super::sim::BEGIN_MS + (self.now_us / 1_000) as i64 + most;
-        let event_ms = (spec.lateness_ms + spec.every_ms + most - least) as u64;
+        let event_ms = (spec.lateness_ms + spec.times().over_ms + most - least) as u64;
         let bound = begin + 10 * SECOND_US + event_ms * 1_000;
         while self.broken.is_none()
             && let Some(unrest) = self.unrest(until)
@@ -254,7 +254,8 @@ impl World {
             return Some("rows are not in the sink".to_owned());
         }
         let counting = self.oracle.counting();
-        let missing = self.oracle.listing.unrest(until, self.setup.spec.every_ms, counting);
+        let over_ms = self.setup.spec.times().over_ms;
+        let missing = self.oracle.listing.unrest(until, over_ms, counting);
         if let Some(at) = missing {
             return Some(format!("the list of {at} is not in the sink"));
         }
@@ -300,7 +301,7 @@ impl World {
             }
         }
         let closed = self.oracle.listing.closed(self.setup.spec.partitions);
-        windows.retain(|at, _| *at + self.setup.spec.every_ms <= closed);
+        windows.retain(|at, _| *at + self.setup.spec.times().over_ms <= closed);
         let counting = self.oracle.counting();
         let row = |(at, groups): (&i64, &Groups)| {
             (memberd_streams::time_text(*at), super::listing::rows(groups, counting))
@@ -389,7 +390,8 @@ impl World {
     /// Every line below a cursor is in a row or in an open window, or was told as late or lost.
     fn expect_all_lines(&mut self) {
         for (partition, shadow) in &self.oracle.shadows {
-            let (counted, held) = (shadow.counted(&self.machines), shadow.held() + shadow.late);
+            let counted = shadow.counted(&self.machines);
+            let held = shadow.held() + shadow.missing;
             if counted != held {
                 let what = format!("{counted} lines of {partition:?}, and {held} are told");
                 return self.break_it(what);

@@ -2,7 +2,7 @@
 //! `memberd_streams` does, in little time; with floats they are a mutant.
 
 use super::lines::Line;
-use memberd_jobs::{JobSpec, Name, OrderStep, SumRow, Sums, SumsError, ordered};
+use memberd_jobs::{JobSpec, Name, OrderStep, SumRow, Sums, SumsError, WindowTimes, ordered};
 use std::collections::BTreeMap;
 
 /// What a key has. The total is in tenths; a mutant adds them as floats.
@@ -156,14 +156,28 @@ impl Sums for Counting {
         }
     }
 
-    fn rows(&self, _: i64, table: &Groups) -> Result<Vec<SumRow>, SumsError> {
+    fn rows(&self, _: i64, tables: &[&Groups]) -> Result<Vec<SumRow>, SumsError> {
+        let mut table = Groups::new();
+        tables.iter().for_each(|pane| add_all(&mut table, pane));
         if table.len() > self.most {
             return Err(SumsError::Full(format!("more than {} groups", self.most)));
         }
-        Ok(self.rows_of(table))
+        Ok(self.rows_of(&table))
     }
 
     fn weight(&self, table: &Groups) -> usize {
         table.len() * 32
     }
+}
+
+pub fn add_all(sums: &mut Groups, added: &Groups) {
+    for (key, group) in added {
+        sums.entry(*key).or_default().add(*group);
+    }
+}
+
+/// The windows with the lines of a pane, by plain means.
+pub fn windows_of(times: WindowTimes, pane: i64) -> impl Iterator<Item = i64> {
+    let first = pane - times.over_ms + times.every_ms;
+    (first..=pane).step_by(times.every_ms as usize)
 }

@@ -48,6 +48,11 @@ impl Automaton {
         &self.matcher
     }
 
+    /// Whether it finds every line, since it is the translation of the empty pattern.
+    pub(crate) fn finds_all(&self) -> bool {
+        self.expression == "(?:(?:))"
+    }
+
     /// The memory that all threads share, in bytes: of the automata of a direction each, and of
     /// those for parts of it.
     pub(crate) fn bytes(&self) -> usize {

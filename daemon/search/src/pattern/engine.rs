@@ -229,6 +229,12 @@ impl Matcher for LineMatcher<'_> {
             return Ok(found.map(|found| LineMatchKind::Confirmed(found.start)));
         }
         let Some(automaton) = self.engine.automaton() else { return Ok(None) };
+        if let Engine::Automaton(automaton) = self.engine
+            && automaton.finds_all()
+        {
+            // The line at the beginning is one, and needs no look.
+            return Ok(Some(LineMatchKind::Confirmed(0)));
+        }
         let found = infallible(automaton.matcher().find_candidate_line(buffer));
         if let (Some(LineMatchKind::Confirmed(at)), Engine::References(_)) = (found, self.engine) {
             // An empty match after the last line's end is in no line.

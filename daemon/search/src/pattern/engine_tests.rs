@@ -48,6 +48,24 @@ fn a_candidate_is_not_yet_a_match() {
     assert!(!matches(&references, b"ab") && matches(&references, b"abb"));
 }
 
+/// The empty pattern alone needs no look at a line; what its options change does.
+#[test]
+fn the_empty_pattern_is_known_to_find_every_line() {
+    let finds_all = |query: &Query| match engine(query) {
+        Engine::Automaton(automaton) => automaton.finds_all(),
+        _ => false,
+    };
+    assert!(finds_all(&query("")));
+    assert!(finds_all(&query("").with(|query| query.pattern.syntax = GrepSyntax::Basic)));
+    assert!(finds_all(&query("").with(|query| query.pattern.ignore_case = true)));
+    assert!(!finds_all(&query("").with(|query| query.pattern.words = true)));
+    assert!(!finds_all(&query("").with(|query| query.pattern.whole_lines = true)));
+    assert!(!finds_all(&query("").with(|query| query.pattern.patterns.clear())));
+    for pattern in ["x", "^", "$", "()", "x*", "\\<"] {
+        assert!(!finds_all(&query(pattern)), "{pattern}");
+    }
+}
+
 #[test]
 fn patterns_with_and_without_back_references_combine() {
     let both =

@@ -5,7 +5,7 @@ mod fields;
 mod json;
 mod numbers;
 
-pub(crate) use dates::{in_brackets, iso};
+pub(crate) use dates::{in_bracket, iso};
 pub(crate) use numbers::epoch;
 
 use super::stamp::Stamp;
@@ -54,7 +54,7 @@ enum Begins {
     TypeOrNode,
     AtSign,
     Brace,
-    /// `in_brackets` reads it.
+    /// `in_bracket` reads it.
     Never,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn that_begin_with(first: u8) -> impl Iterator<Item = &'static Format
     })
 }
 
-/// The name of the format that [`in_brackets`] reads.
+/// The name of the format that [`in_bracket`] reads.
 pub(crate) const IN_BRACKETS: &str = "an access log's, in a bracket";
 
 /// The formats. The first that reads a line counts.

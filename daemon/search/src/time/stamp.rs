@@ -19,6 +19,8 @@ pub(crate) struct Stamp<'l> {
     pub(crate) repeats: usize,
     /// The zone as it is written, with a blank before it. Empty without one.
     pub(crate) zone: &'l [u8],
+    /// Where in the line it ends, if it may stand in a bracket. Zero elsewhere.
+    pub(crate) end: usize,
 }
 
 /// What a time is relative to.
@@ -44,7 +46,13 @@ impl<'l> Stamp<'l> {
         mark: Mark<'l>,
     ) -> Stamp<'l> {
         let civil = Civil { year, month, day, hour, minute, second };
-        Stamp { clock: Clock::Civil(civil, mark), milliseconds, repeats: 0, zone: b"" }
+        Stamp { clock: Clock::Civil(civil, mark), milliseconds, repeats: 0, zone: b"", end: 0 }
+    }
+
+    /// The same where it ends here in the line.
+    #[inline]
+    pub(crate) fn ending_at(self, end: usize) -> Stamp<'l> {
+        Stamp { end, ..self }
     }
 
     /// The same without its year.
@@ -80,14 +88,14 @@ impl<'l> Stamp<'l> {
     }
 }
 
-/// Finds the first time in a line that `resolve` takes, and returns what it makes of it.
+/// Finds the first time at the beginning of a line that `resolve` takes, and returns what it makes
+/// of it. If there is none, it may stand anywhere in a bracket: see [`formats::in_bracket`].
 ///
 /// A byte order mark, NULs, a syslog priority and an opening bracket may stand before the time, and
-/// a level or a label. In a bracket it may stand anywhere, which is not looked at without one.
-pub(crate) fn find<'l, T>(
+/// a level or a label.
+pub(crate) fn find_in_front<'l, T>(
     line: &'l [u8],
     zone: &'l Zone,
-    has_bracket: bool,
     mut resolve: impl FnMut(&Stamp<'l>) -> Option<T>,
 ) -> Option<T> {
     let mut text = Text::new(line, zone);
@@ -104,19 +112,14 @@ pub(crate) fn find<'l, T>(
         None if is_prose(text) => None,
         Some(Digits::Other) | None => read_at(text, first, &mut resolve),
     };
-    in_front
-        .or_else(|| {
-            let behind = skip_label(text)?;
-            read_at(behind, behind.peek()?, &mut resolve)
-        })
-        .or_else(|| {
-            let mut in_brackets = has_bracket.then(|| formats::in_brackets(line, zone))?;
-            in_brackets.find_map(|stamp| resolve(&stamp))
-        })
+    in_front.or_else(|| {
+        let behind = skip_label(text)?;
+        read_at(behind, behind.peek()?, &mut resolve)
+    })
 }
 
-/// The name of the format in which a line has its time. The line is one in which [`find`] finds a
-/// time.
+/// The name of the format in which a line has its time. The line is one in which
+/// [`Times`](super::Times) finds a time.
 pub(crate) fn format_of(line: &[u8], zone: &Zone) -> Option<&'static str> {
     let mut text = Text::new(line, zone);
     skip_prelude(&mut text);
@@ -124,9 +127,11 @@ pub(crate) fn format_of(line: &[u8], zone: &Zone) -> Option<&'static str> {
         let mut formats = formats::that_begin_with(text.peek()?);
         formats.find(|format| (format.read)(text).is_some()).map(|format| format.name)
     };
-    named(text)
-        .or_else(|| named(skip_label(text)?))
-        .or_else(|| formats::in_brackets(line, zone).next().map(|_| formats::IN_BRACKETS))
+    named(text).or_else(|| named(skip_label(text)?)).or_else(|| {
+        let mut brackets = memchr::memchr_iter(b'[', line);
+        let has_time = |open| formats::in_bracket(line, open, zone).is_some();
+        brackets.any(has_time).then_some(formats::IN_BRACKETS)
+    })
 }
 
 /// The first time at the beginning of a text that `resolve` takes.

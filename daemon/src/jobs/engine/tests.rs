@@ -113,6 +113,7 @@ fn spec(job: &str) -> JobSpec {
         query: "| logfmt | count by status every 10s".to_owned(),
         partitions: 4,
         every_ms: 10_000,
+        over_ms: None,
         lateness_ms: 1_000,
         retain_ms: 60_000,
         commit_ms: 200,

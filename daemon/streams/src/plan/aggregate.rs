@@ -53,7 +53,7 @@ impl Lines {
         aggregate: &syntax::Aggregate,
         span: &Range<usize>,
     ) -> Grouped {
-        let mut grouping = Grouping { windows: aggregate.windows, ..Grouping::default() };
+        let mut grouping = Grouping { windows: aggregate.windows.clone(), ..Grouping::default() };
         let mut rows = RowStages::default();
         if aggregate.windows.is_some() {
             rows.add(row_name(WINDOW, ColumnKind::Window, Type::Time), span)?;

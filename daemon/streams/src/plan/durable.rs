@@ -11,23 +11,35 @@ use crate::query::Query;
 use crate::rows::ColumnKind;
 use crate::syntax::{Aggregate, Stage, StageKind, Windows};
 
+/// In how many windows of a durable job a line may be: each is summed anew when it closes.
+pub const MAX_DURABLE_OVERLAP: i64 = 60;
+
+/// The windows of a durable job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurableWindows {
+    /// How often one begins, in milliseconds.
+    pub every_ms: i64,
+    /// How long one is, in milliseconds: 1 to [`MAX_DURABLE_OVERLAP`] times `every_ms`.
+    pub over_ms: i64,
+}
+
 impl Plan {
-    /// How long the windows are of a durable job with this query, in milliseconds. `query` is the
-    /// one of which this plan was made.
+    /// The windows of a durable job with this query. `query` is the one of which this plan was
+    /// made.
     ///
     /// # Errors
     /// When the query has a stage or windows with which a durable job cannot answer it, or has no
     /// windows.
-    pub fn durable_every(&self, query: &Query) -> Result<i64, QueryError> {
-        let mut every = None;
+    pub fn durable_windows(&self, query: &Query) -> Result<DurableWindows, QueryError> {
+        let mut found = None;
         for stage in query.stages() {
             match &stage.kind {
-                StageKind::Aggregate(aggregate) => every = Some(windows(aggregate, stage)?),
-                StageKind::Top { .. } if every.is_none() => {
+                StageKind::Aggregate(aggregate) => found = Some(windows(aggregate, stage)?),
+                StageKind::Top { .. } if found.is_none() => {
                     let instead = "`count by .. every 10s | top .. by count`";
                     return Err(refused("has windows", instead, stage));
                 }
-                StageKind::Where(_) if every.is_some() => {
+                StageKind::Where(_) if found.is_some() => {
                     let instead = "it before the aggregate, or awk(1) on its file";
                     return Err(refused("has no `where` behind the aggregate", instead, stage));
                 }
@@ -44,7 +56,7 @@ impl Plan {
             }
         }
         let end = query.text().len();
-        every.ok_or_else(|| QueryError::new("an aggregate is missing", end..end))
+        found.ok_or_else(|| QueryError::new("an aggregate is missing", end..end))
     }
 
     /// Whether the rows have all keys as columns.
@@ -58,11 +70,15 @@ fn refused(what: &str, instead: &str, stage: &Stage) -> QueryError {
     QueryError::new(format!("a durable job {what}; use {instead}"), stage.span.clone())
 }
 
-/// How long the windows are.
-fn windows(aggregate: &Aggregate, stage: &Stage) -> Result<i64, QueryError> {
-    match aggregate.windows {
-        Some(Windows { every, over }) if over == every => Ok(every),
-        Some(_) => Err(refused("has no windows that overlap", "`every` without `over`", stage)),
+fn windows(aggregate: &Aggregate, stage: &Stage) -> Result<DurableWindows, QueryError> {
+    match &aggregate.windows {
+        Some(Windows { every, over, .. }) if over / every <= MAX_DURABLE_OVERLAP => {
+            Ok(DurableWindows { every_ms: *every, over_ms: *over })
+        }
+        Some(Windows { span, .. }) => {
+            let message = "in a durable job, `over` is at most 60 times `every`";
+            Err(QueryError::new(message, span.clone()))
+        }
         None => {
             let end = stage.span.end;
             let message = "a durable job has windows; add `every 10s` to the aggregate";
@@ -75,10 +91,11 @@ fn windows(aggregate: &Aggregate, stage: &Stage) -> Result<i64, QueryError> {
 mod tests {
     use super::*;
 
-    fn every(text: &str) -> Result<i64, String> {
+    fn windows(text: &str) -> Result<(i64, i64), String> {
         let query = Query::parse(text).unwrap();
         let plan = Plan::new(&query).unwrap();
-        plan.durable_every(&query).map_err(|error| error.pointed(text))
+        let found = plan.durable_windows(&query).map_err(|error| error.pointed(text))?;
+        Ok((found.every_ms, found.over_ms))
     }
 
     #[test]
@@ -94,8 +111,10 @@ mod tests {
             ("| nginx | count by path every 10s | top 3 by count", 10_000),
             ("| nginx | count by path every 1s | let c = count | top 3 by c | sort path", 1_000),
         ] {
-            assert_eq!(every(text), Ok(ms), "{text}");
+            assert_eq!(windows(text), Ok((ms, ms)), "{text}");
         }
+        let text = "| nginx | count by path every 10s over 10m | top 3 by count";
+        assert_eq!(windows(text), Ok((10_000, 600_000)));
     }
 
     #[test]
@@ -107,9 +126,9 @@ mod tests {
                 "a durable job has windows; add `every 10s` to the aggregate",
             ),
             (
-                "| nginx | count every 10s over 1m",
-                "          ^^^^^^^^^^^^^^^^^^^^^^^",
-                "a durable job has no windows that overlap; use `every` without `over`",
+                "| nginx | count every 10s over 11m",
+                "                               ^^^",
+                "in a durable job, `over` is at most 60 times `every`",
             ),
             (
                 "| nginx | top 3 by path",
@@ -128,7 +147,7 @@ mod tests {
                 "a durable job keeps the whole key; use all columns behind `by`",
             ),
         ] {
-            assert_eq!(every(text), Err(format!("{text}\n{marks}\n{message}")));
+            assert_eq!(windows(text), Err(format!("{text}\n{marks}\n{message}")));
         }
     }
 }

@@ -23,13 +23,17 @@ pub(crate) struct Groups {
     pub(crate) floor: Option<i64>,
     /// Only these. Windows may not overlap then.
     pub(crate) chosen: Option<Vec<usize>>,
+    /// The sums are already those of whole windows, also of windows that overlap.
+    pub(crate) are_whole: bool,
 }
 
 /// Rows of groups, in no order, before any stage behind the aggregate.
 pub(super) fn wide_rows(plan: &Plan, table: &Table, groups: Groups) -> Result<Vec<Wide>, Full> {
-    let Groups { floor, chosen } = groups;
+    let Groups { floor, chosen, are_whole } = groups;
     let made = match plan.over() {
-        Some((every, over)) if over > every => Some(overlapping(plan, table, every, over, floor)?),
+        Some((every, over)) if over > every && !are_whole => {
+            Some(overlapping(plan, table, every, over, floor)?)
+        }
         _ if plan.is_one_row() && table.groups() == 0 => {
             let mut table = Table::new(plan.seed(), plan.state_kinds(), table.limits());
             table.group(&[])?;

@@ -196,20 +196,21 @@ impl Parser<'_> {
     }
 
     fn windows(&mut self) -> Result<Windows, QueryError> {
+        let span = self.here();
         let every = self.duration()?;
         if !self.take_word("over") {
-            return Ok(Windows { every, over: every });
+            return Ok(Windows { every, over: every, span });
         }
         let span = self.here();
         let over = self.duration()?;
-        let wrong = |message: &str| Err(QueryError::new(message, span));
+        let wrong = |message: &str| Err(QueryError::new(message, span.clone()));
         if over < every || over % every != 0 {
             return wrong("`over` must be a multiple of `every`, as in `every 10s over 1m`");
         }
         if over / every > MAX_OVERLAP {
             return wrong("`over` is at most 1000 times `every`");
         }
-        Ok(Windows { every, over })
+        Ok(Windows { every, over, span })
     }
 
     /// In milliseconds.

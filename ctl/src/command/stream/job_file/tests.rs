@@ -24,8 +24,8 @@ fn of(more: &str) -> String {
 
 #[test]
 fn a_job_has_defaults_for_what_it_need_not_say() {
-    let Job { spec, every_ms } = parse(LEAST, &now()).unwrap();
-    assert_eq!(every_ms, 10_000);
+    let Job { spec, windows } = parse(LEAST, &now()).unwrap();
+    assert_eq!((windows.every_ms, windows.over_ms), (10_000, 10_000));
     assert_eq!(
         spec,
         StreamSpec {
@@ -66,8 +66,8 @@ limits = { groups = 5_000, memory = "16M" }
 file = "/apps/shop/errors.tsv"
 replication = 3
 "#;
-    let Job { spec, every_ms } = parse(text, &now()).unwrap();
-    assert_eq!(every_ms, 60_000);
+    let Job { spec, windows } = parse(text, &now()).unwrap();
+    assert_eq!((windows.every_ms, windows.over_ms), (60_000, 60_000));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let expected = StreamSpec {
         name: "shop.errors-2".to_owned(),
@@ -262,9 +262,9 @@ fn a_query_is_shown_with_the_place() {
              ^^^^^^^^^^^^^^^",
         ),
         (
-            "'| count every 10s over 1m'",
-            "e.toml:2: query: a durable job has no windows that overlap; use `every` without \
-             `over`\n  | count every 10s over 1m\n    ^^^^^^^^^^^^^^^^^^^^^^^",
+            "'| count every 10s over 11m'",
+            "e.toml:2: query: in a durable job, `over` is at most 60 times `every`\n  \
+             | count every 10s over 11m\n                         ^^^",
         ),
     ] {
         assert_eq!(with(query), words);

@@ -71,10 +71,12 @@ impl Shadow {
         if is_lost { Ok(()) } else { Err(format!("I2: {gap:?} is none")) }
     }
 
-    /// How many lines lie below the cursors, but for gaps.
+    /// How many lines lie below the cursors, but for gaps; each as often as there are windows with
+    /// it.
     pub fn counted(&self, machines: &[Machine]) -> u64 {
         let cursors = self.cursors.iter();
         let lines = cursors.map(|(id, cursor)| self.lines_below(id, cursor, machines).len() as u64);
-        self.dropped_lines + lines.sum::<u64>()
+        let windows = (self.times.over_ms / self.times.every_ms) as u64;
+        (self.dropped_lines + lines.sum::<u64>()) * windows
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn month_first(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let is_bare = text.at == behind;
     year = year.or_else(|| text.year_behind());
     let stamp = Stamp::civil((year.unwrap_or(0), month, day), time, milliseconds, mark);
+    let stamp = stamp.ending_at(text.at);
     match year {
         Some(_) => Some(stamp),
         None if weekday => None,
@@ -106,6 +107,7 @@ pub(super) fn day_first(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let time = TimeOfDay { hour, ..time };
     let mark = text.mark();
     let stamp = Stamp::civil((year.unwrap_or(0), month, day), time, milliseconds, mark);
+    let stamp = stamp.ending_at(text.at);
     Some(if year.is_some() { stamp } else { stamp.without_year() })
 }
 
@@ -119,17 +121,15 @@ fn skip_process(text: &mut Text<'_>) {
     }
 }
 
-/// The times in brackets anywhere in the line: the day first (access logs), or with a weekday
-/// (uWSGI).
-pub(crate) fn in_brackets<'l>(line: &'l [u8], zone: &'l Zone) -> impl Iterator<Item = Stamp<'l>> {
-    memchr::memchr_iter(b'[', line).filter_map(move |at| {
-        let text = Text { line, at: at + 1, zone };
-        match text.peek()? {
-            b'0'..=b'9' => day_first(text),
-            b'M' | b'T' | b'W' | b'F' | b'S' => month_first(text),
-            _ => None,
-        }
-    })
+/// The time behind the bracket that opens at `open`, which may be anywhere in the line: the day
+/// first (access logs), or with a weekday (uWSGI).
+pub(crate) fn in_bracket<'l>(line: &'l [u8], open: usize, zone: &'l Zone) -> Option<Stamp<'l>> {
+    let text = Text { line, at: open + 1, zone };
+    match text.peek()? {
+        b'0'..=b'9' => day_first(text),
+        b'M' | b'T' | b'W' | b'F' | b'S' => month_first(text),
+        _ => None,
+    }
 }
 
 /// `261129  8:50:00`, `20261129 08:50:00`, or Zabbix' `   714:20261128:012033.123`.

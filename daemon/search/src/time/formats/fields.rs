@@ -90,5 +90,5 @@ pub(super) fn audit(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let seconds: i64 = str::from_utf8(seconds).ok()?.parse().ok()?;
     let milliseconds = if text.peek() == Some(b'.') { text.fraction().0 } else { 0 };
     text.expect(b':')?;
-    Some(Stamp { clock: Clock::Epoch(seconds), milliseconds, repeats: 0, zone: b"" })
+    Some(Stamp { clock: Clock::Epoch(seconds), milliseconds, repeats: 0, zone: b"", end: 0 })
 }

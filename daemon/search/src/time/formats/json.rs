@@ -55,7 +55,8 @@ fn time(mut text: Text<'_>) -> Option<Stamp<'_>> {
                 0
             };
             let milliseconds = i64::from(nanoseconds / 1_000_000);
-            let stamp = Stamp { clock: Clock::Epoch(seconds), milliseconds, repeats: 0, zone: b"" };
+            let stamp =
+                Stamp { clock: Clock::Epoch(seconds), milliseconds, repeats: 0, zone: b"", end: 0 };
             (milliseconds < 1000).then_some(stamp)
         }
         _ => None,

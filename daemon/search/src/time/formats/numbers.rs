@@ -21,7 +21,8 @@ pub(crate) fn epoch(mut text: Text<'_>) -> Option<Stamp<'_>> {
     if text.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.') {
         return None;
     }
-    let stamp = Stamp { clock: Clock::Number(seconds), milliseconds, repeats: 0, zone: b"" };
+    let stamp =
+        Stamp { clock: Clock::Number(seconds), milliseconds, repeats: 0, zone: b"", end: 0 };
     Some(if digits == 10 { stamp.repeating(end) } else { stamp })
 }
 
@@ -51,5 +52,5 @@ pub(super) fn tai64n(mut text: Text<'_>) -> Option<Stamp<'_>> {
     let seconds = u64::from_str_radix(seconds, 16).ok()?.checked_sub(TAI64_EPOCH)?;
     let milliseconds = i64::from(u32::from_str_radix(nanoseconds, 16).ok()? / 1_000_000);
     let clock = Clock::Epoch(i64::try_from(seconds).ok()?);
-    (milliseconds < 1000).then_some(Stamp { clock, milliseconds, repeats: 0, zone: b"" })
+    (milliseconds < 1000).then_some(Stamp { clock, milliseconds, repeats: 0, zone: b"", end: 0 })
 }
