@@ -232,20 +232,6 @@ impl Engine {
         }
     }
 
-    /// There is a job table. Before that, a leader would take it for a table that is lost.
-    pub(super) fn handle_table_there(&mut self, now: Now) {
-        let Some(term) = self.term.filter(|_| self.leader.is_none()) else { return };
-        (self.find_at_ms, self.lost) = (u64::MAX, None);
-        self.has_read_table = false;
-        let mut leader = Leader::new(Arc::clone(&self.settings), term, now);
-        if let Some(worker) = &self.worker {
-            leader.know(worker.table());
-        }
-        leader.handle_members(now, &self.members, &mut self.outputs);
-        self.leader = Some(leader);
-        self.drain(now);
-    }
-
     /// Takes what another member said.
     pub(super) fn handle_message(&mut self, now: Now, from: &Name, message: Message) {
         if self.hears_of_lost(from, &message) {

@@ -128,6 +128,7 @@ pub fn with_rotation(seed: u64, mutant: Option<Mutant>, seconds: u64) -> (World,
     (setup.rotate_us, setup.cancel_us) = (Some(200_000), None);
     (setup.losses, setup.refusals, setup.loses_bytes, setup.has_future) = (0., 0., false, false);
     (setup.spec.retain_ms, setup.spec.lateness_ms, setup.spec.every_ms) = (1_000, 200, 500);
+    setup.spec.over_ms = setup.spec.over_ms.map(|_| 1_500);
     let mut world = World::new(setup);
     let mut most = 0;
     for second in 0..seconds {

@@ -1,12 +1,12 @@
-//! Makes a job table anew that was lost, of the newest one that a member has seen. [`Lost`] owns
-//! what members said of theirs.
+//! Whether there is a job table. One that was lost is made anew, of the newest one that a member
+//! has seen. [`Lost`] owns what members said of theirs.
 //!
 //! The leader alone does that. The table is put where none is, in one step, so that nobody ever
 //! reads one without its jobs in the place of the lost one. Its version and its newest epoch leave
 //! room for those that were written last and that nobody heard of.
 
 use super::{Engine, Work};
-use memberd_jobs::{Epoch, Message, Name, Now, Table};
+use memberd_jobs::{Epoch, Leader, Message, Name, Now, Table};
 use std::sync::Arc;
 
 /// How long members may take to say which table they have seen, in milliseconds.
@@ -25,6 +25,20 @@ pub(super) struct Lost {
 }
 
 impl Engine {
+    /// There is a job table. Before that, a leader would take it for a table that is lost.
+    pub(in crate::jobs) fn handle_table_there(&mut self, now: Now) {
+        let Some(term) = self.term.filter(|_| self.leader.is_none()) else { return };
+        (self.find_at_ms, self.lost) = (u64::MAX, None);
+        self.has_read_table = false;
+        let mut leader = Leader::new(Arc::clone(&self.settings), term, now);
+        if let Some(worker) = &self.worker {
+            leader.know(worker.table());
+        }
+        leader.handle_members(now, &self.members, &mut self.outputs);
+        self.leader = Some(leader);
+        self.drain(now);
+    }
+
     /// Somebody found no job table. Who leads looks for it before it writes again.
     pub(in crate::jobs) fn handle_table_missed(&mut self, now: Now) {
         if self.leader.take().is_some() {
