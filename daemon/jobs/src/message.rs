@@ -118,8 +118,8 @@ pub struct Frame {
     /// Ranges of files, in order: at most [`MAX_DELTAS`].
     #[serde(deserialize_with = "forms::at_most::<_, _, MAX_DELTAS>")]
     pub deltas: Vec<Delta>,
-    /// Which cursors the source knows to be dropped: see [`Cursors::dropped_at`]. None from an older
-    /// memberd, which says of no file that it is gone.
+    /// Which cursors the source knows to be dropped: see [`Cursors::dropped_at`]. None from an
+    /// older memberd, which says of no file that it is gone.
     #[serde(default)]
     pub dropped_at: Option<u64>,
     /// Files that were counted to their ends in all partitions, and that this member has no more:

@@ -230,7 +230,8 @@ impl World {
         self.after_view(i, &view);
     }
 
-    /// Whoever leads is named by its own view, in its own term. To have won an election is not enough.
+    /// Whoever leads is named by its own view, in its own term. To have won an election is not
+    /// enough.
     fn leads_by_its_view(&self, i: usize) -> Result<(), Violation> {
         let Some(council) = &self.machines[i].process else { return Ok(()) };
         let (Some(term), view) = (council.leads(), council.view()) else { return Ok(()) };

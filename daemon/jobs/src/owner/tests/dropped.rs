@@ -50,8 +50,8 @@ fn a_dropped_file_does_not_count_again() {
     assert_eq!((read.dropped_at, read.cursors), (dropped_at, state.cursors.clone()));
 }
 
-/// While the record that drops cursors is on its way, its number is not told. A source that does not
-/// know it need not wait with other files, nor ask again and again.
+/// While the record that drops cursors is on its way, its number is not told. A source that does
+/// not know it need not wait with other files, nor ask again and again.
 #[test]
 fn new_files_are_taken_while_a_cursor_is_dropped() {
     let mut pair = Pair::new(1_000);

@@ -22,8 +22,8 @@ impl Pair {
     }
 }
 
-/// Else the source would take it for a file that went uncounted, tell of a gap, and bring the cursor
-/// back.
+/// Else the source would take it for a file that went uncounted, tell of a gap, and bring the
+/// cursor back.
 #[test]
 fn what_was_said_before_a_drop_brings_no_cursor_back() {
     let mut pair = Pair::new();
