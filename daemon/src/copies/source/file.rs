@@ -243,6 +243,15 @@ impl Followed {
         }
     }
 
+    /// Whether it is open, and what was read is still there, however far it is read.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn has_what_was_read(&self) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        Ok(file.metadata()?.len() >= self.seen && self.is_unchanged()?)
+    }
+
     /// Whether what was read is still there.
     fn is_unchanged(&self) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
@@ -279,7 +288,7 @@ impl Followed {
         let is_last = !matches!(self.place, Place::Listed) && now - self.active >= SETTLED;
         read_block(file, offset, self.size, is_last, text)?;
         // After reading: so what was read was there before the file was written anew, if it was.
-        if file.metadata()?.len() < self.seen || !self.is_unchanged()? {
+        if !self.has_what_was_read()? {
             return Ok(Look::Anew);
         }
         if text.is_empty() {

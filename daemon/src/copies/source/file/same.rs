@@ -49,8 +49,7 @@ impl Followed {
             return Ok(Alike::Yes);
         }
         // It may have been truncated since it was looked at, once `other` was made of it.
-        let is_there = file.metadata()?.len() >= self.seen && self.is_unchanged()?;
-        Ok(if is_there { Alike::No } else { Alike::Unread })
+        Ok(if self.has_what_was_read()? { Alike::No } else { Alike::Unread })
     }
 
     /// Whether `other` holds what was read of this one.

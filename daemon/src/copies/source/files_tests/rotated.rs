@@ -67,6 +67,27 @@ async fn a_conversation_that_begins_before_the_copy_is_found_goes_on() {
     rig.assert_streams("a.log", &["a.log.1", "a.log"]);
 }
 
+/// A new conversation begins once a log was truncated, and before anybody has seen that: what the
+/// keeper has is then of no file, until the copy is found.
+#[tokio::test]
+async fn a_truncation_that_nobody_has_seen_yet_sends_nothing_twice() {
+    for next_lines in [0, 20, 200] {
+        let mut rig = Rig::new(&["*.log"]);
+        rig.append("a.log", lines(0, 100));
+        rig.tick();
+        rig.append("a.log", lines(100, 110));
+        fs::copy(rig.path("a.log"), rig.path("a.log.1")).unwrap();
+        File::create(rig.path("a.log")).unwrap();
+        rig.append("a.log", lines(1_000, 1_000 + next_lines));
+        rig.reconnect();
+        rig.send(usize::MAX);
+        rig.append("a.log", lines(2_000, 2_010));
+        rig.tick();
+        rig.tick();
+        rig.assert_streams("a.log", &["a.log.1", "a.log"]);
+    }
+}
+
 /// A log grows and is copied between two looks, so nothing was read of it when its copy is there.
 #[tokio::test]
 async fn a_copy_of_a_log_that_was_not_read_is_sent_once() {

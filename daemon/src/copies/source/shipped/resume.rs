@@ -123,8 +123,9 @@ impl Keeper {
         if self.is_known(key) {
             return;
         }
-        // One that was truncated is not open until its copy is found. It may be there from before.
-        let open = files.open(key).filter(|file| file.is_open());
+        // One that was truncated is not open until its copy is found, which may be there from
+        // before. That it was may not have been seen yet: then nothing of it was found just now.
+        let open = files.open(key).filter(|file| file.has_what_was_read().unwrap_or(false));
         if let Some(start) = open.and_then(|file| file.first_offset(NEW_KEEPER_BYTES).ok()) {
             self.starts.insert(key, (start, None));
         }
