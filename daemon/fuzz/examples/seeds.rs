@@ -274,7 +274,15 @@ fn jobs() -> io::Result<()> {
         uncounted: 0,
         parts: parts.collect(),
     };
-    let presence = Some(20_000);
+    let frame = Frame {
+        job,
+        partition,
+        epoch,
+        presence: Some(20_000),
+        deltas: vec![delta],
+        dropped_at: Some(1),
+        gone: vec![FileKey(8)],
+    };
     let row = Row::Sum { window: 0, key: b"a".to_vec(), values: b"1".to_vec(), revision: 0 };
     let rows = Rows { job, partition, epoch, from: 0, rows: vec![row], end: None };
     let row = |key: &[u8]| SumRow {
@@ -289,7 +297,7 @@ fn jobs() -> io::Result<()> {
         JobMessage::Table(Arc::new(job::table())),
         JobMessage::Beat { term: 1, version: 2 },
         JobMessage::Hello { job, partition, epoch, after: None },
-        JobMessage::Frame(Frame { job, partition, epoch, presence, deltas: vec![delta] }),
+        JobMessage::Frame(frame),
         JobMessage::Rows(rows),
         JobMessage::RowsTaken { job, partition, epoch, next: 1 },
         JobMessage::Rows(lists),
