@@ -248,16 +248,10 @@ impl Leader {
         }
     }
 
-    /// A table that was made anew has room for versions that nobody here has heard of.
+    /// A table that was made anew by people comes after what is known here.
     fn after_known(&self, table: Table) -> Table {
-        const ROOM: u32 = 1_000;
         let (version, newest) = self.known;
-        if table.version >= version {
-            return table;
-        }
-        let epoch = Epoch { number: newest.number.saturating_add(ROOM), ..newest };
-        let (version, newest) = (version + u64::from(ROOM), table.newest.max(epoch));
-        Table { version, newest, ..table }
+        if table.version >= version { table } else { table.beyond(version, newest) }
     }
 
     fn tell(&self, message: &Message, out: &mut VecDeque<Output>) {

@@ -275,6 +275,21 @@ pub struct Table {
     pub jobs: BTreeMap<JobId, Job>,
 }
 
+/// How many versions and epochs a table leaves out that is made anew: those that were written last,
+/// and that nobody heard of.
+const ROOM: u32 = 1_000;
+
+impl Table {
+    /// The same jobs under a version and an epoch that come after these, and after all that may
+    /// have followed them unheard.
+    #[must_use]
+    pub fn beyond(self, version: u64, newest: Epoch) -> Table {
+        let epoch = Epoch { number: newest.number.saturating_add(ROOM), ..newest };
+        let newest = self.newest.max(epoch);
+        Table { version: version + u64::from(ROOM), newest, ..self }
+    }
+}
+
 /// A job of one partition, for tests.
 #[cfg(test)]
 pub(crate) mod testing {

@@ -6,14 +6,11 @@
 //! room for those that were written last and that nobody heard of.
 
 use super::{Engine, Work};
-use memberd_jobs::{Epoch, Leader, Message, Name, Now, Table};
+use memberd_jobs::{Leader, Message, Name, Now, Table};
 use std::sync::Arc;
 
 /// How long members may take to say which table they have seen, in milliseconds.
 const COLLECT_MS: u64 = 3_000;
-
-/// How many versions and epochs are left out.
-const ROOM: u32 = 1_000;
 
 /// A table that is lost.
 #[derive(Debug)]
@@ -79,17 +76,9 @@ impl Engine {
     /// Makes the table anew, once members have had their time to answer.
     pub(super) fn restore_if_due(&mut self, now: Now) {
         let Some(lost) = self.lost.take_if(|lost| lost.due_ms <= now.boot_ms) else { return };
-        let table = (lost.newest.version > 0).then(|| Arc::new(beyond(&lost.newest)));
+        let Table { version, newest, .. } = *lost.newest;
+        let table = || Arc::new(Table::clone(&lost.newest).beyond(version, newest));
+        let table = (version > 0).then(table);
         self.work.push_back(Work::RestoreTable(table));
-    }
-}
-
-/// The same jobs, under a version and an epoch that nobody has used.
-fn beyond(table: &Table) -> Table {
-    let Epoch { term, number } = table.newest;
-    Table {
-        version: table.version + u64::from(ROOM),
-        newest: Epoch { term, number: number.saturating_add(ROOM) },
-        jobs: table.jobs.clone(),
     }
 }
