@@ -118,14 +118,7 @@ fn lists_of_partitions_are_the_rows_of_all_lines() {
         let plan = Arc::new(Plan::new(&query).unwrap());
         assert!(plan.durable_windows(&query).is_ok());
         let sums = StreamSums::new(Arc::clone(&plan), LIMITS);
-        let lines = lines(3_000);
-        let mut whole = Gather::new(Arc::clone(&plan), LIMITS);
-        let mut tables = Tables::new();
-        for (member, lines) in ["vm1", "vm2"].into_iter().zip(lines.chunks(1_700)) {
-            let partials = fold(&plan, member, lines);
-            partials.iter().for_each(|partial| whole.partial(member, partial).unwrap());
-            add(&sums, &mut tables, member, &partials);
-        }
+        let (whole, tables) = summed(&plan, &sums);
         let mut lists: BTreeMap<i64, Vec<SumRow>> = BTreeMap::new();
         for ((_, window), table) in &tables {
             let list = list_bytes(sums.rows(*window, &[table]).unwrap());
@@ -139,6 +132,18 @@ fn lists_of_partitions_are_the_rows_of_all_lines() {
         }
     }
     assert!(rows > 300, "{rows}");
+}
+
+/// The lines of two members, as the sums of all and as those of each partition and window.
+fn summed(plan: &Arc<Plan>, sums: &StreamSums) -> (Gather, Tables) {
+    let lines = lines(3_000);
+    let (mut whole, mut tables) = (Gather::new(Arc::clone(plan), LIMITS), Tables::new());
+    for (member, lines) in ["vm1", "vm2"].into_iter().zip(lines.chunks(1_700)) {
+        let partials = fold(plan, member, lines);
+        partials.iter().for_each(|partial| whole.partial(member, partial).unwrap());
+        add(sums, &mut tables, member, &partials);
+    }
+    (whole, tables)
 }
 
 /// The keys and values of a window's rows, in their order.
@@ -171,14 +176,7 @@ fn overlapping_windows_are_those_of_all_lines() {
         let plan = Arc::new(Plan::new(&query).unwrap());
         let over = plan.durable_windows(&query).unwrap().over_ms;
         let sums = StreamSums::new(Arc::clone(&plan), LIMITS);
-        let lines = lines(3_000);
-        let mut whole = Gather::new(Arc::clone(&plan), LIMITS);
-        let mut tables = Tables::new();
-        for (member, lines) in ["vm1", "vm2"].into_iter().zip(lines.chunks(1_700)) {
-            let partials = fold(&plan, member, lines);
-            partials.iter().for_each(|partial| whole.partial(member, partial).unwrap());
-            add(&sums, &mut tables, member, &partials);
-        }
+        let (whole, tables) = summed(&plan, &sums);
         let last = tables.keys().map(|(_, pane)| *pane).max().unwrap();
         let mut windows = 0;
         for window in (10_000 - over..=last).step_by(10_000) {

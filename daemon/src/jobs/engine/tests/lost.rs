@@ -2,15 +2,21 @@
 
 use super::*;
 
-/// The leader makes the table anew of what members know, and no line counts twice.
-#[test]
-fn a_lost_table_is_made_anew_without_a_restart() {
+/// Three members of which the first leads, and a job that it has started.
+fn fleet_with_a_job() -> (Fleet, JobId) {
     let mut fleet = Fleet::new(3);
     fleet.store.ask(JobFile::Table, Operation::Create { copies: 1 });
     fleet.was_there = true;
     fleet.lead(1, 0);
     (0..50).for_each(|_| fleet.step());
     let Changed { job } = fleet.change(0, Change::Start(spec("shop"))).unwrap();
+    (fleet, job)
+}
+
+/// The leader makes the table anew of what members know, and no line counts twice.
+#[test]
+fn a_lost_table_is_made_anew_without_a_restart() {
+    let (mut fleet, job) = fleet_with_a_job();
     (0..200).for_each(|_| fleet.step());
     let before = fleet.engines[1].table();
     fleet.store.files.remove(&JobFile::Table);
@@ -32,12 +38,7 @@ fn a_lost_table_is_made_anew_without_a_restart() {
 /// It is lost while its leader leads on.
 #[test]
 fn a_leader_notices_that_its_table_is_lost() {
-    let mut fleet = Fleet::new(3);
-    fleet.store.ask(JobFile::Table, Operation::Create { copies: 1 });
-    fleet.was_there = true;
-    fleet.lead(1, 0);
-    (0..50).for_each(|_| fleet.step());
-    let Changed { job } = fleet.change(0, Change::Start(spec("shop"))).unwrap();
+    let (mut fleet, job) = fleet_with_a_job();
     fleet.store.files.remove(&JobFile::Table);
     let lost = fleet.change(0, Change::Cancel("shop".to_owned()));
     assert_eq!(lost, Err(ChangeError::NoTable), "it is asked again");
