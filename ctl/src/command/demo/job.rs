@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::{COUNCIL, Stage, elapsed};
+use super::{COUNCIL, Stage, elapsed, logs};
 use crate::command::stream;
 use crate::connection::unexpected_reply;
 use crate::exit::{Exit, Failure};
@@ -72,7 +72,7 @@ impl Stage {
     fn start_job(&mut self) -> Result<(), Failure> {
         let file = self.fleet.directory.join(format!("{JOB}.toml"));
         // A JSON string is also a TOML string.
-        let logs = self.fleet.directory.join("*/shop.log");
+        let logs = self.fleet.directory.join("*").join(logs::FILE);
         let logs = serde_json::Value::from(logs.to_string_lossy());
         let from = format::timestamp(format::now());
         let text = format!(
